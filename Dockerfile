@@ -1,0 +1,47 @@
+# Airflow with all that Espejo's steps need.
+#
+# From plain Python and not from apache/airflow: that image brings some forty providers with pins of
+# their own, which pull against this project's. Here is exactly what constraints.txt names, which is
+# what the tests ran with.
+FROM python:3.11-slim-bookworm
+
+# chromium and a font draw the report's pictures; libgomp1 is what torch and scikit-learn thread with.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core libgomp1 \
+    && rm -rf /var/lib/apt/lists/*
+
+# The user and group that Airflow's own image has, so that volumes may pass from one to the other.
+RUN useradd --uid 50000 --gid 0 --home-dir /opt/airflow --create-home airflow \
+    && mkdir -p /opt/airflow/logs /opt/airflow/auth \
+    && chown -R airflow:0 /opt/airflow \
+    && chmod 0700 /opt/airflow/auth
+
+WORKDIR /opt/espejo
+COPY requirements.txt constraints.txt ./
+
+# Without TORCH_INDEX_URL, pip's default index gives a CUDA build of several GB. The address of the
+# CPU wheels is shown on pytorch.org's "Start locally" page. That index is asked for torch alone:
+# what torch needs comes with the rest, by the constraints.
+ARG TORCH_INDEX_URL
+RUN if [ -n "${TORCH_INDEX_URL}" ]; then \
+        pip install --no-cache-dir --no-deps --index-url "${TORCH_INDEX_URL}" \
+            "$(grep --max-count=1 '^torch==' requirements.txt)"; \
+    fi
+
+# The two drivers are for the server's PostgreSQL only; on a desk Airflow keeps to SQLite.
+RUN pip install --no-cache-dir --requirement requirements.txt --constraint constraints.txt \
+        psycopg2-binary==2.9.13 asyncpg==0.32.0
+
+COPY include/ include/
+COPY plugins/ plugins/
+COPY dags/ dags/
+
+ENV AIRFLOW_HOME=/opt/airflow \
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/espejo/dags \
+    AIRFLOW__CORE__PLUGINS_FOLDER=/opt/espejo/plugins \
+    BROWSER_PATH=/usr/bin/chromium \
+    PYTHONPATH=/opt/espejo \
+    PYTHONUNBUFFERED=1
+
+USER 50000:0
+CMD ["airflow", "version"]

@@ -1,0 +1,67 @@
+"""The commands of docs/contract.md, on local paths and s3:// URIs alike.
+
+Standard output ends with one JSON object; everything else goes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from include.espejo.errors import EspejoError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 2 bad input, 3 gate, 1 anything else."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("include.espejo").setLevel(logging.INFO)
+    from include.espejo import commands
+
+    try:
+        result = getattr(commands, options.command)(options)
+    except EspejoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(result))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m include.espejo", description="Synthetic mirrors of official surveys."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    validate = commands.add_parser("validate", help="ingest and validate a survey; writes nothing")
+    _add_survey(validate, "INPUT")
+    synthesize = commands.add_parser("synthesize", help="the whole flow without Airflow")
+    _add_survey(synthesize, "INPUT", "OUT_DIR")
+    for name in ("rows", "epochs", "batch-size", "seed"):
+        synthesize.add_argument(f"--{name}", type=int, metavar="N")
+    synthesize.add_argument("--engine", metavar="E")
+    synthesize.add_argument("--no-calibrate", action="store_true",
+                            help="plain sampling (engine sdv knows no other)")  # fmt: skip
+    synthesize.add_argument("--restricted", metavar="DIR",
+                            help="for rows, model and full figures (OUT_DIR.restricted)")  # fmt: skip
+    withdraw = commands.add_parser("withdraw", help="withdraw a release from the public place")
+    withdraw.add_argument("--survey", required=True)
+    withdraw.add_argument("--period", required=True)
+    withdraw.add_argument("--release", required=True)
+    withdraw.add_argument("--reason", required=True)
+    withdraw.add_argument("--public", metavar="PLACE", help="instead of the spec's public place")
+    return parser
+
+
+def _add_survey(parser: Any, *positional: str) -> None:
+    for name in positional:
+        parser.add_argument(name.lower(), metavar=name)
+    parser.add_argument("--survey", required=True, help="a spec's name, or the path of its file")
+    parser.add_argument("--period", required=True, help="a quarter, such as 2026T3")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""What the commands do: the same steps as the DAG's tasks, on folders named by the user.
+
+S3 places take their endpoint and credentials from the standard AWS_* variables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from include.espejo import steps
+from include.espejo.errors import LakeError, without_values
+from include.espejo.ingest import ingest
+from include.espejo.keys import MANIFEST, PublicPlace, Workspace
+from include.espejo.lake import Lakes, join, open_lake
+from include.espejo.parameters import Parameters
+from include.espejo.publish import copy_release
+from include.espejo.publish import withdraw as withdraw_release
+from include.espejo.resources import PeakMemory
+from include.espejo.spec import Period, load_spec
+
+Result = dict[str, Any]
+
+
+@without_values
+def validate(options: argparse.Namespace) -> Result:
+    """Ingest and validate; nothing is written."""
+    from include.espejo.validate import validate as check
+
+    spec, period = load_spec(options.survey), Period.parse(options.period)
+    ingested = ingest(open_lake(options.input), options.input, spec)
+    result = check(ingested.table, spec, period, ingested.warnings)
+    result.require(options.input)
+    return {"rows": result.rows, "rules": len(result.findings), "warnings": list(result.warnings)}
+
+
+def synthesize(options: argparse.Namespace) -> Result:
+    """The whole flow: OUT_DIR is the release, the restricted folder holds all the rest."""
+    spec, period = load_spec(options.survey), Period.parse(options.period)
+    given = {n: getattr(options, n) for n in ("rows", "epochs", "batch_size", "seed", "engine")}
+    job = steps.Job(spec, period, Parameters.of(spec, given))
+    work = Workspace(options.restricted or f"{options.out_dir.rstrip('/')}.restricted")
+    lakes = Lakes(
+        ingest=open_lake(options.input),
+        work=open_lake(work.base),
+        publish=open_lake(options.out_dir),
+    )
+    with PeakMemory() as memory:
+        release, summary = _run(job, lakes, options, work)
+    return summary | {"peak_rss_mb": round(memory.peak_mb, 1), "release": release}
+
+
+def _run(
+    job: steps.Job, lakes: Lakes, options: argparse.Namespace, work: Workspace
+) -> tuple[str, Result]:
+    scratch = join(work.base, "scratch")
+    try:
+        steps.ingest(job, lakes, options.input, scratch)
+        release = steps.validate(job, lakes, scratch, lambda _: work)["release"]
+    finally:
+        lakes.work.delete_tree(scratch)
+    _refuse_other_release(lakes, options.out_dir, release)
+    trained = steps.train(job, lakes, work)
+    sampled = steps.sample(job, lakes, work)
+    scored = steps.evaluate(job, lakes, work)
+    steps.report(job, lakes, work)
+    without_values(copy_release)(lakes.work, work.candidate, lakes.publish, options.out_dir)
+    return release, {
+        "rows": sampled["rows"],
+        "fit_seconds": trained["fit_seconds"],
+        "sample_seconds": sampled["sample_seconds"],
+        "steps": trained["steps"],
+        "overall": scored["overall"],
+        "fit_peak_rss_mb": trained["fit_peak_rss_mb"],
+    }
+
+
+def _refuse_other_release(lakes: Lakes, folder: str, release: str) -> None:
+    """Before hours of training, not after: a release is never overwritten."""
+    stored = lakes.publish.read_tagged(join(folder, MANIFEST))
+    if stored is not None and json.loads(stored.content).get("release") != release:
+        raise LakeError(
+            f"{folder}: it holds another release, which is never overwritten; "
+            "name another OUT_DIR",
+            exit_code=2,
+        )
+
+
+@without_values
+def withdraw(options: argparse.Namespace) -> Result:
+    """Withdraw a release: tombstone, and the pointers back to its predecessor or to none."""
+    spec = load_spec(options.survey)
+    root = options.public or spec.places.public
+    place = PublicPlace(root, spec.survey)
+    period = str(Period.parse(options.period))
+    withdraw_release(open_lake(root), place, period, options.release, options.reason)
+    return {"withdrawn": options.release, "period": period}
+
+
+

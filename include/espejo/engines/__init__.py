@@ -1,0 +1,18 @@
+"""Engines: what learns a table and draws new rows, behind one small interface.
+
+An engine knows columns and kinds, no survey. `make_engine` is the only place that lists them.
+"""
+
+from include.espejo.engines.interface import Engine, EpochProgress, FitResult, FitSettings, Progress
+from include.espejo.errors import ParameterError
+
+__all__ = ["Engine", "EpochProgress", "FitResult", "FitSettings", "Progress", "make_engine"]
+
+
+def make_engine(name: str) -> Engine:
+    """The engine of that name. Raises ParameterError on an unknown one."""
+    if name == "sdv":
+        from include.espejo.engines.sdv import SdvEngine
+
+        return SdvEngine()
+    raise ParameterError(f"engine {name!r}: unknown; the engines are: sdv")

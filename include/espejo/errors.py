@@ -1,0 +1,112 @@
+"""The errors of the library: one root, few classes, and what each means to a caller.
+
+Every message names the column or file, the rule, the count and the remedy. No message
+carries a value of a person's row: an error ends up in logs that many can read.
+"""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class EspejoError(Exception):
+    """Root of the library's errors.
+
+    `exit_code` is the command line's answer (docs/contract.md); `retryable` says whether
+    the same call may succeed later without anybody changing anything.
+    """
+
+    exit_code = 1
+    retryable = False
+
+
+class SpecError(EspejoError):
+    """A survey spec that cannot be used; names file, line, key and remedy."""
+
+    exit_code = 2
+
+
+class ParameterError(EspejoError):
+    """A parameter of the run that makes no sense; names the parameter and its bounds."""
+
+    exit_code = 2
+
+
+class InputError(EspejoError):
+    """A survey file that breaks its spec; one line a problem."""
+
+    exit_code = 2
+
+    def __init__(self, source: str, problems: Sequence[str]):
+        self.source = source
+        self.problems = tuple(problems)
+        super().__init__("\n".join([f"{source}: refused", *(f"  - {p}" for p in self.problems)]))
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.source, self.problems)
+
+
+class LakeError(EspejoError):
+    """A lake or disk that refuses or does not answer; says whether trying again may help."""
+
+    def __init__(self, message: str, *, retryable: bool = False, exit_code: int = 1):
+        super().__init__(message)
+        self.retryable = retryable
+        self.exit_code = exit_code
+
+
+class GateError(EspejoError):
+    """A release that a gate holds back."""
+
+    exit_code = 3
+
+
+class MetricError(EspejoError):
+    """A score that could not be computed: it fails the run instead of dropping out of a mean."""
+
+
+class BrowserError(EspejoError):
+    """No browser to draw plots with; the message has the line to run."""
+
+    exit_code = 2
+
+
+class UnexpectedError(EspejoError):
+    """Anything unforeseen, told by its type and place and without its message.
+
+    Other libraries put the values they stumble over into their messages; those may be a
+    person's, so only the kind of error and the lines of code are passed on.
+    """
+
+
+def without_values(step: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Guard a step: the library's own errors pass, any other becomes an UnexpectedError."""
+
+    @functools.wraps(step)
+    def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return step(*args, **kwargs)
+        except EspejoError as error:
+            known: EspejoError = error
+        except MemoryError:
+            known = LakeError("out of memory: give the task more, or ask for fewer rows")
+        except Exception as error:  # noqa: BLE001  not swallowed: told again without its values
+            known = UnexpectedError(_describe(step.__name__, error))
+        # Raised outside the handlers, so that no traceback or context keeps the original.
+        known.__cause__ = known.__context__ = None
+        raise known.with_traceback(None)
+
+    return guarded
+
+
+def _describe(step: str, error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    lines = [f"    {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+    head = f"{step}: unexpected {type(error).__name__} (message withheld, it may hold values), at"
+    return "\n".join([head, *lines])

@@ -1,0 +1,138 @@
+"""The table of SDMetrics' single-table metrics: what `evaluate(aggregate=False)` once gave.
+
+A pinned list of those that SDMetrics 0.32 still has and that need neither a target nor a key
+column. Left out: BNLikelihood (its library is no longer released), the privacy metrics and
+NewRowSynthesis (quadratic, and their subsample hides copies), machine-learning efficacy (it
+needs a target, which a spec of this kind does not name).
+
+Run as a child process (see `child.py`): the detection metrics shuffle by the global generator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+# Metric and the most rows it is given. None: all. What does not scale gets a seeded subsample.
+METRICS: dict[str, int | None] = {
+    "CSTest": None,
+    "KSComplement": None,
+    "TVComplement": None,
+    "StatisticSimilarity": None,
+    "BoundaryAdherence": None,
+    "RangeCoverage": None,
+    "CategoryCoverage": None,
+    "MissingValueSimilarity": None,
+    "CorrelationSimilarity": None,
+    "ContingencySimilarity": None,
+    "ContinuousKLDivergence": None,
+    "DiscreteKLDivergence": 10_000,
+    "LogisticDetection": 10_000,
+    "GMLogLikelihood": 10_000,
+    "SVCDetection": 2_000,
+}
+
+_RARE = 10
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric of the table; `score` is normalised to 0..1, more is better.
+
+    `score` is None where the metric does not apply (no column of its kind); `rows` is how
+    many rows of each table it was given.
+    """
+
+    metric: str
+    name: str
+    goal: str
+    raw_score: float | None
+    score: float | None
+    rows: int
+
+
+def _compute_all(request: dict[str, Any]) -> None:
+    """The child's side: one message a metric."""
+    import numpy as np
+    import pandas as pd
+
+    from include.espejo.child import tell
+
+    real = pd.read_parquet(request["real"])
+    synthetic = pd.read_parquet(request["synthetic"])
+    generator = np.random.default_rng(request["seed"])
+    for metric, most in METRICS.items():
+        left, right = (_subsample(table, most, generator) for table in (real, synthetic))
+        if metric.endswith("Detection"):
+            left, right = _pool_rare_codes(left, right)
+        tell(_compute(metric, left, right, request["metadata"]))
+
+
+def _subsample(table: Any, most: int | None, generator: Any) -> Any:
+    if most is None or len(table) <= most:
+        return table
+    chosen = generator.choice(len(table), most, replace=False)
+    return table.iloc[sorted(chosen)].reset_index(drop=True)
+
+
+def _pool_rare_codes(real: Any, synthetic: Any) -> tuple[Any, Any]:
+    """Codes that few rows of the real subsample have become one.
+
+    The detection metrics learn the codes of the real rows and fail at any other, and make a
+    dense column of each.
+    """
+    real, synthetic = real.copy(), synthetic.copy()
+    for name in real.columns[real.dtypes == object]:
+        left, right = real[name].fillna(""), synthetic[name].fillna("")
+        counts = left.value_counts()
+        # At least the rarest is pooled, so that the pool is known whenever it is needed.
+        common = set(counts.index[:-1][counts.iloc[:-1] >= _RARE])
+        real[name] = left.where(left.isin(common), "(pooled)")
+        synthetic[name] = right.where(right.isin(common), "(pooled)")
+    return real, synthetic
+
+
+def _compute(name: str, real: Any, synthetic: Any, metadata: dict[str, Any]) -> dict[str, Any]:
+    import sdmetrics.single_table
+    from sdmetrics.errors import IncomputableMetricError
+
+    metric = getattr(sdmetrics.single_table, name)
+    result = {"metric": name, "name": metric.name, "goal": metric.goal.name.lower(),
+              "rows": len(real), "raw_score": None, "score": None}  # fmt: skip
+    if not _applies(metric, metadata, real):
+        return result
+    try:
+        raw = float(metric.compute(real, synthetic, metadata=metadata))
+    except IncomputableMetricError:
+        return result | {"incomputable": True}
+    return result | {"raw_score": raw, "score": float(metric.normalize(raw))}
+
+
+def _applies(metric: Any, metadata: dict[str, Any], real: Any) -> bool:
+    """Whether the table has a column (for pairs, two that vary) of the kinds it compares."""
+    kinds = [c["sdtype"] for c in metadata["columns"].values()]
+    pairs = {"CorrelationSimilarity": "numerical", "ContinuousKLDivergence": "numerical",
+             "ContingencySimilarity": "categorical", "DiscreteKLDivergence": "categorical"}  # fmt: skip
+    name = metric.__name__
+    if name in pairs:
+        kind = pairs[name]
+        names = [n for n, c in metadata["columns"].items() if c["sdtype"] == kind]
+        varying = [n for n in names if real[n].nunique() > 1]
+        return len(varying if kind == "numerical" else names) > 1
+    wanted = {
+        "CSTest": "categorical",
+        "TVComplement": "categorical",
+        "CategoryCoverage": "categorical",
+        "KSComplement": "numerical",
+        "StatisticSimilarity": "numerical",
+        "BoundaryAdherence": "numerical",
+        "RangeCoverage": "numerical",
+        "GMLogLikelihood": "numerical",
+    }.get(name)
+    return wanted is None or wanted in kinds
+
+
+if __name__ == "__main__":
+    from include.espejo.child import answer
+
+    answer(_compute_all)

@@ -1,0 +1,151 @@
+"""Reads a survey's CSV in one pass into a typed Arrow table."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from include.espejo.errors import InputError
+from include.espejo.ingest.header import Header, read_header
+from include.espejo.ingest.stream import SourceStream
+from include.espejo.ingest.types import RawColumn, convert, pick_encoding
+from include.espejo.lake import Lake
+from include.espejo.spec import SurveySpec
+from include.espejo.tables import arrow_type
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A survey as a typed table: the spec's columns in its order, codes at declared width."""
+
+    source: str
+    table: pa.Table
+    sha256: str
+    size: int
+    encoding: str
+    warnings: tuple[str, ...]
+
+
+def find_input(lake: Lake, pattern: str) -> str:
+    """The one file that a raw place's pattern names. Raises InputError on none or several."""
+    found = lake.list(pattern)
+    if len(found) == 1:
+        return found[0]
+    what = f"{len(found)} files match" if found else "no file matches"
+    raise InputError(pattern, [f"rule one file: {what}; leave exactly one file a period there"])
+
+
+def ingest(lake: Lake, source: str, spec: SurveySpec) -> Ingested:
+    """Read `source` through `lake`. Raises InputError with every problem found at once.
+
+    Understood: header in either case and renamed columns, codes with or without leading zeros,
+    a byte-order mark, the spec's encodings, blanks as missing, absent optional columns.
+    """
+    with closing(lake.open(source)) as file:
+        stream = SourceStream(file)
+        header = _checked_header(stream, source, spec)
+        lines = _LineCounter()
+        raw = _parse(stream, header, spec, lines, source)
+    cut = stream.last_byte not in (b"\n", b"\r")
+    if lines.misfits:
+        raise InputError(source, [_misfit_lines(lines.misfits, header.width, cut)])
+    if not raw.num_rows:
+        raise InputError(source, ["rule rows: a header and no rows; ship the whole file again"])
+    table, encoding = _typed_table(raw, header, spec, source)
+    warnings = list(header.warnings)
+    if cut:
+        warnings.append("last line: it has no line end; make sure that the file is not truncated")
+    return Ingested(source, table, stream.digest(), stream.size, encoding, tuple(warnings))
+
+
+def _checked_header(stream: SourceStream, source: str, spec: SurveySpec) -> Header:
+    if not stream.size:
+        raise InputError(source, ["rule rows: the file is empty; ship it again"])
+    if stream.looks_like_utf16():
+        allowed = " or ".join(spec.source.encodings)
+        raise InputError(source, [f"rule encoding: it looks like UTF-16; save it as {allowed}"])
+    header = read_header(stream.header, spec)
+    if header.problems:
+        raise InputError(source, header.problems)
+    return header
+
+
+class _LineCounter:
+    """Counts lines with a wrong number of fields; the parser calls it from its threads."""
+
+    def __init__(self) -> None:
+        self.misfits = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, row: pa_csv.InvalidRow) -> str:
+        with self._lock:
+            self.misfits += 1
+        return "skip"  # counted here and refused by the caller: Arrow's own message quotes the row
+
+
+def _parse(
+    stream: SourceStream, header: Header, spec: SurveySpec, lines: _LineCounter, source: str
+) -> pa.Table:
+    names = [f"f{i}" for i in range(header.width)]
+    wanted = [names[position] for position in header.positions.values()]
+    raw_type = pa.dictionary(pa.int32(), pa.binary())
+    try:
+        return pa_csv.read_csv(
+            pa.PythonFile(stream, mode="r"),
+            read_options=pa_csv.ReadOptions(column_names=names, block_size=4 << 20),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=spec.source.delimiter, invalid_row_handler=lines
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=wanted,
+                column_types=dict.fromkeys(wanted, raw_type),
+                strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" in str(error):
+            return pa.table({name: pa.array([], raw_type) for name in wanted})
+        # Arrow's message may quote the text it stumbled over; its kind is told, not its words.
+        problem = "rule CSV: a line is too long or a quote is not closed; ship the file again"
+    raise InputError(source, [problem])
+
+
+def _misfit_lines(count: int, width: int, cut: bool) -> str:
+    where = ", the last line among them, which is cut" if cut else ""
+    return (
+        f"rule fields: {count} lines have not the header's {width} fields{where}; "
+        "the file is truncated or a field holds the delimiter: ship it again"
+    )
+
+
+def _typed_table(
+    raw: pa.Table, header: Header, spec: SurveySpec, source: str
+) -> tuple[pa.Table, str]:
+    columns = {
+        name: RawColumn.of(raw.column(f"f{position}"))
+        for name, position in header.positions.items()
+    }
+    encoding = pick_encoding(columns.values(), spec.source.encodings)
+    if encoding is None:
+        allowed = " or ".join(spec.source.encodings)
+        raise InputError(source, [f"rule encoding: not {allowed}; save the file in one of them"])
+    arrays, problems = {}, []
+    for name, column in spec.columns.items():
+        if name not in columns:
+            if name in spec.model.columns:
+                arrays[name] = pa.nulls(raw.num_rows, arrow_type(column))
+            continue
+        arrays[name], misfits = convert(columns[name], column, encoding)
+        if misfits:
+            problems.append(
+                f"column {name}, rule {column.kind}: {misfits} rows hold something else; "
+                "write plain digits, or a blank where there is no answer"
+            )
+    if problems:
+        raise InputError(source, problems)
+    return pa.table(arrays), encoding

@@ -1,0 +1,92 @@
+"""Every place of a run, named once. Keys come from survey, period and release, not the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from include.espejo.lake import join
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A run's folder in the restricted area: the only place of rows, models, seeds, figures."""
+
+    base: str
+
+    @property
+    def run(self) -> str:
+        return join(self.base, "run.json")
+
+    @property
+    def typed(self) -> str:
+        return join(self.base, "typed.parquet")
+
+    @property
+    def validation(self) -> str:
+        return join(self.base, "validation.json")
+
+    @property
+    def model(self) -> str:
+        return join(self.base, "model")
+
+    @property
+    def training(self) -> str:
+        return join(self.base, "training.json")
+
+    @property
+    def losses(self) -> str:
+        return join(self.base, "losses.csv")
+
+    @property
+    def synthetic(self) -> str:
+        return join(self.base, "synthetic.parquet")
+
+    @property
+    def sampling(self) -> str:
+        return join(self.base, "sampling.json")
+
+    def figure(self, name: str) -> str:
+        """Exact scores: quality.json and the details of shapes and pairs."""
+        return join(self.base, "figures", name)
+
+    @property
+    def candidate(self) -> str:
+        """The would-be release, kept whatever a gate says."""
+        return join(self.base, "candidate")
+
+    @property
+    def manifest(self) -> str:
+        """The restricted manifest: what the public one says, and seed and input's hash."""
+        return join(self.base, "manifest.json")
+
+
+def workspace(restricted: str, survey: str, period: str, release: str) -> Workspace:
+    """A release's workspace in the lake's restricted area."""
+    return Workspace(join(restricted, survey, period, release))
+
+
+def scratch(restricted: str, survey: str, period: str) -> str:
+    """Where a run keeps what is not yet validated; one run of a survey at a time."""
+    return join(restricted, survey, period, "scratch")
+
+
+@dataclass(frozen=True)
+class PublicPlace:
+    """Where a survey's releases are for researchers to read."""
+
+    root: str
+    survey: str
+
+    def release(self, period: str, release: str) -> str:
+        return join(self.root, self.survey, period, release)
+
+    def tombstone(self, period: str, release: str) -> str:
+        """Beside the release: the release itself is never written again."""
+        return join(self.root, self.survey, period, f"{release}.withdrawn.json")
+
+    def latest(self, period: str | None = None) -> str:
+        """The survey's pointer, or that of one of its periods."""
+        return join(self.root, self.survey, *([period] if period else []), "latest.json")
+
+
+MANIFEST = "manifest.json"

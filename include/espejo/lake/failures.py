@@ -1,0 +1,87 @@
+"""What storage says when it fails, in one clear sentence that tells whether to try again."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from include.espejo.errors import EspejoError, LakeError
+
+# Contract, "Failing and trying again": 5xx, throttling, time-outs and lost connections pass.
+_THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
+_FULL = {"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull"}
+_FULL_ERRNO = {errno.ENOSPC, errno.EDQUOT}
+
+
+class PreconditionError(EspejoError):
+    """A conditional write that lost: the object is not (or no longer) as it was expected."""
+
+
+@contextmanager
+def told_clearly(uri: str, action: str) -> Iterator[None]:
+    """Turn any failure of storage inside the block into a LakeError about `uri`."""
+    try:
+        yield
+    except EspejoError:
+        raise
+    except Exception as error:  # noqa: BLE001  not swallowed: told again without the server's text
+        told = _translate(error, uri, action)
+    else:
+        return
+    raise told from None
+
+
+def _translate(error: BaseException, uri: str, action: str) -> EspejoError:
+    code, status = _server_answer(error)
+    if status in (409, 412) or code in ("PreconditionFailed", "ConditionalRequestConflict"):
+        return PreconditionError(f"{uri}: changed or created by somebody else meanwhile")
+    if code in _FULL or status == 507 or getattr(error, "errno", None) in _FULL_ERRNO:
+        return _failure(uri, action, "the place is full; free space or raise its quota")
+    if isinstance(error, FileNotFoundError) or status == 404:
+        return _failure(uri, action, "not found; check the path, the bucket and the period")
+    if isinstance(error, IsADirectoryError):
+        return _failure(uri, action, "it is a directory; name a file")
+    if isinstance(error, PermissionError) or status in (401, 403):
+        return _failure(uri, action, "refused; check this connection's credentials and rights")
+    if code in _THROTTLED or status == 429 or (status or 0) >= 500:
+        return _failure(uri, action, f"the server failed ({code or status})", retryable=True)
+    if status is not None:
+        return _failure(uri, action, f"the server answered {status} ({code})")
+    if _is_connection_loss(error):
+        text = "no answer; check the endpoint's address and that the server is up"
+        return _failure(uri, action, text, retryable=True)
+    if _names_no_credentials(error):
+        return _failure(uri, action, "no credentials; give the connection a login and password")
+    return _failure(uri, action, f"{type(error).__name__}")
+
+
+def _failure(uri: str, action: str, reason: str, *, retryable: bool = False) -> LakeError:
+    return LakeError(f"{uri}: cannot {action}: {reason}", retryable=retryable, exit_code=2)
+
+
+def _server_answer(error: BaseException | None) -> tuple[str | None, int | None]:
+    """Code and HTTP status of the S3 answer behind an exception, if one came."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if isinstance(response, dict) and "Error" in response:
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            return response["Error"].get("Code"), status
+        error = error.__cause__
+    return None, None
+
+
+def _is_connection_loss(error: BaseException | None) -> bool:
+    import botocore.exceptions as boto
+
+    while error is not None:
+        if isinstance(error, boto.HTTPClientError | ConnectionError | TimeoutError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _names_no_credentials(error: BaseException) -> bool:
+    import botocore.exceptions as boto
+
+    return isinstance(error, boto.NoCredentialsError | boto.PartialCredentialsError)

@@ -1,0 +1,237 @@
+"""Reads and writes by URI, with the conditional writes that publishing stands on.
+
+An S3 object appears whole or not at all; on a local disk the same holds because a file is
+written under another name and then linked or renamed into place.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol, cast
+
+from include.espejo.lake.failures import PreconditionError, told_clearly
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object's bytes and the tag that a conditional replacement names."""
+
+    content: bytes
+    tag: str
+
+
+class Lake(Protocol):
+    """Storage as one identity sees it. Every method raises LakeError where storage fails."""
+
+    def open(self, uri: str) -> IO[bytes]:
+        """Open for reading, forward only."""
+
+    def read(self, uri: str) -> bytes:
+        """The whole object."""
+
+    def read_tagged(self, uri: str) -> Stored | None:
+        """The object with its tag, or None where there is none."""
+
+    def write(self, uri: str, content: bytes) -> None:
+        """Write, replacing what is there: for the restricted area only."""
+
+    def create(self, uri: str, content: bytes) -> bool:
+        """Write where nothing is yet; False, and nothing written, where something is."""
+
+    def replace(self, uri: str, content: bytes, tag: str) -> None:
+        """Write over the object with this tag. Raises PreconditionError if it has changed."""
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is an object."""
+
+    def list(self, pattern: str) -> list[str]:
+        """The URIs that match a shell pattern in their last part."""
+
+    def delete_tree(self, uri: str) -> None:
+        """Delete all below a prefix; harmless where there is nothing."""
+
+
+@dataclass(frozen=True)
+class Lakes:
+    """The lake as the identities of the flow see it: which may read or write what."""
+
+    ingest: Lake
+    work: Lake
+    publish: Lake
+
+
+def open_lake(uri: str, options: Mapping[str, Any] | None = None) -> Lake:
+    """A lake for URIs like this one; `options` are s3fs's (key, secret, endpoint_url)."""
+    return S3Lake(options or {}) if uri.startswith("s3://") else LocalLake()
+
+
+def join(base: str, *parts: str) -> str:
+    """Join a place and the parts of a key."""
+    return "/".join([base.rstrip("/"), *(part.strip("/") for part in parts)])
+
+
+class S3Lake:
+    """An S3 bucket through s3fs."""
+
+    def __init__(self, options: Mapping[str, Any]):
+        import s3fs
+
+        config = {
+            "connect_timeout": 10,
+            "read_timeout": 120,
+            "retries": {"mode": "standard", "max_attempts": 3},
+        }
+        # No shared instance and no listing cache: identities must not mix, nor answers be old.
+        self._fs = s3fs.S3FileSystem(
+            **options, config_kwargs=config, use_listings_cache=False, skip_instance_cache=True
+        )
+
+    def open(self, uri: str) -> IO[bytes]:
+        with told_clearly(uri, "read it"):
+            handle = self._fs.open(uri, "rb", block_size=8 << 20, cache_type="readahead")
+            return cast(IO[bytes], handle)
+
+    def read(self, uri: str) -> bytes:
+        with told_clearly(uri, "read it"):
+            return bytes(self._fs.cat_file(uri))
+
+    def read_tagged(self, uri: str) -> Stored | None:
+        with told_clearly(uri, "read it"):
+            try:
+                # The tag first: if the object changes in between, the replacement is refused.
+                tag = self._fs.info(uri)["ETag"]
+                return Stored(self._fs.cat_file(uri), tag)
+            except FileNotFoundError:
+                return None
+
+    def write(self, uri: str, content: bytes) -> None:
+        with told_clearly(uri, "write it"):
+            self._fs.pipe_file(uri, content)
+
+    def create(self, uri: str, content: bytes) -> bool:
+        try:
+            with told_clearly(uri, "write it"):
+                self._fs.pipe_file(uri, content, mode="create")
+        except PreconditionError:
+            return False
+        return True
+
+    def replace(self, uri: str, content: bytes, tag: str) -> None:
+        bucket, key, _ = self._fs.split_path(uri)
+        with told_clearly(uri, "replace it"):
+            self._fs.call_s3("put_object", Bucket=bucket, Key=key, Body=content, IfMatch=tag)
+
+    def exists(self, uri: str) -> bool:
+        with told_clearly(uri, "look for it"):
+            try:
+                self._fs.info(uri)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def list(self, pattern: str) -> list[str]:
+        with told_clearly(pattern, "list it"):
+            folder, _, last = pattern.rpartition("/")
+            try:
+                found = self._fs.ls(folder, detail=True)
+            except FileNotFoundError:
+                return []
+            files = [f"s3://{item['name']}" for item in found if item["type"] == "file"]
+            return sorted(f for f in files if fnmatch.fnmatch(f.rpartition("/")[2], last))
+
+    def delete_tree(self, uri: str) -> None:
+        with told_clearly(uri, "delete it"):
+            try:
+                self._fs.rm(uri, recursive=True)
+            except FileNotFoundError:
+                return
+
+
+class LocalLake:
+    """A local disk; `file://` before a path is understood."""
+
+    def open(self, uri: str) -> IO[bytes]:
+        with told_clearly(uri, "read it"):
+            return _path(uri).open("rb")
+
+    def read(self, uri: str) -> bytes:
+        with told_clearly(uri, "read it"):
+            return _path(uri).read_bytes()
+
+    def read_tagged(self, uri: str) -> Stored | None:
+        with told_clearly(uri, "read it"):
+            try:
+                content = _path(uri).read_bytes()
+            except FileNotFoundError:
+                return None
+            return Stored(content, hashlib.sha256(content).hexdigest())
+
+    def write(self, uri: str, content: bytes) -> None:
+        with told_clearly(uri, "write it"), _staged(_path(uri), content) as staged:
+            staged.replace(_path(uri))
+
+    def create(self, uri: str, content: bytes) -> bool:
+        with told_clearly(uri, "write it"), _staged(_path(uri), content) as staged:
+            try:
+                os.link(staged, _path(uri))
+            except FileExistsError:
+                return False
+            return True
+
+    def replace(self, uri: str, content: bytes, tag: str) -> None:
+        with told_clearly(uri, "replace it"), _locked(_path(uri)):
+            current = self.read_tagged(uri)
+            if current is None or current.tag != tag:
+                raise PreconditionError(f"{uri}: changed by somebody else meanwhile")
+            self.write(uri, content)
+
+    def exists(self, uri: str) -> bool:
+        return _path(uri).is_file()
+
+    def list(self, pattern: str) -> list[str]:
+        path = _path(pattern)
+        with told_clearly(pattern, "list it"):
+            return sorted(str(p) for p in path.parent.glob(path.name) if p.is_file())
+
+    def delete_tree(self, uri: str) -> None:
+        with told_clearly(uri, "delete it"):
+            if _path(uri).exists():
+                shutil.rmtree(_path(uri))
+
+
+def _path(uri: str) -> Path:
+    return Path(uri.removeprefix("file://"))
+
+
+@contextmanager
+def _staged(target: Path, content: bytes) -> Iterator[Path]:
+    """The content in a file beside the target, readable by its owner only until placed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
+    staged = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield staged
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """One replacement at a time among the processes of this machine."""
+    import fcntl
+
+    with target.parent.joinpath(f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,92 @@
+"""What a run is asked for, checked; and the identity that follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from include.espejo.errors import ParameterError
+from include.espejo.spec import SurveySpec
+from include.espejo.spec.model import ENGINES
+
+# Bounds of the parameters, also those of the trigger form: name -> (lowest, highest, multiple of).
+BOUNDS = {
+    "rows": (1, 10_000_000, 1),
+    "epochs": (1, 10_000, 1),
+    "batch_size": (10, 100_000, 10),
+    "seed": (0, 2**32 - 1, 1),
+}
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a run is asked for. `rows` None: as many as the input; `seed` None: the input's own."""
+
+    rows: int | None
+    epochs: int
+    batch_size: int
+    seed: int | None
+    engine: str
+
+    @classmethod
+    def of(cls, spec: SurveySpec, given: Mapping[str, Any]) -> Parameters:
+        """The spec's settings with those given (None: not given). Raises ParameterError."""
+        known = {field.name for field in fields(cls)}
+        for name in given:
+            if name not in known:
+                raise ParameterError(f"parameter {name}: unknown; there are {sorted(known)}")
+        values: dict[str, Any] = {"rows": None, "seed": None, "engine": spec.model.engine,
+                                  "epochs": spec.model.epochs,
+                                  "batch_size": spec.model.batch_size}  # fmt: skip
+        values |= {name: value for name, value in given.items() if value is not None}
+        for name, (low, high, step) in BOUNDS.items():
+            _check(name, values[name], low, high, step)
+        if values["engine"] not in ENGINES:
+            raise ParameterError(f"parameter engine: it is none of {', '.join(ENGINES)}")
+        return cls(**values)
+
+
+def _check(name: str, value: Any, low: int, high: int, step: int) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ParameterError(f"parameter {name}: write a whole number from {low} to {high}")
+    if not low <= value <= high:
+        raise ParameterError(f"parameter {name}: it must lie between {low} and {high}")
+    if value % step:
+        raise ParameterError(f"parameter {name}: it must be a multiple of {step}")
+
+
+def release_name(input_sha256: str, spec_digest: str, parameters: Parameters, period: str) -> str:
+    """The release's name: 12 hex digits of all that determines it.
+
+    The same input, spec, code and parameters give the same name, so a rerun finds its own work.
+    """
+    identity = {"input": input_sha256, "spec": spec_digest, "code": code_version(),
+                "period": period, "parameters": asdict(parameters)}  # fmt: skip
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def seed_for(parameters: Parameters, input_sha256: str) -> int:
+    """The run's seed: the one asked for, or one that only the input's holder can know.
+
+    A seed that anybody can guess would let an attacker redraw a release from a leaked model.
+    """
+    if parameters.seed is not None:
+        return parameters.seed
+    return int.from_bytes(hashlib.sha256(f"seed {input_sha256}".encode()).digest()[:4], "big")
+
+
+@cache
+def code_version() -> str:
+    """A short hash of the library's own source: no checkout or build step is needed for it."""
+    digest = hashlib.sha256()
+    root = Path(__file__).resolve().parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]

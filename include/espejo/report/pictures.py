@@ -1,0 +1,115 @@
+"""Plots of real against synthetic for every column, as PNG through kaleido."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from include.espejo.errors import BrowserError
+from include.espejo.report.distributions import Distribution, code_shares, number_shares
+from include.espejo.spec import Column, SurveySpec
+
+log = logging.getLogger(__name__)
+
+# Okabe and Ito's colours: told apart by the colour-blind and in print.
+REAL, SYNTHETIC = "#0072B2", "#E69F00"
+_MERGED, _BLANK = "otros / other", "en blanco / blank"
+_LABEL_LENGTH = 26
+
+
+def require_browser() -> None:
+    """Raise BrowserError unless kaleido will find a Chromium: better before training than after."""
+    from choreographer.browsers.chromium import Chromium
+
+    try:
+        found = Chromium.find_browser(skip_local=False)
+    except (OSError, RuntimeError):
+        found = None
+    if not found:
+        raise BrowserError(
+            "no Chromium or Chrome on this machine, and the plots need one; run: "
+            "apt-get install -y chromium fonts-dejavu-core"
+        )
+
+
+def draw_columns(
+    real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec
+) -> dict[str, bytes]:
+    """A PNG for each column of the model; no bar stands on fewer real people than the floor."""
+    import kaleido
+
+    floor = spec.outputs.min_people
+    figures = {}
+    for name in synthetic.columns:
+        column = spec.columns[name]
+        figures[name] = _figure(name, column, _shares(real[name], synthetic[name], column, floor))
+    with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
+        # One browser for all: starting it for each figure takes many times as long.
+        kaleido.start_sync_server(silence_warnings=True)
+        try:
+            for name, figure in figures.items():
+                figure.write_image(Path(folder) / f"{name}.png", width=900, height=480, scale=1)
+        finally:
+            kaleido.stop_sync_server(silence_warnings=True)
+        return {name: (Path(folder) / f"{name}.png").read_bytes() for name in figures}
+
+
+def _shares(real: pd.Series, synthetic: pd.Series, column: Column, floor: int) -> Distribution:
+    if column.is_code():
+        return code_shares(real, synthetic, column, floor, _MERGED, _BLANK)
+    return number_shares(real, synthetic, column, floor, _BLANK)
+
+
+def _figure(name: str, column: Column, shares: Distribution):  # type: ignore[no-untyped-def]
+    """A grouped bar chart of codes, or two overlaid step histograms of a number."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for label, colour, values in (
+        ("Real", REAL, shares.real),
+        ("Sintético / Synthetic", SYNTHETIC, shares.synthetic),
+    ):
+        if shares.edges is None:
+            x = [_code_label(code, column) for code in shares.labels]
+            figure.add_bar(x=x, y=values * 100, name=label, marker_color=colour)
+        else:
+            # Density, since merged bins are wider than others.
+            heights = values * 100 / (shares.edges[1:] - shares.edges[:-1])
+            figure.add_scatter(
+                x=shares.edges, y=[*heights, heights[-1]], name=label, mode="lines",
+                line={"color": colour, "shape": "hv", "width": 2},
+            )  # fmt: skip
+    figure.update_layout(**_layout(name, column, shares))
+    return figure
+
+
+def _layout(name: str, column: Column, shares: Distribution) -> Mapping[str, object]:
+    title = f"<b>{name}</b>  {column.label.es} / {column.label.en}"
+    apart = "; ".join(
+        f"{_code_label(code, column)}: {real:.1%} real, {synthetic:.1%} sint./synth."
+        for code, real, synthetic in shares.apart
+    )
+    unit = f" ({column.unit.es} / {column.unit.en})" if column.unit else ""
+    per = "" if shares.edges is None else " por unidad / per unit"
+    return {
+        "title": {"text": title + (f"<br><sup>{apart}</sup>" if apart else "")},
+        "template": "plotly_white",
+        "font": {"family": "DejaVu Sans, sans-serif", "size": 13},
+        "legend": {"orientation": "h", "y": 1.02, "x": 1, "xanchor": "right", "yanchor": "bottom"},
+        "xaxis": {"title": {"text": unit}, "type": "category" if shares.edges is None else "linear"},
+        "yaxis": {"title": {"text": f"% de filas / of rows{per}"}, "rangemode": "tozero"},
+        "margin": {"l": 70, "r": 20, "t": 90, "b": 60},
+    }
+
+
+def _code_label(code: str, column: Column) -> str:
+    """A code with its meaning in Spanish: the pictures are one for both languages."""
+    label = column.codes.get(code)
+    if label is None and code.lstrip("-").isdigit():
+        label = column.special.get(int(code))
+    text = f"{code} {label.es}" if label else code
+    return text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 1] + "…"

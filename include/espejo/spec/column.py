@@ -1,0 +1,94 @@
+"""A column of a survey: its kind, codes, bounds and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Strict(BaseModel):
+    """Frozen, and an unknown key or a value of another type is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+class Label(Strict):
+    """A text for readers, in both languages."""
+
+    es: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _same_in_both(cls, value: object) -> object:
+        """A plain text, such as a proper name, stands for both languages."""
+        return {"es": value, "en": value} if isinstance(value, str) else value
+
+
+class Column(Strict):
+    """A column: a code (text of a fixed width) or a number.
+
+    `width` is how many characters the source writes, zeros in front; `special` holds numbers
+    that are codes ("98: age unknown"); `top_code` is the number that means "this or more".
+    """
+
+    kind: Literal["code", "integer", "decimal"]
+    label: Label
+    aliases: tuple[str, ...] = Field(default=())
+    optional: bool = False
+    blank: Literal["never", "allowed"] = "allowed"
+    max_blank_share: float | None = Field(default=None, ge=0, le=1)
+    width: int | None = Field(default=None, ge=1, le=40)
+    codes: dict[str, Label | None] = Field(default_factory=dict)
+    code_ranges: tuple[str, ...] = Field(default=())
+    range: tuple[float, float] | None = Field(default=None)
+    special: dict[int, Label] = Field(default_factory=dict)
+    top_code: int | None = None
+    unit: Label | None = None
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Column:
+        codes_only = {"codes": self.codes, "code_ranges": self.code_ranges}
+        numbers_only = {"range": self.range, "special": self.special, "top_code": self.top_code}
+        foreign = numbers_only if self.kind == "code" else codes_only
+        for key, value in foreign.items():
+            if value not in (None, (), {}):
+                raise ValueError(f"`{key}` does not go with kind {self.kind}; remove one of them")
+        if self.range is not None and self.range[0] > self.range[1]:
+            raise ValueError("`range` is the wrong way round; write the lower bound first")
+        return self
+
+    @model_validator(mode="after")
+    def _check_codes(self) -> Column:
+        for text in self.code_ranges:
+            first, dash, last = text.partition("-")
+            if not dash or not (first.isdigit() and last.isdigit()) or len(first) != len(last):
+                raise ValueError(f"`code_ranges` entry {text!r}: write it such as '001-570'")
+            if first > last:
+                raise ValueError(f"`code_ranges` entry {text!r} is the wrong way round")
+        if self.width is not None:
+            misfits = [code for code in self.listed_codes() if len(code) != self.width]
+            if self.kind == "code" and misfits:
+                raise ValueError(f"code {misfits[0]!r} has not the declared width {self.width}")
+        return self
+
+    def listed_codes(self) -> Iterator[str]:
+        """Every code the column may hold, in the spec's order."""
+        yield from self.codes
+        for text in self.code_ranges:
+            first, _, last = text.partition("-")
+            for number in range(int(first), int(last) + 1):
+                code = f"{number:0{len(first)}}"
+                if code not in self.codes:
+                    yield code
+
+    @cached_property
+    def code_set(self) -> frozenset[str]:
+        """The listed codes; empty where any code of the width is allowed."""
+        return frozenset(self.listed_codes())
+
+    def is_code(self) -> bool:
+        return self.kind == "code"

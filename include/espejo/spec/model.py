@@ -1,0 +1,238 @@
+"""The survey spec as a frozen, strict model. `load.py` reads it from YAML."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from include.espejo.spec.column import Column, Label, Strict
+from include.espejo.spec.expression import Expression, ExpressionError, parse_expression
+from include.espejo.spec.rules import Rule, rule_columns, rule_expressions
+
+ENGINES = ("sdv",)
+
+
+class Source(Strict):
+    """How the survey's files look, and how many rows a whole one has."""
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    encodings: tuple[Literal["utf-8", "latin-1", "cp1252"], ...] = Field(min_length=1)
+    blank: str = ""
+    line_end: Literal["lf", "crlf"] = "lf"
+    output_encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
+    period_column: str | None = None
+    period_format: str = "{period}"
+    min_rows: int = Field(ge=1)
+    max_rows: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Source:
+        if self.min_rows > self.max_rows:
+            raise ValueError("`min_rows` is above `max_rows`; write the lower bound first")
+        return self
+
+
+class Places(Strict):
+    """Where things lie: each a bucket or prefix. `raw` may hold {period}, {year}, {yy}, {quarter}."""
+
+    raw: str
+    restricted: str
+    public: str
+    downstream: str
+
+
+class Connections(Strict):
+    """The Airflow connections of the four identities, and of the example consumer's own place."""
+
+    ingest: str = "espejo_ingest"
+    work: str = "espejo_work"
+    publish: str = "espejo_publish"
+    consumer: str = "espejo_consumer"
+    downstream: str = "espejo_downstream"
+    alert: str = "espejo_alert"
+
+
+class Schedule(Strict):
+    """When a quarter is out: `day` of the month that is `months_after` its last one, and limits."""
+
+    months_after: int = Field(ge=0, le=12)
+    day: int = Field(ge=1, le=28)
+    hour: int = Field(default=6, ge=0, le=23)
+    timezone: str = "UTC"
+    wait_days: int = Field(default=14, ge=1, le=90)
+    step_hours: float = Field(default=2, gt=0)
+    training_hours: float = Field(default=12, gt=0)
+    deadline_hours: float = Field(default=24, gt=0)
+
+    def cron(self) -> str:
+        """The publication days of the four quarters as a cron expression."""
+        months = sorted((last + self.months_after - 1) % 12 + 1 for last in (3, 6, 9, 12))
+        return f"0 {self.hour} {self.day} {','.join(map(str, months))} *"
+
+
+class Geography(Strict):
+    """A hierarchy from the widest level down; each of `functions` depends on the levels down
+    to the one it names."""
+
+    levels: tuple[str, ...] = Field(min_length=1)
+    functions: dict[str, str] = Field(default_factory=dict)
+
+
+class Model(Strict):
+    """What is modelled and with which defaults; a run's parameters may replace the latter."""
+
+    columns: tuple[str, ...] = Field(min_length=2)
+    engine: Literal["sdv"] = "sdv"
+    epochs: int = Field(default=10, ge=1, le=10_000)
+    batch_size: int = Field(default=100, ge=10, le=100_000, multiple_of=10)
+
+
+class Outputs(Strict):
+    """What a release says of itself to those who read it; `min_people` is the floor under any
+    figure of real people that it shows."""
+
+    min_people: int = Field(default=10, ge=3)
+
+    licence: str
+    licence_url: str
+    attribution: Label
+    caution: Label
+
+
+class Band(Strict):
+    """A number cut into groups: `cuts` [15, 25] makes -14, 15-24 and 25+."""
+
+    column: str
+    cuts: tuple[int, ...] = Field(min_length=1)
+
+
+class Indicator(Strict):
+    """A headline figure: a `statistic` of `of`, among the rows where `among` holds, by groups.
+
+    share: the share of rows where the condition `of` holds; distribution: the share of each
+    code of column `of`; mean, median, quartiles: of the number `of`.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    label: Label
+    statistics: tuple[Literal["share", "distribution", "mean", "median", "quartiles"], ...] = Field(
+        min_length=1
+    )
+    of: str
+    among: str | None = None
+    by: tuple[str | Band, ...] = Field(default=())
+
+
+class SurveySpec(Strict):
+    """All that is particular to a survey."""
+
+    survey: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: Label
+    description: Label
+    source: Source
+    places: Places
+    connections: Connections = Connections()
+    schedule: Schedule
+    columns: dict[str, Column] = Field(min_length=2)
+    geography: Geography | Literal["none"]
+    household_key: tuple[str, ...] | Literal["none"]
+    person_key: tuple[str, ...] | Literal["none"]
+    rules: tuple[Rule, ...] = Field(default=())
+    model: Model
+    outputs: Outputs
+    indicators: tuple[Indicator, ...] = Field(default=())
+
+    @cached_property
+    def code_sets(self) -> dict[str, frozenset[str] | None]:
+        """Columns and their codes, as the expression parser wants them."""
+        return {n: c.code_set if c.is_code() else None for n, c in self.columns.items()}
+
+    def expression(self, text: str) -> Expression:
+        """Parse an expression over this spec's columns; raises ExpressionError."""
+        return parse_expression(text, self.code_sets)
+
+    def key(self, which: Literal["household", "person"]) -> tuple[str, ...]:
+        """The columns of a key; empty where the survey has none."""
+        key = self.household_key if which == "household" else self.person_key
+        return () if isinstance(key, str) else key
+
+    def geography_levels(self) -> tuple[str, ...]:
+        """The levels from the widest down; empty where the survey has no geography."""
+        return self.geography.levels if isinstance(self.geography, Geography) else ()
+
+    def model_columns(self) -> dict[str, Column]:
+        """The modelled columns in the source's order."""
+        return {n: c for n, c in self.columns.items() if n in self.model.columns}
+
+    # --- references between parts; the messages start with the key they are about ----------
+
+    def reference_problems(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """Every name that stands for no column, and every expression that cannot be read."""
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        for path, name in self._references():
+            if name not in self.columns:
+                problems.append((path, f"it names {name}, which is no column of the spec"))
+        for path, text in self._expressions():
+            try:
+                self.expression(text)
+            except ExpressionError as error:
+                problems.append((path, str(error)))
+        return problems + self._kind_problems() + self._duplicate_names()
+
+    def _references(self) -> list[tuple[tuple[str | int, ...], str]]:
+        found: list[tuple[tuple[str | int, ...], str]] = []
+        if self.source.period_column:
+            found.append((("source", "period_column"), self.source.period_column))
+        for key in ("household_key", "person_key"):
+            names = getattr(self, key)
+            found += [] if isinstance(names, str) else [((key,), name) for name in names]
+        if isinstance(self.geography, Geography):
+            found += [(("geography", "levels"), name) for name in self.geography.levels]
+            found += [(("geography", "functions"), name) for name in self.geography.functions]
+        found += [(("model", "columns"), name) for name in self.model.columns]
+        for index, rule in enumerate(self.rules):
+            found += [(("rules", index), name) for name in rule_columns(rule)]
+        for index, indicator in enumerate(self.indicators):
+            names = [by if isinstance(by, str) else by.column for by in indicator.by]
+            found += [(("indicators", index, "by"), name) for name in names]
+        return found
+
+    def _expressions(self) -> list[tuple[tuple[str | int, ...], str]]:
+        found: list[tuple[tuple[str | int, ...], str]] = []
+        for index, rule in enumerate(self.rules):
+            found += [(("rules", index, key), text) for key, text in rule_expressions(rule).items()]
+        for index, indicator in enumerate(self.indicators):
+            found.append((("indicators", index, "of"), indicator.of))
+            if indicator.among:
+                found.append((("indicators", index, "among"), indicator.among))
+        return found
+
+    def _kind_problems(self) -> list[tuple[tuple[str | int, ...], str]]:
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        if isinstance(self.geography, Geography):
+            for name, level in self.geography.functions.items():
+                if level not in self.geography.levels:
+                    text = f"it names {level}, which is no level of the geography"
+                    problems.append((("geography", "functions", name), text))
+            for name in self.geography.levels:
+                if name in self.columns and not self.columns[name].is_code():
+                    problems.append((("geography", "levels"), f"{name} is no code column"))
+        for index, rule in enumerate(self.rules):
+            gap = getattr(rule, "gap", (0, 0))
+            if gap[0] > gap[1]:
+                text = "the range is the wrong way round; write the lower bound first"
+                problems.append((("rules", index, "gap"), text))
+        return problems
+
+    def _duplicate_names(self) -> list[tuple[tuple[str | int, ...], str]]:
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        owner: dict[str, str] = {}
+        for name, column in self.columns.items():
+            for written in (name, *column.aliases):
+                if owner.setdefault(written.upper(), name) != name:
+                    other = owner[written.upper()]
+                    text = f"the name {written} is already used by column {other}"
+                    problems.append((("columns", name), text))
+        return problems

@@ -1,0 +1,139 @@
+"""The Great Expectations suite of a survey, built from its spec.
+
+Each expectation carries in its `meta` what a finding says of it: columns, rule and remedy.
+Relations between columns are computed by `include/espejo/rules.py`, the same code that checks
+synthetic rows, and enter the suite as true-or-false columns.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+# Great Expectations reports its use to its maker unless told not to, before it is imported.
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+from great_expectations.expectations.row_conditions import Column as GxColumn
+
+from include.espejo.rules import relations
+from include.espejo.spec import Column, Period, SurveySpec
+
+RELATION = "relation "
+_CORRECT = "correct the file, or the spec if the survey has changed"
+
+
+def with_relations(frame: pd.DataFrame, spec: SurveySpec, period: Period) -> pd.DataFrame:
+    """The frame with a true-or-false column for each relation: true where it holds."""
+    columns = {RELATION + b.rule: ~b.rows for b in relations(frame, spec, period)}
+    levels = [level for level in spec.geography_levels() if level in frame]
+    if levels:
+        columns[RELATION + "geography_levels"] = _no_gap(frame[levels])
+    return pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1)
+
+
+def _no_gap(levels: pd.DataFrame) -> Any:
+    """True where no level is blank while a deeper one is not."""
+    blank = levels.isna().to_numpy()
+    return ~(blank[:, :-1] & ~blank[:, 1:]).any(axis=1)
+
+
+def build_suite(spec: SurveySpec, frame: pd.DataFrame, period: Period) -> gx.ExpectationSuite:
+    """Everything that the spec says of this frame (from `with_relations`) as expectations."""
+    expectations = [*_whole_table(spec, frame, period)]
+    for name, column in spec.columns.items():
+        if name in frame:
+            expectations += _types(name, column)
+            expectations += _values(name, column)
+            expectations += _blanks(name, column)
+    for name in frame.columns:
+        if name.startswith(RELATION):
+            expectations.append(_relation(name))
+    return gx.ExpectationSuite(name=f"{spec.survey} {period}", expectations=expectations)
+
+
+def _meta(columns: list[str], rule: str, remedy: str = _CORRECT) -> dict[str, Any]:
+    return {"columns": columns, "rule": rule, "remedy": remedy}
+
+
+def _whole_table(
+    spec: SurveySpec, frame: pd.DataFrame, period: Period
+) -> Iterator[gxe.Expectation]:
+    source = spec.source
+    yield gxe.ExpectTableRowCountToBeBetween(
+        min_value=source.min_rows,
+        meta=_meta([], f"at least {source.min_rows:,} rows", "ship the whole file"),
+    )
+    yield gxe.ExpectTableRowCountToBeBetween(
+        max_value=source.max_rows,
+        severity="warning",
+        meta=_meta([], f"at most {source.max_rows:,} rows", "raise max_rows if this is right"),
+    )
+    key = [name for name in spec.key("person") if name in frame]
+    if len(key) == 1:
+        yield gxe.ExpectColumnValuesToBeUnique(column=key[0], meta=_meta(key, "person key unique"))
+    elif key:
+        yield gxe.ExpectCompoundColumnsToBeUnique(
+            column_list=key,
+            meta=_meta(key, "person key unique", "remove repeats, or complete the key in the spec"),
+        )
+    column = source.period_column
+    if column and column in frame:
+        expected = period.format(source.period_format)
+        remedy = f"give the period of this file, or the file of {period}"
+        yield gxe.ExpectColumnValuesToBeInSet(
+            column=column, value_set=[expected], meta=_meta([column], f"period {period}", remedy)
+        )
+
+
+def _types(name: str, column: Column) -> Iterator[gxe.Expectation]:
+    yield gxe.ExpectColumnValuesToBeOfType(
+        column=name,
+        type_="CategoricalDtypeType" if column.is_code() else "float64",
+        meta=_meta([name], f"type {column.kind}"),
+    )
+
+
+def _values(name: str, column: Column) -> Iterator[gxe.Expectation]:
+    if column.code_set:
+        yield gxe.ExpectColumnValuesToBeInSet(
+            column=name, value_set=sorted(column.code_set), meta=_meta([name], "code list")
+        )
+    elif column.is_code() and column.width:
+        yield gxe.ExpectColumnValueLengthsToEqual(
+            column=name, value=column.width, meta=_meta([name], f"width {column.width}")
+        )
+    if column.range is not None:
+        low, high = column.range
+        special = sorted(column.special)
+        rule = f"range {low:g} to {high:g}"
+        rule += f" or {', '.join(map(str, special))}" if special else ""
+        outside = {"row_condition": GxColumn(name).is_not_in(special)} if special else {}
+        yield gxe.ExpectColumnValuesToBeBetween(
+            column=name, min_value=low, max_value=high, meta=_meta([name], rule), **outside
+        )
+
+
+def _blanks(name: str, column: Column) -> Iterator[gxe.Expectation]:
+    if column.blank == "never":
+        yield gxe.ExpectColumnValuesToNotBeNull(column=name, meta=_meta([name], "never blank"))
+    elif column.max_blank_share is not None:
+        yield gxe.ExpectColumnValuesToNotBeNull(
+            column=name,
+            mostly=1 - column.max_blank_share,
+            severity="warning",
+            meta=_meta([name], f"blank in at most {column.max_blank_share:.0%}", "ask the field"),
+        )
+
+
+def _relation(name: str) -> gxe.Expectation:
+    rule = name.removeprefix(RELATION)
+    # A gap in the hierarchy is how some periods blank for confidentiality: worth knowing only.
+    severity = "warning" if rule == "geography_levels" else "critical"
+    return gxe.ExpectColumnValuesToBeInSet(
+        column=name, value_set=[True], severity=severity, meta=_meta([], f"relation {rule}")
+    )

@@ -1,0 +1,1 @@
+"""A second survey, invented: what holds for ENOE alone shows up here."""
