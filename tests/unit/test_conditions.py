@@ -103,7 +103,7 @@ def test_the_columns_read_are_told() -> None:
     ],
 )
 def test_anything_beyond_the_grammar_is_refused(text: str) -> None:
-    with pytest.raises(ExpressionError, match="not allowed|cannot be read"):
+    with pytest.raises(ExpressionError, match=r"not allowed|cannot be read"):
         parse_expression(text, CODES)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +13,6 @@ import pandas as pd
 from include.espejo.errors import BrowserError
 from include.espejo.report.distributions import Distribution, code_shares, number_shares
 from include.espejo.spec import Column, SurveySpec
-
-log = logging.getLogger(__name__)
 
 # Okabe and Ito's colours: told apart by the colour-blind and in print.
 REAL, SYNTHETIC = "#0072B2", "#E69F00"
@@ -42,6 +41,8 @@ def draw_columns(
     """A PNG for each column of the model; no bar stands on fewer real people than the floor."""
     import kaleido
 
+    for name in ("kaleido", "choreographer"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # dozens of lines a picture otherwise
     floor = spec.outputs.min_people
     figures = {}
     for name in synthetic.columns:
@@ -52,7 +53,9 @@ def draw_columns(
         kaleido.start_sync_server(silence_warnings=True)
         try:
             for name, figure in figures.items():
-                figure.write_image(Path(folder) / f"{name}.png", width=900, height=480, scale=1)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # plotly warns of an option that it sets itself
+                    figure.write_image(Path(folder) / f"{name}.png", width=900, height=480, scale=1)
         finally:
             kaleido.stop_sync_server(silence_warnings=True)
         return {name: (Path(folder) / f"{name}.png").read_bytes() for name in figures}

@@ -1,0 +1,53 @@
+# The project's commands. Each sets up what it needs; `make help` lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INPUT ?=
+PERIOD ?= 2015T2
+SURVEY ?= enoe_sdem
+
+.DEFAULT_GOAL := help
+.PHONY: help setup browser demo ui test check unit bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+setup: $(VENV)/.installed  ## the virtual environment with the pinned packages
+
+browser:
+	@if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
+	  else \
+	    echo "error: the plots need Chromium; run: sudo apt-get install -y chromium fonts-dejavu-core" >&2; \
+	    exit 1; \
+	  fi; \
+	fi
+
+demo: setup browser  ## the whole pipeline on an embedded lake; INPUT=file.csv PERIOD=2015T2 for a file of yours
+	$(BIN)/python -m demo.run --survey $(SURVEY) --period $(PERIOD) $(if $(INPUT),--input "$(INPUT)")
+
+ui: setup browser  ## Airflow itself on the same embedded lake, until Ctrl-C
+	$(BIN)/python -m demo.ui
+
+check: setup  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: setup  ## the tests that take seconds
+	$(BIN)/python -m pytest tests/unit
+
+test: setup browser check  ## all tests, after lint, format and types
+	$(BIN)/python -m pytest
+
+bench: setup  ## speed and memory beside the notebook's own; INPUT=file.csv for a file of yours
+	$(BIN)/python -m bench.run $(if $(INPUT),--input "$(INPUT)" --period $(PERIOD))
+
+clean:  ## removes what the commands made, but for the virtual environment
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,19 @@
+"""Shows a survey spec that cannot be used as an import error in Airflow's UI.
+
+No DAG is made here: the DAGs of the other surveys, made in synthesis.py, go on running while
+Airflow shows file, line, key and remedy of the broken one.
+"""
+
+from __future__ import annotations
+
+from include.espejo.errors import SpecError
+from include.espejo.spec import find_specs, load_spec
+
+problems = []
+for path in find_specs():
+    try:
+        load_spec(path)
+    except SpecError as error:
+        problems.append(str(error))
+if problems:
+    raise SpecError("\n".join(problems))

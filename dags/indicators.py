@@ -1,0 +1,70 @@
+"""An example of a downstream consumer: started by a release, it writes headline indicators."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dags.wiring import lake_by, release_asset, told_to_airflow
+from include.espejo.errors import SpecError
+from include.espejo.keys import PublicPlace
+from include.espejo.spec import Period, SurveySpec, find_specs, load_spec
+
+DOC = """
+Lee la última publicación de `{spec.survey}` por `latest.json`, como cualquier consumidor, y
+escribe los indicadores declarados en la especificación en `{spec.places.downstream}`.
+
+Reads the last release of `{spec.survey}` by `latest.json`, as any consumer does, and writes the
+indicators that the spec declares to `{spec.places.downstream}`.
+"""
+
+
+def build_indicators(spec: SurveySpec) -> DAG:
+    """The DAG `<survey>_indicators`."""
+    with DAG(
+        dag_id=f"{spec.survey}_indicators",
+        schedule=[release_asset(spec)],
+        catchup=False,
+        max_active_runs=1,
+        doc_md=DOC.format(spec=spec),
+        tags=["espejo", spec.survey, "consumer"],
+        default_args={"retries": 3, "retry_delay": timedelta(minutes=1),
+                      "retry_exponential_backoff": True,
+                      "execution_timeout": timedelta(hours=1)},
+    ) as dag:  # fmt: skip
+
+        @task
+        @told_to_airflow
+        def write_indicators() -> dict[str, Any]:
+            from include.espejo.indicators import compute_indicators
+            from include.espejo.lake import join
+            from include.espejo.publish import read_pointer
+            from include.espejo.tables import from_parquet, to_frame
+
+            public = lake_by(spec.connections.consumer, spec.places.public)
+            place = PublicPlace(spec.places.public, spec.survey)
+            pointer = read_pointer(public, place.latest())
+            if pointer is None or pointer["release"] is None:
+                raise AirflowSkipException("no release stands; there is nothing to read")
+            period, release = pointer["period"], pointer["release"]
+            table = public.read(join(place.release(period, release), "synthetic.parquet"))
+            figures = compute_indicators(to_frame(from_parquet(table)), spec, Period.parse(period))
+            own = lake_by(spec.connections.downstream, spec.places.downstream)
+            uri = join(spec.places.downstream, spec.survey, period, release, "indicators.csv")
+            own.write(uri, figures.to_csv(index=False).encode())
+            return {"indicators": uri, "rows": len(figures)}
+
+        write_indicators()
+    return dag
+
+
+for path in find_specs():
+    try:
+        survey = load_spec(path)
+    except SpecError:
+        continue  # dags/check_specs.py shows it as an import error; the other surveys go on
+    if survey.indicators:
+        globals()[f"{survey.survey}_indicators"] = build_indicators(survey)

@@ -1,0 +1,198 @@
+"""One DAG for each survey spec: from the confidential survey in the lake to a release in it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dags.wiring import (
+    RawFileSensor,
+    form,
+    job_of,
+    lakes_of,
+    period_of_run,
+    release_asset,
+    told_to_airflow,
+)
+from include.espejo.errors import SpecError
+from include.espejo.keys import PublicPlace, Workspace, scratch, workspace
+from include.espejo.spec import SurveySpec, find_specs, load_spec
+from plugins.espejo_alerts import notify_deadline, notify_failure
+
+DOC = """
+### {spec.title.es}
+
+Cada trimestre: espera el archivo de la encuesta en `{spec.places.raw}`, lo valida, entrena,
+muestrea, califica y publica la tabla sintética con su informe en `{spec.places.public}`.
+Para correrlo a mano: *Trigger*, y en el formulario el periodo (`2026T3`). Un ensayo
+(*dry run*) hace todo salvo publicar. Repetir una corrida no hace daño: el mismo trabajo tiene
+el mismo nombre. Si falla, el registro de la tarea dice columna, regla, cuenta y remedio.
+
+### {spec.title.en}
+
+Each quarter: waits for the survey's file at `{spec.places.raw}`, validates it, trains, samples,
+scores, and publishes the synthetic table and its report at `{spec.places.public}`.
+By hand: *Trigger*, with the period (`2026T3`) in the form. A dry run does everything but
+publish. Repeating a run is harmless: the same work has the same name. When it fails, the task's
+log names column, rule, count and remedy.
+"""
+
+
+def build_synthesis(spec: SurveySpec) -> DAG:
+    """The DAG `<survey>_synthesis`."""
+    schedule, connections = spec.schedule, spec.connections
+    step_limit = timedelta(hours=schedule.step_hours)
+    with DAG(
+        dag_id=f"{spec.survey}_synthesis",
+        # No start date and no immediate run: unpausing waits for the next publication day.
+        schedule=CronTriggerTimetable(
+            schedule.cron(), timezone=schedule.timezone, run_immediately=False
+        ),
+        catchup=False,
+        max_active_runs=1,
+        params=form(spec),
+        doc_md=DOC.format(spec=spec),
+        tags=["espejo", spec.survey],
+        deadline=DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=timedelta(days=schedule.wait_days, hours=schedule.deadline_hours),
+            callback=SyncCallback(
+                notify_deadline,
+                kwargs={"connection_id": connections.alert, "dag_id": f"{spec.survey}_synthesis"},
+            ),
+        ),
+        default_args={
+            "retries": 3,
+            "retry_delay": timedelta(minutes=1),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=30),
+            "execution_timeout": step_limit,
+            "on_failure_callback": partial(notify_failure, connection_id=connections.alert),
+        },
+    ) as dag:
+        _wire(spec)
+    return dag
+
+
+def _wire(spec: SurveySpec) -> None:
+    """The tasks, in the order in which data passes."""
+    asset = release_asset(spec)
+
+    def at(run: dict[str, str]) -> Workspace:
+        return workspace(spec.places.restricted, spec.survey, run["period"], run["release"])
+
+    @task
+    @told_to_airflow
+    def plan() -> dict[str, str]:
+        period = period_of_run(spec, get_current_context())
+        job_of(spec, str(period))  # parameters that make no sense fail here, not after the wait
+        return {
+            "period": str(period),
+            "source": period.format(spec.places.raw),
+            "scratch": scratch(spec.places.restricted, spec.survey, str(period)),
+        }
+
+    @task
+    @told_to_airflow
+    def open_scratch(run: dict[str, str]) -> None:
+        lakes_of(spec).work.delete_tree(run["scratch"])
+
+    @task
+    @told_to_airflow
+    def ingest(run: dict[str, str]) -> dict[str, Any]:
+        from include.espejo import steps
+
+        return steps.ingest(job_of(spec, run["period"]), lakes_of(spec), run["source"],
+                            run["scratch"])  # fmt: skip
+
+    @task
+    @told_to_airflow
+    def validate(run: dict[str, str]) -> dict[str, str]:
+        from include.espejo import steps
+
+        checked = steps.validate(
+            job_of(spec, run["period"]),
+            lakes_of(spec),
+            run["scratch"],
+            partial(workspace, spec.places.restricted, spec.survey, run["period"]),
+        )
+        return {"period": run["period"], "release": checked["release"]}
+
+    @task
+    @told_to_airflow
+    def close_scratch(run: dict[str, str]) -> None:
+        lakes_of(spec).work.delete_tree(run["scratch"])
+
+    @task(execution_timeout=timedelta(hours=spec.schedule.training_hours))
+    @told_to_airflow
+    def train(run: dict[str, str]) -> dict[str, Any]:
+        from include.espejo import steps
+
+        return steps.train(job_of(spec, run["period"]), lakes_of(spec), at(run))
+
+    @task
+    @told_to_airflow
+    def sample(run: dict[str, str]) -> dict[str, Any]:
+        from include.espejo import steps
+
+        return steps.sample(job_of(spec, run["period"]), lakes_of(spec), at(run))
+
+    @task
+    @told_to_airflow
+    def evaluate(run: dict[str, str]) -> dict[str, Any]:
+        from include.espejo import steps
+
+        return steps.evaluate(job_of(spec, run["period"]), lakes_of(spec), at(run))
+
+    @task
+    @told_to_airflow
+    def report(run: dict[str, str]) -> dict[str, Any]:
+        from include.espejo import steps
+
+        return steps.report(job_of(spec, run["period"]), lakes_of(spec), at(run))
+
+    @task(outlets=[asset])
+    @told_to_airflow
+    def publish(run: dict[str, str], *, outlet_events: Any = None) -> dict[str, Any]:
+        from include.espejo import steps
+
+        if get_current_context()["params"]["dry_run"]:
+            raise AirflowSkipException("dry run: the candidate stays in the restricted area")
+        place = PublicPlace(spec.places.public, spec.survey)
+        done = steps.publish(job_of(spec, run["period"]), lakes_of(spec), at(run), place)
+        outlet_events[asset].extra = {"period": run["period"], "rows": done["rows"],
+                                      "overall": done["overall"],
+                                      "manifest": done["manifest"]}  # fmt: skip
+        return done
+
+    planned = plan()
+    arrived = RawFileSensor(
+        task_id="wait_for_file",
+        bucket_key="{{ ti.xcom_pull(task_ids='plan')['source'] }}",
+        wildcard_match=True,
+        aws_conn_id=spec.connections.ingest,
+        deferrable=True,
+        poke_interval=600,
+        timeout=timedelta(days=spec.schedule.wait_days).total_seconds(),
+        execution_timeout=timedelta(days=spec.schedule.wait_days, hours=1),
+    )
+    opened, closed = open_scratch(planned), close_scratch(planned)
+    ingested, validated = ingest(planned), validate(planned)
+    planned >> arrived >> opened >> ingested >> validated >> closed.as_teardown(setups=opened)
+    validated >> train(validated) >> sample(validated) >> evaluate(validated) >> report(
+        validated
+    ) >> publish(validated)
+
+
+for path in find_specs():
+    try:
+        survey = load_spec(path)
+    except SpecError:
+        continue  # dags/check_specs.py shows it as an import error; the other surveys go on
+    globals()[f"{survey.survey}_synthesis"] = build_synthesis(survey)

@@ -1,0 +1,144 @@
+"""How the library's steps meet Airflow: connections, parameters, failures. No DAG is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
+from airflow.sdk import Asset, Connection, Param, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.espejo.errors import EspejoError
+from include.espejo.keys import PublicPlace
+from include.espejo.parameters import BOUNDS, Parameters
+from include.espejo.spec import PERIOD_PATTERN, Period, SurveySpec, latest_published
+from include.espejo.spec.model import ENGINES
+
+if TYPE_CHECKING:
+    from include.espejo.lake import Lake, Lakes
+    from include.espejo.steps import Job
+
+
+def form(spec: SurveySpec) -> dict[str, Param]:
+    """The trigger form. Empty fields take the spec's settings, an empty period the last one out."""
+
+    def number(name: str, default: int | None, title: str, text: str, section: str) -> Param:
+        low, high, step = BOUNDS[name]
+        kind: list[str] | str = ["null", "integer"] if default is None else "integer"
+        return Param(default, type=kind, minimum=low, maximum=high, multipleOf=step,
+                     title=title, description_md=text, section=section)  # fmt: skip
+
+    what, how = "Qué / What", "Cómo / How"
+    return {
+        "period": Param(
+            None, type=["null", "string"], pattern=PERIOD_PATTERN, section=what,
+            title="Periodo / Period",
+            description_md="Trimestre, p. ej. `2026T3`; vacío: el último publicado. "
+            "Quarter, such as `2026T3`; empty: the last one published.",
+        ),
+        "rows": number("rows", None, "Filas / Rows",
+                       "Vacío: tantas como la encuesta. Empty: as many as the survey.", what),
+        "dry_run": Param(
+            False, type="boolean", section=what, title="Ensayo / Dry run",
+            description_md="Hace todo salvo publicar. Everything but publishing.",
+        ),
+        "engine": Param(spec.model.engine, type="string", enum=list(ENGINES), section=how,
+                        title="Motor / Engine"),
+        "epochs": number("epochs", spec.model.epochs, "Épocas / Epochs",
+                         "Pasadas por la tabla. Passes over the table.", how),
+        "batch_size": number("batch_size", spec.model.batch_size, "Lote / Batch size",
+                             "Múltiplo de 10. A multiple of 10.", how),
+        "seed": number("seed", None, "Semilla / Seed",
+                       "Vacío: la que sigue de la encuesta. Empty: follows from the survey.", how),
+    }  # fmt: skip
+
+
+def period_of_run(spec: SurveySpec, context: Mapping[str, Any]) -> Period:
+    """The period asked for in the form, or the last one published when the run was due."""
+    asked = context["params"].get("period")
+    if asked:
+        return Period.parse(asked)
+    due: datetime = context.get("logical_date") or context["dag_run"].run_after
+    local = due.astimezone(ZoneInfo(spec.schedule.timezone))
+    return latest_published(local, spec.schedule.months_after, spec.schedule.day)
+
+
+def job_of(spec: SurveySpec, period: str) -> Job:
+    """The job of the running task, its parameters straight from the form."""
+    from include.espejo.steps import Job
+
+    params = get_current_context()["params"]
+    given = {name: params.get(name) for name in ("rows", "epochs", "batch_size", "seed", "engine")}
+    return Job(spec, Period.parse(period), Parameters.of(spec, given))
+
+
+def lake_by(connection_id: str, uri: str) -> Lake:
+    """The lake at `uri` as the identity of an Airflow connection sees it."""
+    from include.espejo.lake import open_lake
+
+    if not uri.startswith("s3://"):
+        return open_lake(uri)
+    connection = Connection.get(connection_id)
+    extra = connection.extra_dejson
+    return open_lake(uri, {
+        "key": connection.login,
+        "secret": connection.password,
+        "endpoint_url": extra.get("endpoint_url"),
+        "client_kwargs": {"region_name": extra.get("region_name", "us-east-1")},
+    })  # fmt: skip
+
+
+def lakes_of(spec: SurveySpec) -> Lakes:
+    """The lake as the flow's three identities see it."""
+    from include.espejo.lake import Lakes
+
+    places, connections = spec.places, spec.connections
+    return Lakes(
+        ingest=lake_by(connections.ingest, places.raw),
+        work=lake_by(connections.work, places.restricted),
+        publish=lake_by(connections.publish, places.public),
+    )
+
+
+def told_to_airflow(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A task that fails at once where trying again cannot help, and without foreign messages."""
+
+    @wraps(function)
+    def task(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except EspejoError as error:
+            if error.retryable:
+                raise
+            refusal = AirflowFailException(str(error))
+        raise refusal
+
+    return task
+
+
+def release_asset(spec: SurveySpec) -> Asset:
+    """What a publication updates, and what downstream DAGs are scheduled on."""
+    place = PublicPlace(spec.places.public, spec.survey)
+    return Asset(name=f"{spec.survey}_release", uri=place.latest())
+
+
+class RawFileSensor(S3KeySensor):
+    """Waits for the file; being refused, or a bucket that is not there, ends the wait at once."""
+
+    def poke(self, context: Any) -> bool:
+        from botocore.exceptions import ClientError
+
+        try:
+            return bool(super().poke(context))
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if status not in (401, 403, 404):
+                raise
+        raise AirflowFailException(
+            f"{self.bucket_key}: the lake answered {status}; check the bucket and the rights of "
+            f"connection {self.aws_conn_id}"
+        )
