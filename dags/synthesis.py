@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, setup, task, teardown
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
@@ -98,7 +98,7 @@ def _wire(spec: SurveySpec) -> None:
             "scratch": scratch(spec.places.restricted, spec.survey, str(period)),
         }
 
-    @task
+    @setup
     @told_to_airflow
     def open_scratch(run: dict[str, str]) -> None:
         lakes_of(spec).work.delete_tree(run["scratch"])
@@ -124,7 +124,7 @@ def _wire(spec: SurveySpec) -> None:
         )
         return {"period": run["period"], "release": checked["release"]}
 
-    @task
+    @teardown
     @told_to_airflow
     def close_scratch(run: dict[str, str]) -> None:
         lakes_of(spec).work.delete_tree(run["scratch"])
@@ -184,10 +184,16 @@ def _wire(spec: SurveySpec) -> None:
     )
     opened, closed = open_scratch(planned), close_scratch(planned)
     ingested, validated = ingest(planned), validate(planned)
-    planned >> arrived >> opened >> ingested >> validated >> closed.as_teardown(setups=opened)
-    validated >> train(validated) >> sample(validated) >> evaluate(validated) >> report(
+    planned >> arrived >> opened >> ingested >> validated >> closed
+    opened >> closed
+    (
         validated
-    ) >> publish(validated)
+        >> train(validated)
+        >> sample(validated)
+        >> evaluate(validated)
+        >> report(validated)
+        >> publish(validated)
+    )
 
 
 for path in find_specs():

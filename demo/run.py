@@ -87,14 +87,18 @@ def _run_dag(spec: SurveySpec, period: Period, options: argparse.Namespace) -> D
     conf: dict[str, Any] = {"period": str(period)}
     if options.epochs:
         conf["epochs"] = options.epochs
-    return dag.test(run_conf=conf)
+    run: DagRun = dag.test(run_conf=conf)
+    return run
 
 
 def _failed(run: DagRun) -> int:
     failed = [t.task_id for t in run.get_task_instances() if t.state == "failed"]
-    print(f"\nThe run failed in: {', '.join(failed)}. Its message is above. Nothing was published.\n"
-          f"La corrida falló en: {', '.join(failed)}. Su mensaje está arriba. No se publicó nada.",
-          file=sys.stderr)  # fmt: skip
+    print(
+        f"""
+The run failed in: {", ".join(failed)}. Its message is above. Nothing was published.
+La corrida falló en: {", ".join(failed)}. Su mensaje está arriba. No se publicó nada.""",
+        file=sys.stderr,
+    )
     return 1
 
 
@@ -124,13 +128,14 @@ def _say(release: dict[str, Any], seconds: float) -> None:
     folder = release["folder"].relative_to(ROOT)
     trends = quality["column_pair_trends"]
     print(f"""
-{manifest['survey']} {manifest['period']}, release {manifest['release']}: {manifest['rows']:,} rows in {seconds:.0f} s
-  overall quality / calidad global      {quality['overall']:.3f}
-  column shapes / formas                {quality['column_shapes']:.3f}
-  column pair trends / pares            {'-' if trends is None else format(trends, '.3f')}
-  diagnostic / diagnóstico              {quality['diagnostic']['overall']:.3f}
-  mean of metrics / promedio            {quality['metrics']['aggregate']:.3f}
-  rules broken / reglas rotas           {len(quality['broken_rules'])}
+{manifest["survey"]} {manifest["period"]}, release {manifest["release"]}
+  rows / filas                          {manifest["rows"]:,} in {seconds:.0f} s
+  overall quality / calidad global      {quality["overall"]:.3f}
+  column shapes / formas                {quality["column_shapes"]:.3f}
+  column pair trends / pares            {"-" if trends is None else format(trends, ".3f")}
+  diagnostic / diagnóstico              {quality["diagnostic"]["overall"]:.3f}
+  mean of metrics / promedio            {quality["metrics"]["aggregate"]:.3f}
+  rules broken / reglas rotas           {len(quality["broken_rules"])}
 
 Open / abra: {folder}/report.html
 The table / la tabla: {folder}/synthetic.csv, {folder}/synthetic.parquet""")

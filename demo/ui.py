@@ -26,7 +26,9 @@ class AirflowStandalone:
     `url` is the address of the UI and API, on a free port of the loopback address.
     """
 
-    def __init__(self, home: Path, connections: dict[str, str], extra: dict[str, str] | None = None):
+    def __init__(
+        self, home: Path, connections: dict[str, str], extra: dict[str, str] | None = None
+    ):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.environment = airflow_environment(home, connections) | {
@@ -127,4 +129,3 @@ S3: {server.endpoint_url}   Ctrl-C to stop / para terminar""")
 
 if __name__ == "__main__":
     sys.exit(main())
-

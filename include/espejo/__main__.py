@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--no-calibrate", action="store_true",
                             help="plain sampling (engine sdv knows no other)")  # fmt: skip
     synthesize.add_argument("--restricted", metavar="DIR",
-                            help="for rows, model and full figures (OUT_DIR.restricted)")  # fmt: skip
+                            help="for rows, model, figures (OUT_DIR.restricted)")  # fmt: skip
     withdraw = commands.add_parser("withdraw", help="withdraw a release from the public place")
     withdraw.add_argument("--survey", required=True)
     withdraw.add_argument("--period", required=True)

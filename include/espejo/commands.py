@@ -81,8 +81,7 @@ def _refuse_other_release(lakes: Lakes, folder: str, release: str) -> None:
     stored = lakes.publish.read_tagged(join(folder, MANIFEST))
     if stored is not None and json.loads(stored.content).get("release") != release:
         raise LakeError(
-            f"{folder}: it holds another release, which is never overwritten; "
-            "name another OUT_DIR",
+            f"{folder}: it holds another release, which is never overwritten; name another OUT_DIR",
             exit_code=2,
         )
 
@@ -96,6 +95,3 @@ def withdraw(options: argparse.Namespace) -> Result:
     period = str(Period.parse(options.period))
     withdraw_release(open_lake(root), place, period, options.release, options.reason)
     return {"withdrawn": options.release, "period": period}
-
-
-

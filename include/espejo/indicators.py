@@ -6,6 +6,7 @@ Unweighted: a release holds no expansion factor, so these describe its rows, not
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -38,9 +39,7 @@ def _indicator(
     if indicator.among:
         chosen = evaluate(spec.expression(indicator.among), frame, period)
     table = frame[chosen]
-    values = pd.Series(
-        evaluate(spec.expression(indicator.of), table, period), index=table.index
-    )
+    values = pd.Series(evaluate(spec.expression(indicator.of), table, period), index=table.index)
     groups = _groups(indicator.by, table)
     for group, members in values.groupby(groups, sort=True):
         for statistic in indicator.statistics:
@@ -62,7 +61,7 @@ def _groups(by: tuple[str | Band, ...], table: pd.DataFrame) -> pd.Series:
 def _bands(band: Band, values: pd.Series) -> pd.Series:
     cuts = list(band.cuts)
     labels = [f"-{cuts[0] - 1}"]
-    labels += [f"{low}-{high - 1}" for low, high in zip(cuts, cuts[1:], strict=False)]
+    labels += [f"{low}-{high - 1}" for low, high in pairwise(cuts)]
     labels.append(f"{cuts[-1]}+")
     return pd.cut(values, [-np.inf, *cuts, np.inf], right=False, labels=labels)
 

@@ -70,7 +70,8 @@ def broken(rule: Rule, frame: pd.DataFrame, spec: SurveySpec, period: Period) ->
         case ImpliesRule():
             premise = evaluate(spec.expression(rule.if_), frame, period)
             conclusion = evaluate(spec.expression(rule.then), frame, period)
-            return premise != conclusion if rule.both_ways else premise & ~conclusion
+            wrong = premise != conclusion if rule.both_ways else premise & ~conclusion
+            return np.asarray(wrong)
         case BirthYearRule():
             return _birth_year(rule, frame, spec, period)
         case DateRule():
@@ -102,7 +103,7 @@ def _birth_year(
 
 def _is_number(values: np.ndarray, spec: SurveySpec, name: str) -> np.ndarray:
     """Neither blank nor one of the column's special codes."""
-    return ~np.isnan(values) & ~np.isin(values, list(spec.columns[name].special))
+    return np.asarray(~np.isnan(values) & ~np.isin(values, list(spec.columns[name].special)))
 
 
 def _date(rule: DateRule, frame: pd.DataFrame, spec: SurveySpec) -> np.ndarray:
@@ -125,7 +126,7 @@ def _as_number(values: pd.Series) -> np.ndarray:
         numbers = pd.to_numeric(values.cat.categories.to_series(), errors="coerce").to_numpy(float)
         codes = values.cat.codes.to_numpy()
         return np.where(codes >= 0, np.append(numbers, np.nan)[codes], np.nan)
-    return values.to_numpy(dtype=float)
+    return np.asarray(values, dtype=float)
 
 
 def _functions_of_geography(frame: pd.DataFrame, spec: SurveySpec) -> list[Breach]:

@@ -56,12 +56,12 @@ def _outside(values: pd.Series, column: Column) -> np.ndarray:
     """Rows whose value is no code of the list, or out of range and no special code."""
     known = values.notna().to_numpy()
     if column.code_set:
-        return known & ~values.isin(column.code_set).to_numpy()
+        return np.asarray(known & ~values.isin(column.code_set))
     if column.range is None:
         return np.zeros(len(values), dtype=bool)
     low, high = column.range
     allowed = values.between(low, high) | values.isin(list(column.special))
-    return known & ~allowed.to_numpy()
+    return np.asarray(known & ~allowed)
 
 
 def _unseen(synthetic: pd.DataFrame, real: pd.DataFrame) -> np.ndarray:

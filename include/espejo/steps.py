@@ -62,9 +62,7 @@ def ingest(job: Job, lakes: Lakes, pattern: str, scratch: str) -> Summary:
 
 
 @without_values
-def validate(
-    job: Job, lakes: Lakes, scratch: str, place: Callable[[str], Workspace]
-) -> Summary:
+def validate(job: Job, lakes: Lakes, scratch: str, place: Callable[[str], Workspace]) -> Summary:
     """Check the scratch table and move it to the workspace of the release it leads to.
 
     The findings are kept whatever they say; rows only if nothing that must hold is broken.

@@ -200,7 +200,6 @@ PLANTED = {
 def test_a_violation_is_found_under_its_rule(
     cells, columns, rules, sheet, adult, validate_sheet, assert_no_canary
 ) -> None:
-    assert broken(validate_sheet(sheet, *columns)) == {}
     validation = validate_sheet(sheet.edit(adult, **cells), *columns)
     assert broken(validation) == rules
     assert_no_canary(validation.as_dict())
@@ -338,11 +337,9 @@ def test_require_names_every_broken_rule(sheet, adult, validate_sheet) -> None:
     assert caught.value.exit_code == 2
     assert str(caught.value).splitlines() == [
         "s3://raw/survey.csv: refused",
-        "  - column SEX, rule code list: 1 rows of 1,502 (0.07%); correct the file, or the spec "
-        "if the survey has changed",
-        "  - column EDA, rule range 0 to 97 or 98, 99: 1 rows of 1,480 (0.07%); correct the file, "
-        "or the spec if the survey has changed",
-    ] or f"rule {AGE_RANGE}: 1 rows" in str(caught.value)
+        *(f"  - {finding}" for finding in validation.errors),
+    ]
+    assert [finding.rule for finding in validation.errors] == ["code list", AGE_RANGE]
 
 
 # --- warnings do not stop ----------------------------------------------------------------------
@@ -454,7 +451,7 @@ def test_no_value_of_a_row_is_in_anything_told(
         planted = planted.edit(row, EDA="777777", INGOCUP="777777", FAC="777777", N_REN="ZQX7")
     caplog.set_level("DEBUG")
     validation = validate_sheet(planted)
-    assert {"code list", "width 5", AGE_RANGE} & {f.rule for f in validation.errors}
+    assert {"code list", "width 5", AGE_RANGE} <= {f.rule for f in validation.errors}
     assert_no_canary(validation)
     assert_no_canary(json.dumps(validation.as_dict()))
     for finding in validation.findings:

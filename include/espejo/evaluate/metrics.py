@@ -34,6 +34,24 @@ METRICS: dict[str, int | None] = {
 
 _RARE = 10
 
+# The kind of column that a metric compares; those not named here take all.
+_OF_COLUMNS = {
+    "CSTest": "categorical",
+    "TVComplement": "categorical",
+    "CategoryCoverage": "categorical",
+    "KSComplement": "numerical",
+    "StatisticSimilarity": "numerical",
+    "BoundaryAdherence": "numerical",
+    "RangeCoverage": "numerical",
+    "GMLogLikelihood": "numerical",
+}
+_OF_PAIRS = {
+    "CorrelationSimilarity": "numerical",
+    "ContinuousKLDivergence": "numerical",
+    "ContingencySimilarity": "categorical",
+    "DiscreteKLDivergence": "categorical",
+}
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -82,7 +100,7 @@ def _pool_rare_codes(real: Any, synthetic: Any) -> tuple[Any, Any]:
     dense column of each.
     """
     real, synthetic = real.copy(), synthetic.copy()
-    for name in real.columns[real.dtypes == object]:
+    for name in real.select_dtypes(object).columns:
         left, right = real[name].fillna(""), synthetic[name].fillna("")
         counts = left.value_counts()
         # At least the rarest is pooled, so that the pool is known whenever it is needed.
@@ -111,25 +129,13 @@ def _compute(name: str, real: Any, synthetic: Any, metadata: dict[str, Any]) -> 
 def _applies(metric: Any, metadata: dict[str, Any], real: Any) -> bool:
     """Whether the table has a column (for pairs, two that vary) of the kinds it compares."""
     kinds = [c["sdtype"] for c in metadata["columns"].values()]
-    pairs = {"CorrelationSimilarity": "numerical", "ContinuousKLDivergence": "numerical",
-             "ContingencySimilarity": "categorical", "DiscreteKLDivergence": "categorical"}  # fmt: skip
     name = metric.__name__
-    if name in pairs:
-        kind = pairs[name]
+    if name in _OF_PAIRS:
+        kind = _OF_PAIRS[name]
         names = [n for n, c in metadata["columns"].items() if c["sdtype"] == kind]
         varying = [n for n in names if real[n].nunique() > 1]
         return len(varying if kind == "numerical" else names) > 1
-    wanted = {
-        "CSTest": "categorical",
-        "TVComplement": "categorical",
-        "CategoryCoverage": "categorical",
-        "KSComplement": "numerical",
-        "StatisticSimilarity": "numerical",
-        "BoundaryAdherence": "numerical",
-        "RangeCoverage": "numerical",
-        "GMLogLikelihood": "numerical",
-    }.get(name)
-    return wanted is None or wanted in kinds
+    return name not in _OF_COLUMNS or _OF_COLUMNS[name] in kinds
 
 
 if __name__ == "__main__":

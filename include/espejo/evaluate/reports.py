@@ -39,9 +39,7 @@ class Quality:
 
 def quality(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any]) -> Quality:
     """The quality report, and beside it the mean over all pairs. Raises MetricError."""
-    report = _generate(
-        real, synthetic, metadata, CORRELATION_THRESHOLD, ASSOCIATION_THRESHOLD
-    )
+    report = _generate(real, synthetic, metadata, CORRELATION_THRESHOLD, ASSOCIATION_THRESHOLD)
     pairs = _checked(report.get_details("Column Pair Trends"), "Column Pair Trends")
     every = _generate(real, synthetic, metadata, 0.0, 0.0).get_details("Column Pair Trends")
     properties = report.get_properties().set_index("Property")["Score"]

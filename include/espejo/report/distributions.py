@@ -33,7 +33,9 @@ def code_shares(
     real: pd.Series, synthetic: pd.Series, column: Column, floor: int, merged: str, blank: str
 ) -> Distribution:
     """Shares of the most common codes; the rest, and all under the floor, are `merged`."""
-    left, right = (v.astype(object).where(v.notna(), blank).value_counts() for v in (real, synthetic))
+    left, right = (
+        v.astype(object).where(v.notna(), blank).value_counts() for v in (real, synthetic)
+    )
     shown = [code for code, count in left.items() if count >= floor][:MOST_BARS]
     rest = len(real) - int(left.reindex(shown).sum())
     while shown and 0 < rest < floor:

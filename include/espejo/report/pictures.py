@@ -35,9 +35,7 @@ def require_browser() -> None:
         )
 
 
-def draw_columns(
-    real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec
-) -> dict[str, bytes]:
+def draw_columns(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec) -> dict[str, bytes]:
     """A PNG for each column of the model; no bar stands on fewer real people than the floor."""
     import kaleido
 
@@ -103,7 +101,10 @@ def _layout(name: str, column: Column, shares: Distribution) -> Mapping[str, obj
         "template": "plotly_white",
         "font": {"family": "DejaVu Sans, sans-serif", "size": 13},
         "legend": {"orientation": "h", "y": 1.02, "x": 1, "xanchor": "right", "yanchor": "bottom"},
-        "xaxis": {"title": {"text": unit}, "type": "category" if shares.edges is None else "linear"},
+        "xaxis": {
+            "title": {"text": unit},
+            "type": "category" if shares.edges is None else "linear",
+        },
         "yaxis": {"title": {"text": f"% de filas / of rows{per}"}, "rangemode": "tozero"},
         "margin": {"l": 70, "r": 20, "t": 90, "b": 60},
     }

@@ -1,7 +1,8 @@
 """The survey spec: everything particular to a survey, from one YAML file."""
 
+from include.espejo.spec.column import Column
 from include.espejo.spec.load import find_specs, load_spec
-from include.espejo.spec.model import Column, SurveySpec
+from include.espejo.spec.model import SurveySpec
 from include.espejo.spec.period import PERIOD_PATTERN, Period, latest_published
 
 __all__ = [

@@ -69,8 +69,7 @@ def _check(node: ast.expr, codes: Mapping[str, frozenset[str] | None]) -> None:
                 "+ - *, comparisons, in, and, or, not, blank(COLUMN)"
             )
     for part in parts:
-        if not (isinstance(part, ast.Name) and part.id == "blank"):
-            _check(part, codes)
+        _check(part, codes)
 
 
 def _check_compared_codes(node: ast.Compare, codes: Mapping[str, frozenset[str] | None]) -> None:

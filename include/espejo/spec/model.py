@@ -35,7 +35,8 @@ class Source(Strict):
 
 
 class Places(Strict):
-    """Where things lie: each a bucket or prefix. `raw` may hold {period}, {year}, {yy}, {quarter}."""
+    """Where things lie: each a bucket or prefix. `raw` is the pattern of one file and may hold
+    {period}, {year}, {yy} and {quarter}."""
 
     raw: str
     restricted: str
