@@ -50,9 +50,10 @@ def build_synthesis(spec: SurveySpec) -> DAG:
     step_limit = timedelta(hours=schedule.step_hours)
     with DAG(
         dag_id=f"{spec.survey}_synthesis",
-        # No start date and no immediate run: unpausing waits for the next publication day.
+        # No start date, and a first run of the past only within no time at all: unpausing waits
+        # for the next publication day. (False would mean "within a tenth of the interval".)
         schedule=CronTriggerTimetable(
-            schedule.cron(), timezone=schedule.timezone, run_immediately=False
+            schedule.cron(), timezone=schedule.timezone, run_immediately=timedelta(0)
         ),
         catchup=False,
         max_active_runs=1,

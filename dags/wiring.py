@@ -26,34 +26,35 @@ if TYPE_CHECKING:
 def form(spec: SurveySpec) -> dict[str, Param]:
     """The trigger form. Empty fields take the spec's settings, an empty period the last one out."""
 
-    def number(name: str, default: int | None, title: str, text: str, section: str) -> Param:
+    def number(name: str, default: int | None, title: str, text: str, **more: Any) -> Param:
         low, high, step = BOUNDS[name]
         kind: list[str] | str = ["null", "integer"] if default is None else "integer"
         return Param(default, type=kind, minimum=low, maximum=high, multipleOf=step,
-                     title=title, description_md=text, section=section)  # fmt: skip
+                     title=title, description_md=text, **more)  # fmt: skip
 
-    what, how = "Qué / What", "Cómo / How"
+    how: dict[str, Any] = {"section": "Cómo / How"}  # folded; what has no section is seen at once
     return {
         "period": Param(
-            None, type=["null", "string"], pattern=PERIOD_PATTERN, section=what,
+            None, type=["null", "string"], pattern=PERIOD_PATTERN,
             title="Periodo / Period",
             description_md="Trimestre, p. ej. `2026T3`; vacío: el último publicado. "
             "Quarter, such as `2026T3`; empty: the last one published.",
         ),
         "rows": number("rows", None, "Filas / Rows",
-                       "Vacío: tantas como la encuesta. Empty: as many as the survey.", what),
+                       "Vacío: tantas como la encuesta. Empty: as many as the survey."),
         "dry_run": Param(
-            False, type="boolean", section=what, title="Ensayo / Dry run",
+            False, type="boolean", title="Ensayo / Dry run",
             description_md="Hace todo salvo publicar. Everything but publishing.",
         ),
-        "engine": Param(spec.model.engine, type="string", enum=list(ENGINES), section=how,
+        "engine": Param(spec.model.engine, type="string", enum=list(ENGINES), **how,
                         title="Motor / Engine"),
         "epochs": number("epochs", spec.model.epochs, "Épocas / Epochs",
-                         "Pasadas por la tabla. Passes over the table.", how),
+                         "Pasadas por la tabla. Passes over the table.", **how),
         "batch_size": number("batch_size", spec.model.batch_size, "Lote / Batch size",
-                             "Múltiplo de 10. A multiple of 10.", how),
+                             "Múltiplo de 10. A multiple of 10.", **how),
         "seed": number("seed", None, "Semilla / Seed",
-                       "Vacío: la que sigue de la encuesta. Empty: follows from the survey.", how),
+                       "Vacío: la que sigue de la encuesta. Empty: follows from the survey.",
+                       **how),
     }  # fmt: skip
 
 

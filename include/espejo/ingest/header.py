@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from include.espejo.spec import SurveySpec
 
+_MOST_COLUMNS = 10_000
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 
 
@@ -23,9 +24,16 @@ class Header:
 
 def read_header(line: bytes, spec: SurveySpec) -> Header:
     """Match the header line's names with the columns of the spec and their aliases."""
-    # Any of the encodings does: the names looked for are plain ASCII.
-    text = line.decode("latin-1")
-    names = [n.strip().upper() for n in next(csv.reader([text], delimiter=spec.source.delimiter))]
+    text = _decode(line, spec.source.encodings)
+    try:
+        names = [
+            n.strip().upper() for n in next(csv.reader([text], delimiter=spec.source.delimiter))
+        ]
+    except csv.Error:
+        names = []
+    if not 0 < len(names) <= _MOST_COLUMNS:
+        problem = "rule header: the first line is no header of column names; ship the file again"
+        return Header(len(names), {}, (problem,), ())
     delimiter = _delimiter_problem(text, names, spec)
     if delimiter:
         return Header(len(names), {}, (delimiter,), ())
@@ -44,7 +52,20 @@ def read_header(line: bytes, spec: SurveySpec) -> Header:
             warnings.append(f"column {name}: absent (it is optional), blank throughout")
         elif not found:
             problems.append(_missing(name, accepted, names))
+    if len(positions) < len(problems):
+        # It may be a row: nothing of it is told, and no column is missed one by one.
+        problems = [f"rule header: {len(problems)} of the spec's columns are missing from the "
+                    "first line; the file has no header, or is of another survey"]  # fmt: skip
     return Header(len(names), positions, tuple(problems), tuple(warnings))
+
+
+def _decode(line: bytes, encodings: tuple[str, ...]) -> str:
+    for encoding in encodings:
+        try:
+            return line.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return line.decode("latin-1")
 
 
 def _missing(name: str, accepted: list[str], names: list[str]) -> str:

@@ -46,13 +46,16 @@ def ingest(lake: Lake, source: str, spec: SurveySpec) -> Ingested:
     a byte-order mark, the spec's encodings, blanks as missing, absent optional columns.
     """
     with closing(lake.open(source)) as file:
-        stream = SourceStream(file)
+        stream = SourceStream(file, source)
         header = _checked_header(stream, source, spec)
         lines = _LineCounter()
         raw = _parse(stream, header, spec, lines, source)
     cut = stream.last_byte not in (b"\n", b"\r")
     if lines.misfits:
         raise InputError(source, [_misfit_lines(lines.misfits, header.width, cut)])
+    lost = (stream.data_lines() or raw.num_rows) - raw.num_rows
+    if lost > 0:
+        raise InputError(source, [_LOST_LINES.format(lost)])
     if not raw.num_rows:
         raise InputError(source, ["rule rows: a header and no rows; ship the whole file again"])
     table, encoding = _typed_table(raw, header, spec, source)
@@ -65,13 +68,21 @@ def ingest(lake: Lake, source: str, spec: SurveySpec) -> Ingested:
 def _checked_header(stream: SourceStream, source: str, spec: SurveySpec) -> Header:
     if not stream.size:
         raise InputError(source, ["rule rows: the file is empty; ship it again"])
-    if stream.looks_like_utf16():
+    kind = stream.looks_like()
+    if kind:
         allowed = " or ".join(spec.source.encodings)
-        raise InputError(source, [f"rule encoding: it looks like UTF-16; save it as {allowed}"])
+        problem = f"rule encoding: it looks like {kind}; ship it as plain text in {allowed}"
+        raise InputError(source, [problem])
     header = read_header(stream.header, spec)
     if header.problems:
         raise InputError(source, header.problems)
     return header
+
+
+_LOST_LINES = (
+    "rule CSV: {} lines are inside quotes that are not closed on their own line; "
+    "remove stray quotes and line ends inside fields"
+)
 
 
 class _LineCounter:
@@ -119,7 +130,8 @@ def _misfit_lines(count: int, width: int, cut: bool) -> str:
     where = ", the last line among them, which is cut" if cut else ""
     return (
         f"rule fields: {count} lines have not the header's {width} fields{where}; "
-        "the file is truncated or a field holds the delimiter: ship it again"
+        "the file is truncated, a field holds the delimiter, or a quote is not closed: "
+        "ship it again"
     )
 
 

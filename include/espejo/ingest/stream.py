@@ -6,9 +6,19 @@ import hashlib
 import io
 from typing import IO
 
+import numpy as np
+
+from include.espejo.lake.failures import told_clearly
+
 _CHUNK = 1 << 20
 _UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_OTHER_FILES = {
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"PK\x03\x04": "a zip file",
+    b"\x1f\x8b": "a gzip file",
+    b"PAR1": "a Parquet file",
+}
 
 
 class SourceStream(io.RawIOBase):
@@ -17,8 +27,11 @@ class SourceStream(io.RawIOBase):
     The header line is taken out first (`header`), so that the parser can be told the columns.
     """
 
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: IO[bytes], source: str):
         self._file = file
+        self._source = source
+        self._line_length = 0
+        self.lines = 0
         self._sha256 = hashlib.sha256()
         self._pending = b""
         self.last_byte = b""
@@ -37,12 +50,34 @@ class SourceStream(io.RawIOBase):
         return line.removeprefix(_UTF8_MARK).rstrip(b"\r\n")
 
     def _next(self, size: int) -> bytes:
-        chunk = self._file.read(size)
+        with told_clearly(self._source, "read it"):
+            chunk = self._file.read(size)
         if chunk:
+            self._count_lines(chunk)
             self._sha256.update(chunk)
             self.size += len(chunk)
             self.last_byte = chunk[-1:]
         return chunk
+
+    def _count_lines(self, chunk: bytes) -> None:
+        """Count the line ends of lines that are not blank, the header's among them."""
+        values = np.frombuffer(chunk, dtype=np.uint8)
+        ends = np.flatnonzero(values == ord("\n"))
+        if len(ends):
+            lengths = np.diff(ends, prepend=-1) - 1
+            # A carriage return before the line end is no content.
+            lengths -= (lengths > 0) & (values[ends - 1] == ord("\r"))
+            lengths[0] += self._line_length
+            self.lines += int((lengths > 0).sum())
+            self._line_length = 0
+        rest = values[ends[-1] + 1 :] if len(ends) else values
+        self._line_length += int((rest != ord("\r")).sum())
+
+    def data_lines(self) -> int | None:
+        """Lines below the header that are not blank; None where lines end otherwise than in LF."""
+        if not self.lines:
+            return None
+        return self.lines - 1 + (self._line_length > 0)
 
     def readable(self) -> bool:
         return True
@@ -57,5 +92,9 @@ class SourceStream(io.RawIOBase):
         """SHA-256 of the whole file, once it has been read to its end."""
         return self._sha256.hexdigest()
 
-    def looks_like_utf16(self) -> bool:
-        return self.header.startswith(_UTF16_MARKS) or b"\x00" in self.header
+    def looks_like(self) -> str | None:
+        """What the file is if it is no text in an ASCII-like encoding."""
+        for mark, kind in _OTHER_FILES.items():
+            if self.header.startswith(mark):
+                return kind
+        return "UTF-16" if b"\x00" in self.header else None

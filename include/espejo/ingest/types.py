@@ -18,6 +18,7 @@ from include.espejo.spec import Column
 from include.espejo.tables import arrow_type
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}(\.0*)?")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _INT32 = 2**31 - 1
 
 
@@ -78,10 +79,8 @@ def _typed(text: str, column: Column) -> str | float | None:
 
 
 def _finite(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
+    # Python's own float() also takes `1_000`, `nan` and the digits of other scripts.
+    number = float(text) if _DECIMAL.fullmatch(text) else math.inf
     return number if math.isfinite(number) else None
 
 

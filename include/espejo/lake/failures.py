@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from include.espejo.errors import EspejoError, LakeError
 
 # Contract, "Failing and trying again": 5xx, throttling, time-outs and lost connections pass.
-_THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
-_TIMED_OUT = {"RequestTimeout"}  # S3 answers it with status 400
+_PASSING = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
+_PASSING |= {"RequestTimeout"}  # S3 tells it with status 400
+# Raised by several HTTP libraries below s3fs, each with a class of its own of that name.
+_HALF_ANSWERS = {"IncompleteRead", "IncompleteReadError", "ClientPayloadError",
+                 "ServerDisconnectedError", "ResponseParserError", "FSTimeoutError"}  # fmt: skip
 _FULL = {"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull"}
 _FULL_ERRNO = {errno.ENOSPC, errno.EDQUOT}
 
@@ -45,7 +48,7 @@ def _translate(error: BaseException, uri: str, action: str) -> EspejoError:
         return _failure(uri, action, "it is a directory; name a file")
     if isinstance(error, PermissionError) or status in (401, 403):
         return _failure(uri, action, "refused; check this connection's credentials and rights")
-    if code in _THROTTLED | _TIMED_OUT or status == 429 or (status or 0) >= 500:
+    if code in _PASSING or status == 429 or (status or 0) >= 500:
         return _failure(uri, action, f"the server failed ({code or status})", retryable=True)
     if status is not None:
         return _failure(uri, action, f"the server answered {status} ({code})")
@@ -76,7 +79,11 @@ def _is_connection_loss(error: BaseException | None) -> bool:
     import botocore.exceptions as boto
 
     while error is not None:
-        if isinstance(error, boto.HTTPClientError | boto.ConnectionError | ConnectionError | TimeoutError):
+        if type(error).__name__ in _HALF_ANSWERS:
+            return True
+        if isinstance(
+            error, boto.HTTPClientError | boto.ConnectionError | ConnectionError | TimeoutError
+        ):
             return True
         error = error.__cause__ or error.__context__
     return False

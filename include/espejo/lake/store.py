@@ -155,6 +155,9 @@ class S3Lake:
                 return
 
 
+_FOR_OTHERS = 0o644  # what is created or replaced on condition is a release or a pointer
+
+
 class LocalLake:
     """A local disk; `file://` before a path is understood."""
 
@@ -181,6 +184,7 @@ class LocalLake:
     def create(self, uri: str, content: bytes) -> bool:
         with told_clearly(uri, "write it"), _staged(_path(uri), content) as staged:
             try:
+                staged.chmod(_FOR_OTHERS)
                 os.link(staged, _path(uri))
             except FileExistsError:
                 return False
@@ -191,7 +195,9 @@ class LocalLake:
             current = self.read_tagged(uri)
             if current is None or current.tag != tag:
                 raise PreconditionError(f"{uri}: changed by somebody else meanwhile")
-            self.write(uri, content)
+            with _staged(_path(uri), content) as staged:
+                staged.chmod(_FOR_OTHERS)
+                staged.replace(_path(uri))
 
     def exists(self, uri: str) -> bool:
         return _path(uri).is_file()
@@ -213,7 +219,7 @@ def _path(uri: str) -> Path:
 
 @contextmanager
 def _staged(target: Path, content: bytes) -> Iterator[Path]:
-    """The content in a file beside the target, readable by its owner only until placed."""
+    """The content in a file beside the target, readable by its owner only."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
     staged = Path(name)

@@ -57,7 +57,8 @@ class Column(Strict):
         for key, value in foreign.items():
             if value not in (None, (), {}):
                 raise ValueError(f"`{key}` does not go with kind {self.kind}; remove one of them")
-        if self.range is not None and self.range[0] > self.range[1]:
+        # Written so that it also catches a bound that is not a number.
+        if self.range is not None and not self.range[0] <= self.range[1]:
             raise ValueError("`range` is the wrong way round; write the lower bound first")
         return self
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from include.espejo.errors import SpecError
 from include.espejo.spec.model import SurveySpec
+from include.espejo.spec.references import Location, find_problems
 
-Location = tuple[str | int, ...]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 SURVEYS_VARIABLE = "ESPEJO_SURVEYS"
@@ -56,7 +56,7 @@ def parse_spec(text: str, file: str) -> SurveySpec:
     except ValidationError as error:
         problems = [_problem(e["loc"], e["type"], e["msg"], e.get("input")) for e in error.errors()]
         raise SpecError(_message(file, root, problems)) from None
-    problems = spec.reference_problems()
+    problems = find_problems(spec)
     if problems:
         raise SpecError(_message(file, root, problems))
     return spec
@@ -76,6 +76,9 @@ def _missing_spec(survey: str, path: Path) -> str:
 def _compose(text: str, file: str) -> yaml.Node:
     try:
         root = yaml.compose(text, Loader=_LOADER)
+        _construct(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise SpecError(f"{file}: not a plain YAML mapping ({type(error).__name__})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
@@ -103,6 +106,9 @@ def _refuse_repeated_keys(root: yaml.Node, file: str) -> None:
     for mapping in _mappings(root):
         seen: set[str] = set()
         for key, _ in mapping.value:
+            if not isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                raise SpecError(f"{file} line {line}: a key must be a plain text, not a list")
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                 line = key.start_mark.line + 1
                 raise SpecError(f"{file} line {line}: key {key.value!r} is given twice; remove one")
@@ -131,7 +137,7 @@ def _problem(location: Location, kind: str, message: str, value: Any) -> tuple[L
 
 
 def _unknown_key(location: Location) -> str:
-    known = _known_keys(SurveySpec, set())
+    known = _known_keys(SurveySpec, set()) - {str(location[-1])}
     nearest = difflib.get_close_matches(str(location[-1]), sorted(known), n=1)
     hint = f"; did you mean `{nearest[0]}`?" if nearest else "; remove it"
     return f"unknown key{hint}"
@@ -173,7 +179,7 @@ def _locate(node: yaml.Node, location: Location) -> tuple[int, str]:
     """
     line, path = node.start_mark.line + 1, []
     for index, part in enumerate(location):
-        child = _child(node, part)
+        child = None if _is_tag(node, location, index) else _child(node, part)
         if child is not None:
             key, node = child
             line = key.start_mark.line + 1
@@ -181,6 +187,13 @@ def _locate(node: yaml.Node, location: Location) -> tuple[int, str]:
         elif index == len(location) - 1 and isinstance(part, str):
             path.append(part)
     return line, ".".join(dict.fromkeys(path)) or "(the whole file)"
+
+
+def _is_tag(node: yaml.Node, location: Location, index: int) -> bool:
+    """Whether this part is no key but the kind of a rule, which pydantic puts after its index."""
+    kind = _child(node, "kind")
+    after_index = index > 0 and isinstance(location[index - 1], int)
+    return after_index and kind is not None and kind[1].value == location[index]
 
 
 def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:

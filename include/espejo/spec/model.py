@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from include.espejo.spec.column import Column, Label, Strict
-from include.espejo.spec.expression import Expression, ExpressionError, parse_expression
-from include.espejo.spec.rules import Rule, rule_columns, rule_expressions
+from include.espejo.spec.expression import Expression, parse_expression
+from include.espejo.spec.rules import Rule
 
 ENGINES = ("sdv",)
 
@@ -17,7 +17,7 @@ ENGINES = ("sdv",)
 class Source(Strict):
     """How the survey's files look, and how many rows a whole one has."""
 
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: str = Field(default=",", pattern=r"^[,;:|\t ]$")
     encodings: tuple[Literal["utf-8", "latin-1", "cp1252"], ...] = Field(min_length=1)
     blank: str = ""
     line_end: Literal["lf", "crlf"] = "lf"
@@ -166,74 +166,3 @@ class SurveySpec(Strict):
     def model_columns(self) -> dict[str, Column]:
         """The modelled columns in the source's order."""
         return {n: c for n, c in self.columns.items() if n in self.model.columns}
-
-    # --- references between parts; the messages start with the key they are about ----------
-
-    def reference_problems(self) -> list[tuple[tuple[str | int, ...], str]]:
-        """Every name that stands for no column, and every expression that cannot be read."""
-        problems: list[tuple[tuple[str | int, ...], str]] = []
-        for path, name in self._references():
-            if name not in self.columns:
-                problems.append((path, f"it names {name}, which is no column of the spec"))
-        for path, text in self._expressions():
-            try:
-                self.expression(text)
-            except ExpressionError as error:
-                problems.append((path, str(error)))
-        return problems + self._kind_problems() + self._duplicate_names()
-
-    def _references(self) -> list[tuple[tuple[str | int, ...], str]]:
-        found: list[tuple[tuple[str | int, ...], str]] = []
-        if self.source.period_column:
-            found.append((("source", "period_column"), self.source.period_column))
-        for key in ("household_key", "person_key"):
-            names = getattr(self, key)
-            found += [] if isinstance(names, str) else [((key,), name) for name in names]
-        if isinstance(self.geography, Geography):
-            found += [(("geography", "levels"), name) for name in self.geography.levels]
-            found += [(("geography", "functions"), name) for name in self.geography.functions]
-        found += [(("model", "columns"), name) for name in self.model.columns]
-        for index, rule in enumerate(self.rules):
-            found += [(("rules", index), name) for name in rule_columns(rule)]
-        for index, indicator in enumerate(self.indicators):
-            names = [by if isinstance(by, str) else by.column for by in indicator.by]
-            found += [(("indicators", index, "by"), name) for name in names]
-        return found
-
-    def _expressions(self) -> list[tuple[tuple[str | int, ...], str]]:
-        found: list[tuple[tuple[str | int, ...], str]] = []
-        for index, rule in enumerate(self.rules):
-            found += [(("rules", index, key), text) for key, text in rule_expressions(rule).items()]
-        for index, indicator in enumerate(self.indicators):
-            found.append((("indicators", index, "of"), indicator.of))
-            if indicator.among:
-                found.append((("indicators", index, "among"), indicator.among))
-        return found
-
-    def _kind_problems(self) -> list[tuple[tuple[str | int, ...], str]]:
-        problems: list[tuple[tuple[str | int, ...], str]] = []
-        if isinstance(self.geography, Geography):
-            for name, level in self.geography.functions.items():
-                if level not in self.geography.levels:
-                    text = f"it names {level}, which is no level of the geography"
-                    problems.append((("geography", "functions", name), text))
-            for name in self.geography.levels:
-                if name in self.columns and not self.columns[name].is_code():
-                    problems.append((("geography", "levels"), f"{name} is no code column"))
-        for index, rule in enumerate(self.rules):
-            gap = getattr(rule, "gap", (0, 0))
-            if gap[0] > gap[1]:
-                text = "the range is the wrong way round; write the lower bound first"
-                problems.append((("rules", index, "gap"), text))
-        return problems
-
-    def _duplicate_names(self) -> list[tuple[tuple[str | int, ...], str]]:
-        problems: list[tuple[tuple[str | int, ...], str]] = []
-        owner: dict[str, str] = {}
-        for name, column in self.columns.items():
-            for written in (name, *column.aliases):
-                if owner.setdefault(written.upper(), name) != name:
-                    other = owner[written.upper()]
-                    text = f"the name {written} is already used by column {other}"
-                    problems.append((("columns", name), text))
-        return problems

@@ -12,6 +12,13 @@ from pydantic import Field
 
 from include.espejo.spec.column import Label, Strict
 
+GEOGRAPHY_LEVELS = "geography_levels"  # implied: no level is blank above one that is not
+
+
+def function_rule(name: str, level: str) -> str:
+    """The implied rule that a column is a function of the geography down to a level."""
+    return f"{name.lower()}_of_{level.lower()}"
+
 
 class _Rule(Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from include.espejo.errors import InputError, MetricError
-from include.espejo.rules import columns_of, unchecked
+from include.espejo.rules import unchecked
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.tables import to_frame
 
@@ -67,9 +67,9 @@ def validate(
 
     frame = to_frame(table)
     skipped = tuple(unchecked(frame, spec))
-    with_rules = with_relations(frame, spec, period)
-    results = _run(build_suite(spec, with_rules, period), with_rules)
-    findings = tuple(_finding(result, spec, len(frame)) for result in results)
+    with_rules, about = with_relations(frame, spec, period)
+    results = _run(build_suite(spec, with_rules, period, about), with_rules)
+    findings = tuple(_finding(result, len(frame)) for result in results)
     told = [str(f) for f in findings if not f.passed and f.severity == "warning"]
     told += [f"relation {name}: not checked, the file lacks a column of it" for name in skipped]
     return Validation(len(frame), findings, (*warnings, *told), skipped)
@@ -92,13 +92,19 @@ def _run(suite: Any, frame: pd.DataFrame) -> list[Any]:
     return list(outcome.results)
 
 
-def _finding(result: Any, spec: SurveySpec, rows: int) -> Finding:
+def _raised(info: dict[str, Any]) -> bool:
+    """Whether an expectation, or one of the metrics it stands on (by id), raised an exception."""
+    parts = [info, *(part for part in info.values() if isinstance(part, dict))]
+    return any(part.get("raised_exception") for part in parts)
+
+
+def _finding(result: Any, rows: int) -> Finding:
     config = result.expectation_config
     rule = str(config.meta["rule"])
-    if (result.exception_info or {}).get("raised_exception"):
+    if _raised(result.exception_info or {}):
         # The exception's own text may hold values: only that it was raised is told.
         raise MetricError(f"rule {rule}: could not be evaluated; the table's types are at fault")
-    columns = tuple(config.meta["columns"]) or _relation_columns(rule, spec)
+    columns = tuple(config.meta["columns"])
     counted = int(result.result.get("unexpected_count", 0 if result.success else rows))
     return Finding(
         rule=rule,
@@ -109,11 +115,3 @@ def _finding(result: Any, spec: SurveySpec, rows: int) -> Finding:
         of=int(result.result.get("element_count", rows)),
         remedy=str(config.meta["remedy"]),
     )
-
-
-def _relation_columns(rule: str, spec: SurveySpec) -> tuple[str, ...]:
-    name = rule.removeprefix("relation ")
-    for declared in spec.rules:
-        if declared.name == name:
-            return columns_of(declared, spec)
-    return spec.geography_levels() if rule.startswith("relation ") else ()

@@ -20,20 +20,26 @@ import great_expectations as gx
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column as GxColumn
 
-from include.espejo.rules import relations
+from include.espejo.rules import Breach, relations
 from include.espejo.spec import Column, Period, SurveySpec
+from include.espejo.spec.rules import GEOGRAPHY_LEVELS
 
 RELATION = "relation "
 _CORRECT = "correct the file, or the spec if the survey has changed"
 
 
-def with_relations(frame: pd.DataFrame, spec: SurveySpec, period: Period) -> pd.DataFrame:
-    """The frame with a true-or-false column for each relation: true where it holds."""
-    columns = {RELATION + b.rule: ~b.rows for b in relations(frame, spec, period)}
-    levels = [level for level in spec.geography_levels() if level in frame]
+def with_relations(
+    frame: pd.DataFrame, spec: SurveySpec, period: Period
+) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
+    """The frame with a true-or-false column for each relation, true where it holds; and the
+    columns that each relation is about."""
+    found = relations(frame, spec, period)
+    levels = tuple(level for level in spec.geography_levels() if level in frame)
     if levels:
-        columns[RELATION + "geography_levels"] = _no_gap(frame[levels])
-    return pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1)
+        found.append(Breach(GEOGRAPHY_LEVELS, levels, ~_no_gap(frame[list(levels)])))
+    columns = {RELATION + breach.rule: ~breach.rows for breach in found}
+    about = {RELATION + breach.rule: breach.columns for breach in found}
+    return pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1), about
 
 
 def _no_gap(levels: pd.DataFrame) -> Any:
@@ -42,17 +48,18 @@ def _no_gap(levels: pd.DataFrame) -> Any:
     return ~(blank[:, :-1] & ~blank[:, 1:]).any(axis=1)
 
 
-def build_suite(spec: SurveySpec, frame: pd.DataFrame, period: Period) -> gx.ExpectationSuite:
-    """Everything that the spec says of this frame (from `with_relations`) as expectations."""
+def build_suite(
+    spec: SurveySpec, frame: pd.DataFrame, period: Period, about: dict[str, tuple[str, ...]]
+) -> gx.ExpectationSuite:
+    """Everything that the spec says of this frame as expectations; `frame` and `about` are what
+    `with_relations` gives."""
     expectations = [*_whole_table(spec, frame, period)]
     for name, column in spec.columns.items():
         if name in frame:
             expectations += _types(name, column)
             expectations += _values(name, column)
             expectations += _blanks(name, column)
-    for name in frame.columns:
-        if name.startswith(RELATION):
-            expectations.append(_relation(name))
+    expectations += [_relation(name, columns) for name, columns in about.items()]
     return gx.ExpectationSuite(name=f"{spec.survey} {period}", expectations=expectations)
 
 
@@ -75,6 +82,7 @@ def _whole_table(
     )
     key = [name for name in spec.key("person") if name in frame]
     if len(key) == 1:
+        yield gxe.ExpectColumnValuesToNotBeNull(column=key[0], meta=_meta(key, "key never blank"))
         yield gxe.ExpectColumnValuesToBeUnique(column=key[0], meta=_meta(key, "person key unique"))
     elif key:
         yield gxe.ExpectCompoundColumnsToBeUnique(
@@ -130,10 +138,13 @@ def _blanks(name: str, column: Column) -> Iterator[gxe.Expectation]:
         )
 
 
-def _relation(name: str) -> gxe.Expectation:
+def _relation(name: str, columns: tuple[str, ...]) -> gxe.Expectation:
     rule = name.removeprefix(RELATION)
     # A gap in the hierarchy is how some periods blank for confidentiality: worth knowing only.
-    severity = "warning" if rule == "geography_levels" else "critical"
+    severity = "warning" if rule == GEOGRAPHY_LEVELS else "critical"
     return gxe.ExpectColumnValuesToBeInSet(
-        column=name, value_set=[True], severity=severity, meta=_meta([], f"relation {rule}")
+        column=name,
+        value_set=[True],
+        severity=severity,
+        meta=_meta(list(columns), f"relation {rule}"),
     )

@@ -1,0 +1,159 @@
+"""What is measured: each probe runs once in a fresh process, and tells seconds and memory.
+
+Run as a child process (see `include/espejo/child.py`). The imports stand inside the probes, so
+that a process holds only what its own side needs and the clock starts after them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from include.espejo.child import tell
+from include.espejo.errors import EspejoError, without_values
+
+SURVEY = "enoe_sdem"
+MEGABYTE = 1e6
+
+Request = dict[str, Any]
+Sample = dict[str, float]
+
+
+def prepare(request: Request) -> Sample:
+    """Keeps the typed table for the probes that start from it; unmeasured, it warms the disk."""
+    from include.espejo.ingest import ingest
+    from include.espejo.lake import open_lake
+    from include.espejo.spec import load_spec
+    from include.espejo.tables import to_parquet
+
+    path = request["input"]
+    table = ingest(open_lake(path), path, load_spec(SURVEY)).table
+    Path(request["typed"]).write_bytes(to_parquet(table))
+    return {"rows": table.num_rows}
+
+
+def ingest_survey(request: Request) -> Sample:
+    """Our ingest, from the file to the typed table."""
+    from include.espejo.ingest import ingest
+    from include.espejo.lake import open_lake
+    from include.espejo.spec import load_spec
+
+    path, spec = request["input"], load_spec(SURVEY)
+    started = perf_counter()
+    ingested = ingest(open_lake(path), path, spec)
+    return {"seconds": perf_counter() - started, "rows": ingested.table.num_rows}
+
+
+def read_as_notebook(request: Request) -> Sample:
+    """The notebook's read_csv on the same file."""
+    from bench.notebook import read_survey
+
+    started = perf_counter()
+    table = read_survey(request["input"])
+    return {"seconds": perf_counter() - started, "rows": len(table)}
+
+
+def validate_table(request: Request) -> Sample:
+    """Validation of the typed table; Great Expectations' import is timed apart."""
+    from include.espejo.spec import Period, load_spec
+    from include.espejo.tables import from_parquet
+    from include.espejo.validate import validate
+
+    table = from_parquet(Path(request["typed"]).read_bytes())
+    spec, period = load_spec(SURVEY), Period.parse(request["period"])
+    started = perf_counter()
+    import include.espejo.validate.suite  # noqa: F401  this is where Great Expectations comes in
+
+    imported = perf_counter()
+    result = validate(table, spec, period)
+    ended = perf_counter()
+    return {
+        "seconds": ended - started,
+        "seconds_imported": ended - imported,
+        "rules": len(result.findings),
+    }
+
+
+def parse_dags(request: Request) -> Sample:
+    """What the DAG files take beyond Airflow's own import."""
+    from demo.airflow_home import ROOT, airflow_environment
+
+    os.environ.update(airflow_environment(Path(request["scratch"]) / "airflow", {}))
+    import airflow
+    import airflow.sdk  # noqa: F401  the DAG files' own import of it is not theirs to answer for
+    from airflow.dag_processing.dagbag import DagBag
+
+    started = perf_counter()
+    bag = DagBag(str(ROOT / "dags"))
+    seconds = perf_counter() - started
+    if bag.import_errors or not bag.dags:
+        raise RuntimeError("the DAGs do not import")
+    return {"seconds": seconds, "dags": len(bag.dags)}
+
+
+def evaluate_table(request: Request) -> Sample:
+    """All scores of the table against a bootstrap resample of itself; memory with children's."""
+    from include.espejo.evaluate import evaluate
+    from include.espejo.resources import PeakMemory
+    from include.espejo.spec import load_spec
+    from include.espejo.tables import from_parquet, to_frame
+
+    spec = load_spec(SURVEY)
+    real = to_frame(from_parquet(Path(request["typed"]).read_bytes(), spec.model_columns()))
+    resample = real.sample(frac=1.0, replace=True, random_state=request["seed"], ignore_index=True)
+    started = perf_counter()
+    with PeakMemory() as memory:
+        evaluate(real, resample, spec, request["seed"])
+    seconds = perf_counter() - started
+    return {"seconds": seconds, "peak_mb": memory.peak_mb * 2**20 / MEGABYTE}
+
+
+PROBES: dict[str, Callable[[Request], Sample]] = {
+    "prepare": prepare,
+    "ingest": ingest_survey,
+    "notebook": read_as_notebook,
+    "validate": validate_table,
+    "dags": parse_dags,
+    "evaluate": evaluate_table,
+}
+
+
+def peak_memory() -> float:
+    """The most that this process has had resident, MB of 10**6 bytes; Linux only.
+
+    Not getrusage's ru_maxrss, which a new process inherits from the one that started it.
+    """
+    status = Path("/proc/self/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found is not None
+    return int(found[1]) * 1024 / MEGABYTE
+
+
+def _probe(request: Request) -> None:
+    with redirect_stdout(sys.stderr):  # the libraries' own words; standard output is the answer's
+        sample = PROBES[request["probe"]](request)
+    tell({"peak_mb": peak_memory()} | sample)
+
+
+def main() -> None:
+    """Handle the one request of standard input.
+
+    Not by `child.answer`: to seed, that imports numpy, which spares the DAGs modules that they
+    would load themselves, and a third of their time.
+    """
+    try:
+        without_values(_probe)(json.load(sys.stdin))
+    except EspejoError as error:
+        tell({"failed": str(error)})
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

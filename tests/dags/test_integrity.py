@@ -1,0 +1,181 @@
+"""Every DAG that is found: it imports, and has what a run of years needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+SPECS = [ROOT / "include/surveys/enoe_sdem.yaml", ROOT / "tests/surveys/parks.yaml"]
+
+
+@pytest.fixture(scope="module")
+def surveys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place with two surveys' specs, as an office with two surveys has it."""
+    folder = tmp_path_factory.mktemp("surveys")
+    for spec in SPECS:
+        shutil.copy(spec, folder)
+    return folder
+
+
+def find_dags(surveys: Path) -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    before = os.environ.get("ESPEJO_SURVEYS")
+    os.environ["ESPEJO_SURVEYS"] = str(surveys)
+    try:
+        return DagBag(str(ROOT / "dags"))
+    finally:
+        del os.environ["ESPEJO_SURVEYS"]
+        if before is not None:
+            os.environ["ESPEJO_SURVEYS"] = before
+
+
+@pytest.fixture(scope="module")
+def bag(surveys: Path) -> Any:
+    return find_dags(surveys)
+
+
+def test_every_survey_has_its_dags(bag: Any) -> None:
+    assert bag.import_errors == {}
+    expected = {f"{p.stem}_{kind}" for p in SPECS for kind in ("synthesis", "indicators")}
+    assert set(bag.dags) == expected
+
+
+def test_every_dag_says_what_it_is_and_runs_alone(bag: Any) -> None:
+    for dag in bag.dags.values():
+        assert dag.doc_md, dag.dag_id
+        assert "espejo" in dag.tags, dag.dag_id
+        assert dag.max_active_runs == 1, dag.dag_id
+        assert not dag.catchup, dag.dag_id
+
+
+def test_every_task_is_retried_with_back_off_and_limited(bag: Any) -> None:
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            assert task.retries >= 1, task
+            assert task.retry_exponential_backoff, task
+            assert task.execution_timeout, task
+
+
+def test_a_synthesis_has_deadline_setup_teardown_and_asset(bag: Any) -> None:
+    for dag_id, dag in bag.dags.items():
+        if not dag_id.endswith("_synthesis"):
+            continue
+        assert dag.deadline
+        assert [t.task_id for t in dag.tasks if t.is_setup] == ["open_scratch"]
+        assert [t.task_id for t in dag.tasks if t.is_teardown] == ["close_scratch"]
+        assert [asset.name for asset in dag.get_task("publish").outlets] == [
+            dag_id.replace("_synthesis", "_release")
+        ]
+        assert dag.get_task("wait_for_file").deferrable
+        order = [t.task_id for t in dag.topological_sort()]
+        flow = ["ingest", "validate", "train", "sample", "evaluate", "report", "publish"]
+        assert [t for t in order if t in flow] == flow
+
+
+@pytest.mark.parametrize("days_after", [0.001, 1, 8, 45, 80])
+def test_unpausing_waits_for_the_next_publication_day(
+    bag: Any, monkeypatch: pytest.MonkeyPatch, days_after: float
+) -> None:
+    import airflow.timetables.trigger as trigger
+    import pendulum
+    from airflow.serialization.decoders import decode_timetable
+    from airflow.serialization.encoders import encode_timetable
+    from airflow.timetables.base import TimeRestriction
+
+    timetable = decode_timetable(encode_timetable(bag.dags["enoe_sdem_synthesis"].timetable))
+    day = pendulum.datetime(2026, 5, 26, 12)  # 6:00 in Mexico City
+    now = day + timedelta(days=days_after)
+    monkeypatch.setattr(trigger, "utcnow", lambda: now)
+    first = timetable.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(None, None, False)
+    )
+    assert first.run_after == pendulum.datetime(2026, 8, 26, 12)
+
+
+@pytest.mark.parametrize(
+    ("due", "period"),
+    [
+        ("2026-05-26T12:00", "2026T1"),
+        ("2026-05-26T05:00", "2025T4"),  # still the 25th in Mexico City
+        ("2026-08-26T12:00", "2026T2"),
+        ("2026-02-26T12:00", "2025T4"),
+    ],
+)
+def test_a_scheduled_run_takes_the_quarter_just_published(due: str, period: str) -> None:
+    from dags.wiring import period_of_run
+    from include.espejo.spec import load_spec
+
+    when = datetime.fromisoformat(due).replace(tzinfo=UTC)
+    context = {"params": {}, "logical_date": when}
+    assert str(period_of_run(load_spec("enoe_sdem"), context)) == period
+    manual = {"params": {}, "logical_date": None, "dag_run": SimpleNamespace(run_after=when)}
+    assert str(period_of_run(load_spec("enoe_sdem"), manual)) == period
+    asked = {"params": {"period": "2015T2"}, "logical_date": when}
+    assert str(period_of_run(load_spec("enoe_sdem"), asked)) == "2015T2"
+
+
+def test_a_broken_spec_is_shown_and_stops_no_other_survey(surveys: Path, tmp_path: Path) -> None:
+    shutil.copytree(surveys, tmp_path / "surveys")
+    broken = tmp_path / "surveys" / "parks.yaml"
+    broken.write_text(broken.read_text(encoding="utf-8").replace("delimiter:", "delimeter:"))
+    bag = find_dags(tmp_path / "surveys")
+    assert set(bag.dags) == {"enoe_sdem_synthesis", "enoe_sdem_indicators"}
+    (text,) = bag.import_errors.values()
+    assert "parks.yaml line" in text
+    assert "did you mean `delimiter`?" in text
+
+
+def test_parsing_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from airflow.dag_processing.dagbag import DagBag\n"
+        "import airflow.sdk\n"
+        "before = set(sys.modules)\n"
+        "import dags.synthesis, dags.indicators, dags.check_specs\n"
+        "heavy = {'pandas', 'numpy', 'torch', 'sdv', 'sdmetrics', 'great_expectations',"
+        " 'pyarrow', 'plotly', 's3fs', 'fsspec'}\n"
+        "print(sorted(heavy & (set(sys.modules) - before)))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert run.stdout.strip().endswith("[]"), run.stdout + run.stderr[-2000:]
+
+
+def test_a_failure_is_told_where_a_connection_for_it_exists(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    from plugins.espejo_alerts import notify_deadline, notify_failure
+
+    received: list[bytes] = []
+
+    class Ear(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    task = SimpleNamespace(dag_id="d", run_id="r", task_id="validate")
+    notify_failure({"ti": task}, connection_id="espejo_alert_absent")  # nobody to tell: no error
+    with HTTPServer(("127.0.0.1", 0), Ear) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AIRFLOW_CONN_EAR", f"http://127.0.0.1:{server.server_port}/")
+        notify_failure({"ti": task}, connection_id="ear")
+        notify_deadline(connection_id="ear", dag_id="d")
+        server.shutdown()
+    assert b'"task": "validate"' in received[0]
+    assert b'"event": "late"' in received[1]

@@ -1,0 +1,264 @@
+"""The quarterly run as an operator and a researcher see it: Airflow's API, its logs, its UI."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pandas as pd
+import pytest
+
+from demo.enoe_like import generate_survey, write_survey
+from demo.lake_server import DOWNSTREAM_BUCKET, PUBLIC_BUCKET, RESTRICTED_BUCKET
+from demo.run import upload
+from include.espejo.spec import Period, load_spec
+
+from .conftest import Stage
+
+DAG = "enoe_sdem_synthesis"
+SEED = 987_654_321  # must be nowhere but in the run's own parameters and the restricted area
+QUICK = {"epochs": 1, "batch_size": 500, "rows": 700, "seed": SEED}
+
+
+class Api:
+    """Airflow's REST API as one user."""
+
+    def __init__(self, stage: Stage, user: str = "admin"):
+        self._url = stage.airflow.url
+        body = {"username": user, "password": stage.airflow.password(user)}
+        self._token: str | None = None
+        self._token = self.call("POST", "/auth/token", body)["access_token"]
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(self._url + path, data=data, headers=headers, method=method)
+        with urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def status_of(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
+        try:
+            self.call(method, path, body)
+        except HTTPError as error:
+            return error.code, error.read().decode()
+        return 200, ""
+
+    def trigger(self, **conf: Any) -> str:
+        run = self.call("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": conf})
+        return str(run["dag_run_id"])
+
+    def wait(self, dag: str, run: str, seconds: float = 240) -> str:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            state = self.call("GET", f"/api/v2/dags/{dag}/dagRuns/{run}")["state"]
+            if state in ("success", "failed"):
+                return str(state)
+            time.sleep(1)
+        raise AssertionError(f"{dag} {run} did not end in {seconds} s")
+
+    def tasks(self, run: str) -> dict[str, dict[str, Any]]:
+        path = f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances"
+        return {t["task_id"]: t for t in self.call("GET", path)["task_instances"]}
+
+    def log(self, run: str, task: str) -> str:
+        path = f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances/{task}/logs/1"
+        return json.dumps(self.call("GET", path))
+
+
+def put_survey(stage: Stage, folder: Path, period: str, change: Any = None) -> Path:
+    parsed = Period.parse(period)
+    table = generate_survey(parsed.year, parsed.quarter, people=1200, seed=5)
+    if change is not None:
+        change(table)
+    path = folder / f"sdem_{period}.csv"
+    write_survey(table, path)
+    upload(stage.lake, load_spec("enoe_sdem"), parsed, path)
+    return path
+
+
+def keys(stage: Stage, bucket: str, prefix: str = "") -> dict[str, str]:
+    found = stage.lake.client("admin").list_objects_v2(Bucket=bucket, Prefix=prefix)
+    return {item["Key"]: item["ETag"] for item in found.get("Contents", [])}
+
+
+@pytest.fixture(scope="module")
+def api(stage: Stage) -> Api:
+    api = Api(stage)
+    for dag in (DAG, "enoe_sdem_indicators"):
+        wait_for_dag(api, dag)
+        api.call("PATCH", f"/api/v2/dags/{dag}", {"is_paused": False})
+    return api
+
+
+def wait_for_dag(api: Api, dag: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while api.status_of("GET", f"/api/v2/dags/{dag}")[0] == 404:
+        assert time.monotonic() < deadline, f"{dag} never appeared"
+        time.sleep(1)
+
+
+@pytest.fixture(scope="module")
+def done(stage: Stage, api: Api, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A whole run of 2015T2, ended well."""
+    put_survey(stage, tmp_path_factory.mktemp("survey"), "2015T2")
+    run = api.trigger(period="2015T2", **QUICK)
+    assert api.wait(DAG, run) == "success", api.tasks(run)
+    return run
+
+
+def test_unpausing_does_not_fire_for_the_past(api: Api, done: str) -> None:
+    runs = api.call("GET", f"/api/v2/dags/{DAG}/dagRuns")["dag_runs"]
+    assert {run["run_type"] for run in runs} == {"manual"}
+    schedule = api.call("GET", f"/api/v2/dags/{DAG}/details")
+    assert schedule["next_dagrun_run_after"] > time.strftime("%Y-%m-%d")
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        {"period": "2015-2"},
+        {"period": "2015T5"},
+        {"epochs": 0},
+        {"rows": -1},
+        {"batch_size": 105},
+        {"seed": 2**40},
+        {"engine": "nonsense"},
+        {"dry_run": "perhaps"},
+    ],
+)
+def test_the_form_rejects_nonsense(api: Api, conf: dict[str, Any]) -> None:
+    body = {"logical_date": None, "conf": conf}
+    status, text = api.status_of("POST", f"/api/v2/dags/{DAG}/dagRuns", body)
+    assert status == 400
+    assert next(iter(conf)) in text
+
+
+def test_a_viewer_may_not_trigger(stage: Stage, api: Api) -> None:
+    body = {"logical_date": None, "conf": {}}
+    viewer = Api(stage, "viewer")
+    assert viewer.status_of("POST", f"/api/v2/dags/{DAG}/dagRuns", body)[0] == 403
+
+
+def test_a_researcher_reads_the_release(stage: Stage, api: Api, done: str) -> None:
+    consumer = stage.lake.client("consumer")
+
+    def read(key: str) -> bytes:
+        return bytes(consumer.get_object(Bucket=PUBLIC_BUCKET, Key=key)["Body"].read())
+
+    pointer = json.loads(read("enoe_sdem/latest.json"))
+    base = f"enoe_sdem/2015T2/{pointer['release']}"
+    manifest = json.loads(read(f"{base}/manifest.json"))
+    assert pointer["period"] == "2015T2"
+    assert manifest["rows"] == 700
+    table = pd.read_parquet(io.BytesIO(read(f"{base}/synthetic.parquet")))
+    assert len(table) == 700
+    assert str(SEED) not in json.dumps(manifest)
+    # Restricted things are not among the public ones.
+    names = {entry["name"] for entry in manifest["files"]}
+    assert not [n for n in names if "model" in n or "typed" in n or "run.json" in n]
+
+
+def test_the_log_shows_the_training_and_no_seed(api: Api, done: str) -> None:
+    text = api.log(done, "train")
+    assert "epoch 1 of 1: generator loss" in text
+    for task in api.tasks(done):
+        assert str(SEED) not in api.log(done, task), task
+
+
+def test_what_passes_between_tasks_is_small(stage: Stage, api: Api, done: str) -> None:
+    """XComs and rendered templates hold URIs and counts, no seed and no rows."""
+    with sqlite3.connect(stage.airflow.home / "airflow.db") as database:
+        values = [str(row[0]) for row in database.execute("select value from xcom")]
+        rendered = [
+            str(r[0])
+            for r in database.execute("select rendered_fields from rendered_task_instance_fields")
+        ]
+    assert values
+    for text in (*values, *rendered):
+        assert str(SEED) not in text
+        assert len(text) < 4000
+
+
+def test_a_release_starts_its_consumer(stage: Stage, api: Api, done: str) -> None:
+    deadline = time.monotonic() + 90
+    while not (found := keys(stage, DOWNSTREAM_BUCKET)):
+        assert time.monotonic() < deadline, "the consumer DAG wrote nothing"
+        time.sleep(1)
+    (key,) = found
+    body = stage.lake.client("admin").get_object(Bucket=DOWNSTREAM_BUCKET, Key=key)["Body"].read()
+    table = pd.read_csv(io.BytesIO(body))
+    assert {"employed_share", "income", "population_pyramid"} <= set(table["indicator"])
+
+
+def test_the_scratch_place_is_gone(stage: Stage, done: str) -> None:
+    assert not [k for k in keys(stage, RESTRICTED_BUCKET) if "/scratch/" in k]
+
+
+def test_a_rerun_changes_nothing(stage: Stage, api: Api, done: str) -> None:
+    before = keys(stage, PUBLIC_BUCKET)
+    run = api.trigger(period="2015T2", **QUICK)
+    assert api.wait(DAG, run) == "success"
+    assert keys(stage, PUBLIC_BUCKET) == before
+
+
+def test_a_bad_file_fails_once_and_publishes_nothing(
+    stage: Stage, api: Api, done: str, tmp_path: Path
+) -> None:
+    canary = "7777777"
+
+    def spoil(table: pd.DataFrame) -> None:
+        table.loc[:2, "INGOCUP"] = canary
+        table.loc[5, "POS_OCU"] = "8"
+
+    put_survey(stage, tmp_path, "2015T3", spoil)
+    before = keys(stage, PUBLIC_BUCKET)
+    run = api.trigger(period="2015T3", **QUICK)
+    assert api.wait(DAG, run) == "failed"
+    tasks = api.tasks(run)
+    assert tasks["validate"]["state"] == "failed"
+    assert tasks["validate"]["try_number"] == 1
+    text = api.log(run, "validate")
+    assert "column INGOCUP, rule range 0 to 999998: 3 rows" in text
+    assert "column POS_OCU, rule code list: 1 rows" in text
+    assert canary not in text
+    assert keys(stage, PUBLIC_BUCKET) == before
+    assert not [k for k in keys(stage, RESTRICTED_BUCKET, "enoe_sdem/2015T3") if "parquet" in k]
+
+
+def test_the_trigger_form_in_a_browser(stage: Stage, api: Api, tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        page.goto(f"{stage.airflow.url}/auth/login")
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", stage.airflow.password())
+        page.click("button[type=submit]")
+        page.wait_for_url(lambda url: "login" not in url)
+        page.goto(f"{stage.airflow.url}/dags/{DAG}")
+        page.get_by_role("button", name="Trigger").first.click()
+        page.get_by_text("Periodo / Period").first.wait_for(timeout=20_000)  # seen at once
+        page.get_by_text("Cómo / How").click()
+        page.get_by_text("Semilla / Seed").first.wait_for(timeout=5_000)
+        page.screenshot(path=str(tmp_path / "form.png"))
+        text = page.inner_text("body")
+        browser.close()
+    for field in ("Filas / Rows", "Ensayo / Dry run", "Motor / Engine", "Lote / Batch size"):
+        assert field in text
+
+
+def browser_path() -> str:
+    import shutil
+
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    assert found, "no Chromium: run `make browser`"
+    return found

@@ -1,0 +1,203 @@
+"""The commands of docs/contract.md as a script calls them: files, exit codes, last line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from demo.enoe_like import generate_survey, write_survey
+from demo.lake_server import RAW_BUCKET, RESTRICTED_BUCKET, LakeServer
+from tests.conftest import ROOT
+
+COLUMNS = ["LOC", "MUN", "MAN", "T_LOC", "CD_A", "ENT", "SEX", "EDA", "NAC_DIA", "NAC_MES",
+           "NAC_ANIO", "CS_P13_1", "POS_OCU", "INGOCUP"]  # fmt: skip
+CANARY = "345677"  # an income that no generated row has, planted as a person's
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "include.espejo", *arguments],
+        capture_output=True, text=True, cwd=ROOT, env=os.environ | environment,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    table = generate_survey(2015, 2, people=1300, seed=3)
+    paid = table.index[(table["INGOCUP"] != "0")][0]
+    table.loc[paid, "INGOCUP"] = CANARY
+    path = tmp_path_factory.mktemp("survey") / "sdemt215.csv"
+    write_survey(table, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One whole `synthesize`, and what it said."""
+    out = tmp_path_factory.mktemp("made") / "release"
+    done = run("synthesize", str(survey), str(out), *SURVEY, "--epochs", "1", "--rows", "900",
+               "--seed", "11")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {"out": out, "said": json.loads(done.stdout.splitlines()[-1]), "log": done.stderr}
+
+
+SURVEY = ("--survey", "enoe_sdem", "--period", "2015T2")
+
+
+def test_validate_says_so_and_writes_nothing(survey: Path) -> None:
+    before = sorted(survey.parent.iterdir())
+    done = run("validate", str(survey), *SURVEY)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["rows"] >= 1300
+    assert sorted(survey.parent.iterdir()) == before
+
+
+def test_synthesize_says_what_the_contract_lists(made: dict[str, Any]) -> None:
+    said = made["said"]
+    assert {"rows", "fit_seconds", "sample_seconds", "steps", "overall", "peak_rss_mb",
+            "fit_peak_rss_mb", "release"} <= set(said)  # fmt: skip
+    assert said["rows"] == 900
+    assert said["peak_rss_mb"] >= said["fit_peak_rss_mb"] > 0
+    assert 0 < said["overall"] < 1
+    assert "epoch 1 of 1" in made["log"]
+
+
+def test_the_release_has_its_files_and_the_manifest_knows_them(made: dict[str, Any]) -> None:
+    import hashlib
+
+    out: Path = made["out"]
+    manifest = json.loads((out / "manifest.json").read_text())
+    present = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert present == {entry["name"] for entry in manifest["files"]} | {"manifest.json"}
+    assert {"synthetic.parquet", "synthetic.csv", "report.html", "quality.json",
+            "column_shapes.csv", "column_pair_trends.csv",
+            "datapackage.json"} <= present  # fmt: skip
+    assert {f"plots/{name}.png" for name in COLUMNS} <= present
+    for entry in manifest["files"]:
+        content = (out / entry["name"]).read_bytes()
+        assert len(content) == entry["size"]
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"]
+
+
+def test_the_notebooks_own_read_csv_reads_it(made: dict[str, Any]) -> None:
+    text = ["LOC", "MUN", "T_LOC", "MAN", "CD_A", "ENT", "AGEB", "SEX", "NAC_DIA", "NAC_MES",
+            "CS_P13_1", "POS_OCU"]  # fmt: skip
+    numbers = ["EDA", "NAC_ANIO", "INGOCUP", "FAC"]
+    table = pd.read_csv(
+        made["out"] / "synthetic.csv",
+        encoding="latin-1",
+        low_memory=False,
+        dtype=dict.fromkeys(text, "str") | dict.fromkeys(numbers, "float32"),
+        na_values=[" ", ""],
+    )
+    assert list(table.columns) == COLUMNS
+    assert len(table) == 900
+    assert set(table["ENT"].str.len().dropna()) == {2}
+    assert set(table["MAN"].str.len().dropna()) == {3}
+    raw = (made["out"] / "synthetic.csv").read_bytes()
+    assert raw.count(b"\r\n") == 901
+    assert raw.count(b"\n") == 901
+    parquet = pd.read_parquet(made["out"] / "synthetic.parquet")
+    assert list(parquet.columns) == COLUMNS
+    assert parquet["INGOCUP"].tolist() == table["INGOCUP"].astype(int).tolist()
+
+
+def test_restricted_things_stay_in_the_restricted_folder(made: dict[str, Any]) -> None:
+    out: Path = made["out"]
+    restricted = out.with_name(out.name + ".restricted")
+    for name in ("typed.parquet", "run.json", "validation.json", "training.json", "losses.csv",
+                 "manifest.json", "candidate/manifest.json", "figures/quality.json"):  # fmt: skip
+        assert (restricted / name).is_file(), name
+    assert not (restricted / "scratch").exists()
+    assert json.loads((restricted / "manifest.json").read_text())["seed"] == 11
+    assert '"seed"' not in (out / "manifest.json").read_text()
+
+
+def test_no_public_byte_and_no_log_holds_the_canary(made: dict[str, Any]) -> None:
+    """An income far outside every other: the model may not have learnt it within one epoch, and
+    no table, picture's text, report or message may show it."""
+    assert CANARY not in made["log"]
+    for path in made["out"].rglob("*"):
+        if path.is_file() and path.suffix not in {".png", ".parquet"}:
+            text = path.read_text(encoding="latin-1")
+            assert CANARY not in text, path.name
+
+
+def test_the_same_again_is_harmless(survey: Path, made: dict[str, Any]) -> None:
+    out: Path = made["out"]
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}
+    done = run("synthesize", str(survey), str(out), *SURVEY, "--epochs", "1", "--rows", "900",
+               "--seed", "11")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["release"] == made["said"]["release"]
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == before
+
+
+def test_another_release_does_not_overwrite_it(survey: Path, made: dict[str, Any]) -> None:
+    out: Path = made["out"]
+    before = (out / "manifest.json").read_bytes()
+    done = run("synthesize", str(survey), str(out), *SURVEY, "--epochs", "2", "--restricted",
+               str(out.parent / "other"))  # fmt: skip
+    assert done.returncode == 2
+    assert "never overwritten" in done.stderr
+    assert (out / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--survey", "enoe_sdem", "--period", "2015-2"), "not a quarter"),
+        (("--survey", "nonsense", "--period", "2015T2"), "known surveys"),
+        ((*SURVEY, "--epochs", "0"), "parameter epochs"),
+        ((*SURVEY, "--batch-size", "105"), "multiple of 10"),
+        ((*SURVEY, "--engine", "nonsense"), "parameter engine"),
+        ((*SURVEY, "--rows", "-5"), "parameter rows"),
+        (("--period", "2015T2"), "--survey"),
+    ],
+)
+def test_bad_arguments_end_with_2(
+    survey: Path, tmp_path: Path, arguments: tuple[str, ...], text: str
+) -> None:
+    done = run("synthesize", str(survey), str(tmp_path / "out"), *arguments)
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_file_ends_with_2_and_leaves_no_release(survey: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    lines = survey.read_bytes().splitlines(keepends=True)
+    bad.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])
+    done = run("synthesize", str(bad), str(tmp_path / "out"), *SURVEY)
+    assert done.returncode == 2
+    assert "rule fields: 1 lines" in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert "Traceback" not in done.stderr
+
+
+def test_the_commands_take_s3_addresses(lake_server: LakeServer, survey: Path) -> None:
+    lake_server.client("admin").upload_file(str(survey), RAW_BUCKET, "commands/sdem.csv")
+
+    def as_identity(name: str) -> dict[str, str]:
+        identity = lake_server.identities[name]
+        return {"AWS_ACCESS_KEY_ID": identity.access_key,
+                "AWS_SECRET_ACCESS_KEY": identity.secret_key,
+                "AWS_ENDPOINT_URL": lake_server.endpoint_url}  # fmt: skip
+
+    uri = f"s3://{RAW_BUCKET}/commands/sdem.csv"
+    done = run("validate", uri, *SURVEY, **as_identity("ingest"))
+    assert done.returncode == 0, done.stderr
+    refused = run("validate", uri, *SURVEY, **as_identity("consumer"))
+    assert refused.returncode == 2
+    assert "refused; check this connection's credentials" in refused.stderr
+    absent = run("validate", f"s3://{RAW_BUCKET}/nothing.csv", *SURVEY, **as_identity("ingest"))
+    assert absent.returncode == 2
+    assert "not found" in absent.stderr
+    assert RESTRICTED_BUCKET not in done.stdout

@@ -1,0 +1,220 @@
+"""Publishing on a real S3 server: whole or not at all, once, and back again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+
+from demo.lake_server import PUBLIC_BUCKET, RESTRICTED_BUCKET, LakeServer
+from include.espejo.errors import InputError, LakeError
+from include.espejo.keys import PublicPlace
+from include.espejo.lake import Lake, open_lake
+from include.espejo.publish import publish, read_pointer, withdraw
+
+PERIOD = "2026T3"
+
+
+def lake_as(server: LakeServer, name: str) -> Lake:
+    identity = server.identities[name]
+    return open_lake(
+        "s3://", {"key": identity.access_key, "secret": identity.secret_key,
+                  "endpoint_url": server.endpoint_url}
+    )  # fmt: skip
+
+
+@pytest.fixture
+def work(lake_server: LakeServer) -> Lake:
+    return lake_as(lake_server, "work")
+
+
+@pytest.fixture
+def public(lake_server: LakeServer) -> Lake:
+    return lake_as(lake_server, "publish")
+
+
+@pytest.fixture
+def place() -> Iterator[PublicPlace]:
+    """A public place of its own for each test."""
+    return PublicPlace(f"s3://{PUBLIC_BUCKET}/{uuid4().hex}", "parks")
+
+
+def candidate(work: Lake, release: str, text: str = "a,b\n1,2\n") -> str:
+    folder = f"s3://{RESTRICTED_BUCKET}/{uuid4().hex}/candidate"
+    content = text.encode()
+    files = [{"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+             for name in ("plots/A.png", "synthetic.csv")]  # fmt: skip
+    for entry in files:
+        work.write(f"{folder}/{entry['name']}", content)
+    manifest = {"survey": "parks", "period": PERIOD, "release": release, "files": files}
+    work.write(f"{folder}/manifest.json", json.dumps(manifest).encode())
+    return folder
+
+
+def current(lake: Lake, place: PublicPlace, period: str | None = PERIOD) -> str | None:
+    pointer = read_pointer(lake, place.latest(period))
+    return None if pointer is None else pointer["release"]
+
+
+def test_a_release_appears_with_its_pointers(
+    lake_server: LakeServer, work: Lake, public: Lake, place: PublicPlace
+) -> None:
+    done = publish(work, candidate(work, "aaa"), public, place, PERIOD, "aaa")
+    assert not done.already_there
+    reader = lake_as(lake_server, "consumer")
+    assert current(reader, place) == current(reader, place, None) == "aaa"
+    assert reader.read(place.release(PERIOD, "aaa") + "/synthetic.csv") == b"a,b\n1,2\n"
+
+
+def test_a_rerun_changes_nothing(work: Lake, public: Lake, place: PublicPlace) -> None:
+    folder = candidate(work, "aaa")
+    publish(work, folder, public, place, PERIOD, "aaa")
+    before = public.read_tagged(place.latest())
+    assert publish(work, folder, public, place, PERIOD, "aaa").already_there
+    assert public.read_tagged(place.latest()) == before
+
+
+def test_a_rerun_of_an_older_release_does_not_move_the_pointer_back(
+    work: Lake, public: Lake, place: PublicPlace
+) -> None:
+    first = candidate(work, "aaa")
+    publish(work, first, public, place, PERIOD, "aaa")
+    publish(work, candidate(work, "bbb"), public, place, PERIOD, "bbb")
+    publish(work, first, public, place, PERIOD, "aaa")
+    assert current(public, place) == "bbb"
+
+
+def test_an_older_period_does_not_become_the_surveys_latest(
+    work: Lake, public: Lake, place: PublicPlace
+) -> None:
+    publish(work, candidate(work, "new"), public, place, "2026T3", "new")
+    publish(work, candidate(work, "old"), public, place, "2025T4", "old")
+    assert current(public, place, None) == "new"
+    assert current(public, place, "2025T4") == "old"
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2, 3])
+def test_a_publication_cut_off_shows_nothing_and_can_be_finished(
+    work: Lake, public: Lake, place: PublicPlace, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """Cut off before the manifest no manifest is there; before a pointer, none points to it."""
+    folder = candidate(work, "aaa")
+    create, done = public.create, []
+
+    def cut_off(uri: str, content: bytes) -> bool:
+        if len(done) == writes:
+            raise LakeError("cut off", retryable=True)
+        done.append(uri)
+        return create(uri, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(public, "create", cut_off)
+        with pytest.raises(LakeError, match="cut off"):
+            publish(work, folder, public, place, PERIOD, "aaa")
+    whole = writes == 3
+    assert public.exists(place.release(PERIOD, "aaa") + "/manifest.json") == whole
+    assert current(public, place) is None
+    publish(work, folder, public, place, PERIOD, "aaa")
+    assert current(public, place) == "aaa"
+
+
+def test_a_release_is_never_overwritten(work: Lake, public: Lake, place: PublicPlace) -> None:
+    publish(work, candidate(work, "aaa"), public, place, PERIOD, "aaa")
+    other = candidate(work, "aaa", "something else")
+    with pytest.raises(LakeError, match="never overwritten"):
+        publish(work, other, public, place, PERIOD, "aaa")
+    assert public.read(place.release(PERIOD, "aaa") + "/synthetic.csv") == b"a,b\n1,2\n"
+
+
+def test_a_candidate_that_was_changed_is_refused(
+    work: Lake, public: Lake, place: PublicPlace
+) -> None:
+    folder = candidate(work, "aaa")
+    work.write(f"{folder}/synthetic.csv", b"tampered")
+    with pytest.raises(InputError, match="rule sha256"):
+        publish(work, folder, public, place, PERIOD, "aaa")
+    assert current(public, place) is None
+
+
+def test_a_withdrawal_steps_back_to_the_predecessor_and_then_to_none(
+    work: Lake, public: Lake, place: PublicPlace
+) -> None:
+    first, second = candidate(work, "aaa"), candidate(work, "bbb")
+    publish(work, first, public, place, PERIOD, "aaa")
+    publish(work, second, public, place, PERIOD, "bbb")
+    withdraw(public, place, PERIOD, "bbb", "wrong weights")
+    assert current(public, place) == current(public, place, None) == "aaa"
+    tombstone = json.loads(public.read(place.tombstone(PERIOD, "bbb")))
+    assert tombstone["reason"] == "wrong weights"
+    assert public.exists(place.release(PERIOD, "bbb") + "/manifest.json")
+    withdraw(public, place, PERIOD, "aaa", "too")
+    assert current(public, place) is None
+    pointer = read_pointer(public, place.latest(PERIOD))
+    assert pointer is not None
+    assert [entry["withdrawn"] for entry in pointer["history"]] == [True, True]
+    with pytest.raises(LakeError, match="was withdrawn"):
+        publish(work, second, public, place, PERIOD, "bbb")
+
+
+def test_what_is_not_there_cannot_be_withdrawn(public: Lake, place: PublicPlace) -> None:
+    with pytest.raises(LakeError, match="no such release"):
+        withdraw(public, place, PERIOD, "zzz", "why")
+
+
+def test_releases_published_at_once_all_enter_the_history(
+    lake_server: LakeServer, work: Lake, place: PublicPlace
+) -> None:
+    names = [f"r{i}" for i in range(4)]
+    folders = {name: candidate(work, name) for name in names}
+
+    def run(name: str) -> None:
+        lake = lake_as(lake_server, "publish")
+        for _ in range(20):
+            try:
+                publish(lake_as(lake_server, "work"), folders[name], lake, place, PERIOD, name)
+                return
+            except LakeError as error:
+                if not error.retryable:
+                    raise
+        raise AssertionError("never got through")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, names))
+    pointer = read_pointer(lake_as(lake_server, "consumer"), place.latest(PERIOD))
+    assert pointer is not None
+    assert {entry["release"] for entry in pointer["history"]} == set(names)
+    assert len(pointer["history"]) == 4
+
+
+@pytest.mark.parametrize("name", ["ingest", "work", "consumer", "downstream"])
+def test_nobody_else_may_publish(
+    lake_server: LakeServer, work: Lake, place: PublicPlace, name: str
+) -> None:
+    with pytest.raises(LakeError) as caught:
+        lake_as(lake_server, name).create(place.latest(), b"{}")
+    assert "refused" in str(caught.value)
+    assert not caught.value.retryable
+
+
+def test_a_full_public_bucket_leaves_nothing_half_seen(
+    lake_server: LakeServer, work: Lake, public: Lake, place: PublicPlace
+) -> None:
+    folder = candidate(work, "aaa")
+    with (
+        lake_server.full_bucket(PUBLIC_BUCKET),
+        pytest.raises(LakeError, match=place.release(PERIOD, "aaa")),
+    ):
+        publish(work, folder, public, place, PERIOD, "aaa")
+    assert current(public, place) is None
+    assert not public.exists(place.release(PERIOD, "aaa") + "/manifest.json")
+
+
+def test_an_unreachable_lake_is_told_and_may_be_tried_again() -> None:
+    lake = open_lake("s3://", {"key": "k", "secret": "s", "endpoint_url": "http://127.0.0.1:9"})
+    with pytest.raises(LakeError, match="no answer") as caught:
+        lake.read("s3://anything/key")
+    assert caught.value.retryable
