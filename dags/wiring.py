@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import Asset, Connection, Param, get_current_context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from include.espejo.errors import EspejoError
 from include.espejo.keys import PublicPlace
@@ -52,6 +52,10 @@ def form(spec: SurveySpec) -> dict[str, Param]:
                          "Pasadas por la tabla. Passes over the table.", **how),
         "batch_size": number("batch_size", spec.model.batch_size, "Lote / Batch size",
                              "Múltiplo de 10. A multiple of 10.", **how),
+        "calibrate": Param(
+            spec.model.calibrate, type="boolean", title="Calibrar / Calibrate",
+            description_md="A los márgenes de la encuesta. To the survey's margins.", **how,
+        ),
         "seed": number("seed", None, "Semilla / Seed",
                        "Vacío: la que sigue de la encuesta. Empty: follows from the survey.",
                        **how),
@@ -73,7 +77,8 @@ def job_of(spec: SurveySpec, period: str) -> Job:
     from include.espejo.steps import Job
 
     params = get_current_context()["params"]
-    given = {name: params.get(name) for name in ("rows", "epochs", "batch_size", "seed", "engine")}
+    names = ("rows", "epochs", "batch_size", "seed", "engine", "calibrate")
+    given = {name: params.get(name) for name in names}
     return Job(spec, Period.parse(period), Parameters.of(spec, given))
 
 
@@ -83,7 +88,14 @@ def lake_by(connection_id: str, uri: str) -> Lake:
 
     if not uri.startswith("s3://"):
         return open_lake(uri)
-    connection = Connection.get(connection_id)
+    try:
+        connection = Connection.get(connection_id)
+    except AirflowNotFoundException:
+        missing = f"connection {connection_id}: there is none; make one of type aws for {uri}"
+    else:
+        missing = ""
+    if missing:
+        raise AirflowFailException(missing)
     extra = connection.extra_dejson
     return open_lake(uri, {
         "key": connection.login,
@@ -139,7 +151,18 @@ class RawFileSensor(S3KeySensor):
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             if status not in (401, 403, 404):
                 raise
-        raise AirflowFailException(
-            f"{self.bucket_key}: the lake answered {status}; check the bucket and the rights of "
+        raise self._refused(str(status))
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> None:
+        """The trigger's answer after a wait; it tells a refusal by its text only."""
+        text = str(event.get("message", ""))
+        for sign in ("403", "401", "404", "AccessDenied", "Forbidden", "NoSuchBucket"):
+            if event.get("status") == "error" and sign in text:
+                raise self._refused(sign)
+        super().execute_complete(context, event)
+
+    def _refused(self, answer: str) -> AirflowFailException:
+        return AirflowFailException(
+            f"{self.bucket_key}: the lake answered {answer}; check the bucket and the rights of "
             f"connection {self.aws_conn_id}"
         )

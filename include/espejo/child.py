@@ -68,6 +68,8 @@ def answer(handle: Callable[[dict[str, Any]], None]) -> None:
     request = json.load(sys.stdin)
     warnings.simplefilter("ignore")
     _seed_everything(request["seed"])
+    # Libraries print what they please, also on standard output: only messages may go there.
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115  for the rest of this process
     try:
         without_values(handle)(request)
     except EspejoError as error:
@@ -77,7 +79,7 @@ def answer(handle: Callable[[dict[str, Any]], None]) -> None:
 
 def tell(message: dict[str, Any]) -> None:
     """Send a message to the caller."""
-    print(json.dumps(message), flush=True)  # noqa: T201  this process speaks by its output
+    print(json.dumps(message), flush=True, file=sys.__stdout__)
 
 
 def _seed_everything(seed: int) -> None:

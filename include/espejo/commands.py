@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from include.espejo import steps
-from include.espejo.errors import LakeError, without_values
+from include.espejo.errors import LakeError, ParameterError, without_values
 from include.espejo.ingest import ingest
 from include.espejo.keys import MANIFEST, PublicPlace, Workspace
 from include.espejo.lake import Lakes, join, open_lake
@@ -38,9 +39,12 @@ def validate(options: argparse.Namespace) -> Result:
 def synthesize(options: argparse.Namespace) -> Result:
     """The whole flow: OUT_DIR is the release, the restricted folder holds all the rest."""
     spec, period = load_spec(options.survey), Period.parse(options.period)
-    given = {n: getattr(options, n) for n in ("rows", "epochs", "batch_size", "seed", "engine")}
+    names = ("rows", "epochs", "batch_size", "seed", "engine")
+    given: Result = {name: getattr(options, name) for name in names}
+    given["calibrate"] = False if options.no_calibrate else None
     job = steps.Job(spec, period, Parameters.of(spec, given))
     work = Workspace(options.restricted or f"{options.out_dir.rstrip('/')}.restricted")
+    _refuse_shared_folder(work.base, options.out_dir, options.input)
     lakes = Lakes(
         ingest=open_lake(options.input),
         work=open_lake(work.base),
@@ -55,12 +59,17 @@ def _run(
     job: steps.Job, lakes: Lakes, options: argparse.Namespace, work: Workspace
 ) -> tuple[str, Result]:
     scratch = join(work.base, "scratch")
+
+    def place(release: str) -> Workspace:
+        # Before the folder of another run is emptied: it may be what that release came from.
+        _refuse_other_release(lakes, options.out_dir, release)
+        return work
+
     try:
         steps.ingest(job, lakes, options.input, scratch)
-        release = steps.validate(job, lakes, scratch, lambda _: work)["release"]
+        release = steps.validate(job, lakes, scratch, place)["release"]
     finally:
         lakes.work.delete_tree(scratch)
-    _refuse_other_release(lakes, options.out_dir, release)
     trained = steps.train(job, lakes, work)
     sampled = steps.sample(job, lakes, work)
     scored = steps.evaluate(job, lakes, work)
@@ -76,8 +85,29 @@ def _run(
     }
 
 
+def _refuse_shared_folder(restricted: str, out_dir: str, survey: str) -> None:
+    """OUT_DIR is for others to read, and the restricted folder is emptied for another run."""
+    ours, public, read = (_whole_path(path) for path in (restricted, out_dir, survey))
+    if ours.startswith(public) or public.startswith(ours):
+        raise ParameterError(
+            f"--restricted {restricted}: it is, holds or lies in OUT_DIR; name a folder apart"
+        )
+    if read.startswith(ours):
+        raise ParameterError(
+            f"--restricted {restricted}: INPUT lies in it, and it may be emptied; "
+            "name a folder apart"
+        )
+
+
+def _whole_path(path: str) -> str:
+    """A path without links and dots, or a URI, ending in one slash."""
+    if "://" not in path or path.startswith("file://"):
+        path = str(Path(path.removeprefix("file://")).resolve())
+    return path.rstrip("/") + "/"
+
+
 def _refuse_other_release(lakes: Lakes, folder: str, release: str) -> None:
-    """Before hours of training, not after: a release is never overwritten."""
+    """A release is never overwritten, and that is known before hours of training."""
     stored = lakes.publish.read_tagged(join(folder, MANIFEST))
     if stored is not None and json.loads(stored.content).get("release") != release:
         raise LakeError(

@@ -71,6 +71,12 @@ class MetricError(EspejoError):
     """A score that could not be computed: it fails the run instead of dropping out of a mean."""
 
 
+class ModelError(EspejoError):
+    """A model file that this code or this spec cannot use."""
+
+    exit_code = 2
+
+
 class BrowserError(EspejoError):
     """No browser to draw plots with; the message has the line to run."""
 
@@ -106,7 +112,9 @@ def without_values(step: Callable[Parameters, Result]) -> Callable[Parameters, R
 
 
 def _describe(step: str, error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    frames: list[traceback.FrameSummary] = list(traceback.extract_tb(error.__traceback__))
+    ours = [frame for frame in frames[:-2] if "espejo" in frame.filename][-4:]
+    frames = [*ours, *frames[-2:]]  # our own lines, and where it was raised
     lines = [f"    {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
     head = f"{step}: unexpected {type(error).__name__} (message withheld, it may hold values), at"
     return "\n".join([head, *lines])

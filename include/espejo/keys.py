@@ -34,6 +34,11 @@ class Workspace:
         return join(self.base, "training.json")
 
     @property
+    def checkpoint(self) -> str:
+        """A training under way; gone once its model is there."""
+        return join(self.base, "checkpoint", "training.safetensors")
+
+    @property
     def losses(self) -> str:
         return join(self.base, "losses.csv")
 

@@ -16,22 +16,31 @@ from include.espejo.spec.model import ENGINES
 
 # Bounds of the parameters, also those of the trigger form: name -> (lowest, highest, multiple of).
 BOUNDS = {
-    "rows": (1, 10_000_000, 1),
+    "rows": (100, 10_000_000, 1),  # fewer cannot be scored
     "epochs": (1, 10_000, 1),
     "batch_size": (10, 100_000, 10),
     "seed": (0, 2**32 - 1, 1),
+    "max_steps": (1, 100_000_000, 1),
+    "threads": (0, 256, 1),
 }
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a run is asked for. `rows` None: as many as the input; `seed` None: the input's own."""
+    """What a run is asked for. `rows` None: as many as the input; `seed` None: the input's own.
+
+    `max_steps` replays a training that a time budget had ended.
+    """
 
     rows: int | None
     epochs: int
     batch_size: int
     seed: int | None
     engine: str
+    calibrate: bool = True
+    max_training_minutes: float | None = None
+    max_steps: int | None = None
+    threads: int = 0
 
     @classmethod
     def of(cls, spec: SurveySpec, given: Mapping[str, Any]) -> Parameters:
@@ -40,9 +49,10 @@ class Parameters:
         for name in given:
             if name not in known:
                 raise ParameterError(f"parameter {name}: unknown; there are {sorted(known)}")
-        values: dict[str, Any] = {"rows": None, "seed": None, "engine": spec.model.engine,
-                                  "epochs": spec.model.epochs,
-                                  "batch_size": spec.model.batch_size}  # fmt: skip
+        settings = ("engine", "epochs", "batch_size", "calibrate", "max_training_minutes",
+                    "threads")  # fmt: skip
+        values: dict[str, Any] = {"rows": None, "seed": None, "max_steps": None}
+        values |= {name: getattr(spec.model, name) for name in settings}
         values |= {name: value for name, value in given.items() if value is not None}
         for name, (low, high, step) in BOUNDS.items():
             _check(name, values[name], low, high, step)

@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from include.espejo.engines import make_engine
+from include.espejo.engines.interface import SampleRequest
 from include.espejo.rules import Breach, group_numbers, relations
 from include.espejo.spec import Column, Period, SurveySpec
 from include.espejo.tables import to_frame
 
 
-def sample_model(
-    files: Mapping[str, bytes], engine: str, rows: int, seed: int
-) -> tuple[pa.Table, float]:
-    """Draw `rows` rows from the model in `files`; the table and the seconds it took."""
+@contextmanager
+def sampled_parquet(
+    files: Mapping[str, bytes], engine: str, spec: SurveySpec, request: SampleRequest
+) -> Iterator[tuple[Path, float]]:
+    """Draw rows from the model in `files` straight into a Parquet file, a chunk at a time.
+
+    Gives the file, which is gone at the end of the block, and the seconds it took.
+    """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
-        table = make_engine(engine).sample(Path(folder), rows, seed)
-    return table, time.monotonic() - started
+        drawn = Path(folder) / "drawn.parquet"
+        writer: pq.ParquetWriter | None = None
+        for chunk in make_engine(engine).sample(Path(folder), spec, request):
+            writer = writer or pq.ParquetWriter(drawn, chunk.schema, compression="zstd")
+            writer.write_table(chunk)
+        if writer is not None:
+            writer.close()
+        yield drawn, time.monotonic() - started
 
 
 def broken_rules(

@@ -75,7 +75,8 @@ def validate(job: Job, lakes: Lakes, scratch: str, place: Callable[[str], Worksp
     result = check(from_parquet(content), job.spec, job.period, tuple(facts["warnings"]))
     release = _release(job, facts["sha256"])
     work = place(release)
-    _clear_other_run(lakes, work, release)
+    if not result.errors:
+        _clear_other_run(lakes, work, release)
     lakes.work.write(work.validation, _json(result.as_dict()))
     for warning in result.warnings:
         log.warning("%s", warning)
@@ -89,14 +90,17 @@ def validate(job: Job, lakes: Lakes, scratch: str, place: Callable[[str], Worksp
 @without_values
 def train(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     """Fit the engine on the typed table and keep the model."""
-    from include.espejo.train import fit_model
+    from include.espejo.tables import from_parquet
+    from include.espejo.train import LakeStore, fit_model, prepare_learning
 
     done = _done(lakes, work.training)
     if done is not None:
         return done
     run = _read(lakes, work.run)
-    table = _typed(job, lakes, work)
-    result, files = fit_model(table, job.parameters, run["seed"])
+    table = from_parquet(lakes.work.read(work.typed))
+    learning = prepare_learning(table, job.spec, job.period)
+    store = LakeStore(lakes.work, work.checkpoint)
+    result, files = fit_model(learning, job.parameters, run["seed"], store)
     for name, content in files.items():
         lakes.work.write(join(work.model, name), content)
     losses = pd.DataFrame([asdict(epoch) for epoch in result.losses])
@@ -104,10 +108,12 @@ def train(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     summary = {
         "fit_seconds": round(result.seconds, 3),
         "steps": result.steps,
+        "best_step": result.best_step,
         "fit_peak_rss_mb": round(result.peak_rss_mb, 1),
         "files": sorted(files),
     }
     lakes.work.write(work.training, _json(summary))  # last: it says that the model is whole
+    lakes.work.delete_tree(work.checkpoint.rpartition("/")[0])
     log.info("fit: %d steps in %.1f s", result.steps, result.seconds)
     return summary
 
@@ -115,8 +121,9 @@ def train(job: Job, lakes: Lakes, work: Workspace) -> Summary:
 @without_values
 def sample(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     """Draw the synthetic table from the model and count the declared rules that its rows break."""
-    from include.espejo.sample import broken_rules, sample_model
-    from include.espejo.tables import to_parquet
+    from include.espejo.engines.interface import SampleRequest
+    from include.espejo.sample import broken_rules, sampled_parquet
+    from include.espejo.tables import from_parquet
 
     done = _done(lakes, work.sampling)
     if done is not None:
@@ -126,12 +133,15 @@ def sample(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     model = _read(lakes, work.training)["files"]
     files = {name: lakes.work.read(join(work.model, name)) for name in model}
     rows = job.parameters.rows or real.num_rows
-    table, seconds = sample_model(files, job.parameters.engine, rows, run["seed"])
+    request = SampleRequest(rows, run["seed"], job.parameters.calibrate)
+    with sampled_parquet(files, job.parameters.engine, job.spec, request) as (path, seconds):
+        content = path.read_bytes()
+    table = from_parquet(content)
     broken = broken_rules(table, real, job.spec, job.period)
     for breach in broken:
         log.warning("synthetic rows break rule %s: %d (%.1f%%)", breach["rule"], breach["rows"],
                     breach["share"] * 100)  # fmt: skip
-    lakes.work.write(work.synthetic, to_parquet(table))
+    lakes.work.write(work.synthetic, content)
     summary = {"rows": rows, "sample_seconds": round(seconds, 3), "broken_rules": broken}
     lakes.work.write(work.sampling, _json(summary))
     return summary
@@ -213,6 +223,7 @@ def _run_facts(job: Job, facts: Summary, release: str) -> Summary:
             "engine": parameters.engine,
             "epochs": parameters.epochs,
             "batch_size": parameters.batch_size,
+            "calibrated": parameters.calibrate and parameters.engine == "ctgan",
             "spec_sha256": spec_digest(job.spec),
             "code_version": code_version(),
         },

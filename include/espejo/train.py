@@ -6,33 +6,84 @@ import logging
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-from include.espejo.engines import EpochProgress, FitResult, FitSettings, make_engine
+from include.espejo.engines import make_engine
+from include.espejo.engines.interface import (
+    EpochProgress,
+    FitResult,
+    FitSettings,
+    Learning,
+    Store,
+)
+from include.espejo.lake import Lake
 from include.espejo.parameters import Parameters
+from include.espejo.rules import group_numbers
+from include.espejo.spec import Period, SurveySpec
+from include.espejo.tables import to_frame
 
 log = logging.getLogger(__name__)
 
 
+class LakeStore:
+    """Keeps a training's last checkpoint in the restricted area: a retried task goes on from it."""
+
+    def __init__(self, lake: Lake, uri: str):
+        self._lake, self._uri = lake, uri
+
+    def read(self) -> bytes | None:
+        stored = self._lake.read_tagged(self._uri)
+        if stored is not None:
+            log.info("going on from the checkpoint of an attempt that did not end")
+        return None if stored is None else stored.content
+
+    def write(self, content: bytes) -> None:
+        self._lake.write(self._uri, content)
+
+
+def prepare_learning(table: pa.Table, spec: SurveySpec, period: Period) -> Learning:
+    """What an engine learns from a typed table: the model's columns, and who lives together."""
+    key = [name for name in spec.key("household") if name in table.column_names]
+    households: np.ndarray | None = None
+    if key:
+        keys: pd.DataFrame = to_frame(table.select(key))
+        households = group_numbers(keys)
+    return Learning(table.select(list(spec.model_columns())), spec, period, households)
+
+
 def fit_model(
-    table: pa.Table, parameters: Parameters, seed: int
+    learning: Learning, parameters: Parameters, seed: int, store: Store
 ) -> tuple[FitResult, dict[str, bytes]]:
     """Fit the engine that the parameters name; the model comes back as files by name."""
-    settings = FitSettings(parameters.epochs, parameters.batch_size, seed)
+    settings = FitSettings(
+        epochs=parameters.epochs,
+        batch_size=parameters.batch_size,
+        seed=seed,
+        max_minutes=parameters.max_training_minutes,
+        max_steps=parameters.max_steps,
+        threads=parameters.threads,
+    )
     with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
-        result = make_engine(parameters.engine).fit(table, settings, Path(folder), log_epoch)
+        engine = make_engine(parameters.engine)
+        result = engine.fit(learning, settings, Path(folder), log_epoch, store)
         return result, {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
 def log_epoch(progress: EpochProgress) -> None:
-    """One line an epoch: losses, seconds so far and left."""
+    """One line an epoch: losses, score and speed where the engine has them, and time left."""
     left = progress.seconds / progress.epoch * (progress.epochs - progress.epoch)
+    score = "" if progress.score is None else f", held-out score {progress.score:.4f}"
+    if progress.rows_per_second is not None:
+        score += f", {progress.rows_per_second:,.0f} rows a second"
     log.info(
-        "epoch %d of %d: generator loss %.3f, critic loss %.3f, %.0f s so far, %.0f s left",
+        "epoch %d of %d: generator loss %.3f, critic loss %.3f%s, %.0f s so far, %.0f s left",
         progress.epoch,
         progress.epochs,
         progress.generator_loss,
         progress.critic_loss,
+        score,
         progress.seconds,
         left,
     )

@@ -3,16 +3,20 @@
 An engine knows columns and kinds, no survey. `make_engine` is the only place that lists them.
 """
 
-from include.espejo.engines.interface import Engine, EpochProgress, FitResult, FitSettings, Progress
+from include.espejo.engines.interface import Engine
 from include.espejo.errors import ParameterError
 
-__all__ = ["Engine", "EpochProgress", "FitResult", "FitSettings", "Progress", "make_engine"]
+__all__ = ["Engine", "make_engine"]
 
 
 def make_engine(name: str) -> Engine:
     """The engine of that name. Raises ParameterError on an unknown one."""
+    if name == "ctgan":
+        from include.espejo.engines.ctgan import CtganEngine
+
+        return CtganEngine()
     if name == "sdv":
         from include.espejo.engines.sdv import SdvEngine
 
         return SdvEngine()
-    raise ParameterError(f"engine {name!r}: unknown; the engines are: sdv")
+    raise ParameterError(f"engine {name!r}: unknown; the engines are: ctgan, sdv")

@@ -18,8 +18,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.espejo.child import run_child
-from include.espejo.engines.interface import EpochProgress, FitResult, FitSettings, Progress
+from include.espejo.engines.interface import (
+    EpochProgress,
+    FitResult,
+    FitSettings,
+    Learning,
+    Progress,
+    SampleRequest,
+    Store,
+)
+from include.espejo.errors import ParameterError
 from include.espejo.resources import PeakMemory
+from include.espejo.spec import SurveySpec
 
 _CHILD = "include.espejo.engines.sdv_child"
 
@@ -28,8 +38,10 @@ class SdvEngine:
     """The reference that the project's own engine is measured against; see interface.Engine."""
 
     def fit(
-        self, table: pa.Table, settings: FitSettings, model: Path, progress: Progress
-    ) -> FitResult:
+        self, learning: Learning, settings: FitSettings, model: Path, progress: Progress,
+        store: Store,
+    ) -> FitResult:  # fmt: skip
+        table = learning.table
         learnt, empty = _without_empty_columns(table)
         started = time.monotonic()
         losses: list[EpochProgress] = []
@@ -51,20 +63,22 @@ class SdvEngine:
         _write_empty_schema(empty, model)
         steps = settings.epochs * max(table.num_rows // settings.batch_size, 1)
         seconds = time.monotonic() - started
-        return FitResult(steps, seconds, memory.peak_mb, tuple(losses))
+        return FitResult(steps, seconds, memory.peak_mb, tuple(losses), steps)
 
-    def sample(self, model: Path, rows: int, seed: int) -> pa.Table:
+    def sample(self, model: Path, spec: SurveySpec, request: SampleRequest) -> Iterator[pa.Table]:
+        if request.conditions:
+            raise ParameterError("engine sdv: it cannot draw rows with given codes; use ctgan")
         order = json.loads((model / "columns.json").read_text())["order"]
         with tempfile.TemporaryDirectory(prefix="espejo-") as name:
             drawn = Path(name) / "drawn.parquet"
-            request = {"task": "sample", "rows": rows, "seed": seed, "drawn": str(drawn),
-                       "model": str(model / "sdv.pkl")}  # fmt: skip
-            for _ in run_child(_CHILD, request):
+            asked = {"task": "sample", "rows": request.rows, "seed": request.seed,
+                     "drawn": str(drawn), "model": str(model / "sdv.pkl")}  # fmt: skip
+            for _ in run_child(_CHILD, asked):
                 pass
             table = pq.read_table(drawn)
         for field in pq.read_schema(model / "empty.parquet"):
-            table = table.append_column(field, pa.nulls(rows, field.type))
-        return table.select(order)
+            table = table.append_column(field, pa.nulls(request.rows, field.type))
+        yield table.select(order)
 
 
 def _without_empty_columns(table: pa.Table) -> tuple[pa.Table, pa.Table]:

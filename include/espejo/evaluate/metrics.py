@@ -43,6 +43,7 @@ _OF_COLUMNS = {
     "StatisticSimilarity": "numerical",
     "BoundaryAdherence": "numerical",
     "RangeCoverage": "numerical",
+    "MissingValueSimilarity": "numerical",
     "GMLogLikelihood": "numerical",
 }
 _OF_PAIRS = {
@@ -112,7 +113,7 @@ def _pool_rare_codes(real: Any, synthetic: Any) -> tuple[Any, Any]:
 
 def _compute(name: str, real: Any, synthetic: Any, metadata: dict[str, Any]) -> dict[str, Any]:
     import sdmetrics.single_table
-    from sdmetrics.errors import IncomputableMetricError
+    from sdmetrics.errors import ConstantInputError, IncomputableMetricError
 
     metric = getattr(sdmetrics.single_table, name)
     result = {"metric": name, "name": metric.name, "goal": metric.goal.name.lower(),
@@ -120,22 +121,42 @@ def _compute(name: str, real: Any, synthetic: Any, metadata: dict[str, Any]) -> 
     if not _applies(metric, metadata, real):
         return result
     try:
-        raw = float(metric.compute(real, synthetic, metadata=metadata))
-    except IncomputableMetricError:
+        raw = float(metric.compute(**_compared(name, real, synthetic, metadata)))
+    except (IncomputableMetricError, ConstantInputError):
         return result | {"incomputable": True}
     return result | {"raw_score": raw, "score": float(metric.normalize(raw))}
 
 
+def _compared(name: str, real: Any, synthetic: Any, metadata: dict[str, Any]) -> dict[str, Any]:
+    """What a metric is given: all columns, or those that have correlations where it wants one."""
+    chosen = list(metadata["columns"])
+    if name == "CorrelationSimilarity":
+        chosen = _correlated(_of_kind(metadata, "numerical"), real)
+    return {"real_data": real[chosen], "synthetic_data": synthetic[chosen],
+            "metadata": {"columns": {n: metadata["columns"][n] for n in chosen}}}  # fmt: skip
+
+
+def _correlated(names: list[str], real: Any) -> list[str]:
+    """Columns of which every two vary in the rows where both are filled."""
+    chosen: list[str] = []
+    for name in names:
+        pairs = [[name, name], *([other, name] for other in chosen)]
+        if all((real[pair].dropna().nunique() > 1).all() for pair in pairs):
+            chosen.append(name)
+    return chosen
+
+
+def _of_kind(metadata: dict[str, Any], kind: str) -> list[str]:
+    return [n for n, c in metadata["columns"].items() if c["sdtype"] == kind]
+
+
 def _applies(metric: Any, metadata: dict[str, Any], real: Any) -> bool:
     """Whether the table has a column (for pairs, two that vary) of the kinds it compares."""
-    kinds = [c["sdtype"] for c in metadata["columns"].values()]
     name = metric.__name__
     if name in _OF_PAIRS:
-        kind = _OF_PAIRS[name]
-        names = [n for n, c in metadata["columns"].items() if c["sdtype"] == kind]
-        varying = [n for n in names if real[n].nunique() > 1]
-        return len(varying if kind == "numerical" else names) > 1
-    return name not in _OF_COLUMNS or _OF_COLUMNS[name] in kinds
+        names = _of_kind(metadata, _OF_PAIRS[name])
+        return len(_correlated(names, real) if _OF_PAIRS[name] == "numerical" else names) > 1
+    return name not in _OF_COLUMNS or bool(_of_kind(metadata, _OF_COLUMNS[name]))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """SDMetrics' quality and diagnostic reports with pinned settings.
 
 A column or pair that fails to compute becomes NaN in SDMetrics and drops out of the mean; here
-it fails the run. The one NaN by design is a pair whose real association is below threshold.
+it fails the run. NaN by design are pairs whose real association is below threshold, and pairs of
+numbers of which the real rows have no correlation: one of the two does not vary.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from include.espejo.errors import MetricError
@@ -27,12 +30,12 @@ ASSOCIATION_THRESHOLD = 0.3
 
 @dataclass(frozen=True)
 class Quality:
-    """QualityReport's figures, 0 to 1; `pair_trends` is None where no pair is associated."""
+    """QualityReport's figures, 0 to 1; those of pairs are None where no pair has one."""
 
     overall: float
     shapes: float
     pair_trends: float | None
-    pair_trends_all: float
+    pair_trends_all: float | None
     shape_details: pd.DataFrame
     pair_details: pd.DataFrame
 
@@ -40,18 +43,23 @@ class Quality:
 def quality(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any]) -> Quality:
     """The quality report, and beside it the mean over all pairs. Raises MetricError."""
     report = _generate(real, synthetic, metadata, CORRELATION_THRESHOLD, ASSOCIATION_THRESHOLD)
-    pairs = _checked(report.get_details("Column Pair Trends"), "Column Pair Trends")
-    every = _generate(real, synthetic, metadata, 0.0, 0.0).get_details("Column Pair Trends")
+    flat = _uncorrelated_pairs(real, metadata)
+    pairs = _checked_pairs(report, flat)
+    every = _checked_pairs(_generate(real, synthetic, metadata, 0.0, 0.0), flat)
     properties = report.get_properties().set_index("Property")["Score"]
-    trends = float(properties["Column Pair Trends"])
     return Quality(
         overall=float(report.get_score()),
         shapes=float(properties["Column Shapes"]),
-        pair_trends=None if pd.isna(trends) else trends,
-        pair_trends_all=float(every["Score"].mean()),
+        pair_trends=_number(properties["Column Pair Trends"]),
+        pair_trends_all=_number(every["Score"].mean()),
         shape_details=_checked(report.get_details("Column Shapes"), "Column Shapes"),
         pair_details=pairs.assign(**{"Score Without Threshold": every["Score"]}),
     )
+
+
+def _number(score: float) -> float | None:
+    """A score as JSON can hold it."""
+    return None if pd.isna(score) else float(score)
 
 
 def _generate(
@@ -85,6 +93,29 @@ def diagnostic(
     }
 
 
+def _uncorrelated_pairs(real: pd.DataFrame, metadata: dict[str, Any]) -> set[frozenset[str]]:
+    """Pairs of numbers of which one has a single value, or none, where both are filled."""
+    numbers = [n for n, c in metadata["columns"].items() if c["sdtype"] == "numerical"]
+    pairs = [frozenset(pair) for pair in combinations(numbers, 2)]
+    return {pair for pair in pairs if (real[sorted(pair)].dropna().nunique() < 2).any()}
+
+
+def _checked_pairs(report: QualityReport, flat: set[frozenset[str]]) -> pd.DataFrame:
+    """The details of the pairs; what has no real correlation to compare is below threshold."""
+    details = report.get_details("Column Pair Trends")
+    if details.empty:
+        return details
+    names = zip(details["Column 1"], details["Column 2"], strict=True)
+    undefined = np.array([frozenset(pair) in flat for pair in names])
+    details.loc[undefined, "Score"] = np.nan
+    # An object column, since a pair that failed has no answer here.
+    meets = details["Meets Threshold?"].astype(object)
+    details["Meets Threshold?"] = meets.where(meets.notna(), other=True).astype(bool) & ~undefined
+    if "Error" in details:
+        details.loc[undefined, "Error"] = None
+    return _checked(details, "Column Pair Trends")
+
+
 def _checked(details: pd.DataFrame, name: str) -> pd.DataFrame:
     """The details, unless one of them failed to compute."""
     failed = details["Score"].isna()
@@ -97,6 +128,7 @@ def _checked(details: pd.DataFrame, name: str) -> pd.DataFrame:
         about = "; ".join(" x ".join(map(str, row)) for row in details.loc[failed, labels].values)
         raise MetricError(
             f"{name}: {int(failed.sum())} scores could not be computed ({about or 'whole table'}); "
-            "look at these columns' declared kinds"
+            "look at these columns' declared kinds, and train longer if the synthetic columns do "
+            "not vary"
         )
     return details

@@ -104,7 +104,8 @@ def _metrics(
             if message.pop("incomputable", False) or not _is_score(message["score"]):
                 raise MetricError(
                     f"metric {message['metric']}: could not be computed; "
-                    "look at the columns' declared kinds"
+                    "look at the columns' declared kinds, and train longer if the synthetic "
+                    "columns do not vary"
                 )
             found.append(Metric(**message))
     return tuple(found)

@@ -152,7 +152,7 @@ def _typed_table(
             if name in spec.model.columns:
                 arrays[name] = pa.nulls(raw.num_rows, arrow_type(column))
             continue
-        arrays[name], misfits = convert(columns[name], column, encoding)
+        arrays[name], misfits = convert(columns[name], column, encoding, spec.source.blank)
         if misfits:
             problems.append(
                 f"column {name}, rule {column.kind}: {misfits} rows hold something else; "

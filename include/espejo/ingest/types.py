@@ -58,9 +58,13 @@ def _decodes(value: bytes, encoding: str) -> bool:
     return True
 
 
-def convert(raw: RawColumn, column: Column, encoding: str) -> tuple[pa.Array, int]:
-    """The typed column, and how many rows hold something of another type (blank in it)."""
-    texts = [value.decode(encoding).strip() for value in raw.values]
+def convert(raw: RawColumn, column: Column, encoding: str, blank: str = "") -> tuple[pa.Array, int]:
+    """The typed column, and how many rows hold something of another type (blank in it).
+
+    Missing is what is empty, white space, or the survey's own `blank`.
+    """
+    stripped = [value.decode(encoding).strip() for value in raw.values]
+    texts = ["" if text == blank.strip() else text for text in stripped]
     typed = [_typed(text, column) if text else None for text in texts]
     misfits = [i for i, (text, value) in enumerate(zip(texts, typed, strict=True))
                if text and value is None]  # fmt: skip

@@ -73,6 +73,8 @@ def number_shares(
             apart.append((name, float(in_left.mean()), float(in_right.mean())))
     edges = _edges(left[left_rest], floor)
     counts = [_counts(values, edges) for values in (left[left_rest], right[right_rest])]
+    if left_rest.sum() < floor:
+        counts[0] = np.zeros_like(counts[0])  # too few people for even one bar
     return Distribution(
         labels=tuple(f"{low:g}" for low in edges[:-1]),
         real=counts[0] / max(len(left), 1),
@@ -92,6 +94,10 @@ def _edges(values: np.ndarray, floor: int) -> np.ndarray:
     # Extremes that fewer than the floor reach are drawn into the outermost bins.
     ordered = np.sort(values)
     low, high = ordered[floor - 1], ordered[-floor]
+    if low > high:
+        # Too few for two bins: one, so coarse that it tells of nobody in particular.
+        step = _round_step(ordered[-1] - ordered[0])
+        return np.array([np.floor(ordered[0] / step), np.floor(ordered[-1] / step) + 1]) * step
     step = _round_step((high - low) / _BINS)
     grid = np.arange(np.floor(low / step), np.ceil(high / step) + 1) * step
     if len(grid) < 2:

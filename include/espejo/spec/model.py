@@ -11,7 +11,7 @@ from include.espejo.spec.column import Column, Label, Strict
 from include.espejo.spec.expression import Expression, parse_expression
 from include.espejo.spec.rules import Rule
 
-ENGINES = ("sdv",)
+ENGINES = ("ctgan", "sdv")
 
 
 class Source(Strict):
@@ -82,12 +82,19 @@ class Geography(Strict):
 
 
 class Model(Strict):
-    """What is modelled and with which defaults; a run's parameters may replace the latter."""
+    """What is modelled and with which defaults; a run's parameters may replace the latter.
+
+    `calibrate`: draw rows to the training margins. `max_training_minutes` ends a training early.
+    `threads` 0: as many as the engine finds best.
+    """
 
     columns: tuple[str, ...] = Field(min_length=2)
-    engine: Literal["sdv"] = "sdv"
+    engine: Literal["ctgan", "sdv"] = "ctgan"
     epochs: int = Field(default=10, ge=1, le=10_000)
     batch_size: int = Field(default=100, ge=10, le=100_000, multiple_of=10)
+    calibrate: bool = True
+    max_training_minutes: float | None = Field(default=None, gt=0)
+    threads: int = Field(default=0, ge=0, le=256)
 
 
 class Outputs(Strict):

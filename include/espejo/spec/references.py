@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from include.espejo.spec.expression import PERIOD_NAMES, ExpressionError, Kind
-from include.espejo.spec.model import Band, Geography, Indicator, SurveySpec
+from include.espejo.spec.model import Band, Geography, Indicator, Source, SurveySpec
 from include.espejo.spec.period import Period
 from include.espejo.spec.rules import (
     GEOGRAPHY_LEVELS,
@@ -30,7 +30,9 @@ def find_problems(spec: SurveySpec) -> list[tuple[Location, str]]:
     unknown = list(_unknown_columns(spec))
     if unknown:
         return unknown  # the other checks look these columns up
-    checks = (_column_names, _formats, _geography, _rules, _model, _indicators)
+    checks = (
+        _column_names, _source, _formats, _places, _geography, _rules, _model, _indicators,
+    )  # fmt: skip
     return [problem for check in checks for problem in check(spec)]
 
 
@@ -71,6 +73,41 @@ def _column_names(spec: SurveySpec) -> Problems:
             if owner.setdefault(written.upper(), name) != name:
                 other = owner[written.upper()]
                 yield ("columns", name), f"the name {written} is already used by column {other}"
+
+
+def _source(spec: SurveySpec) -> Problems:
+    source = spec.source
+    if source.period_column and not spec.columns[source.period_column].is_code():
+        yield ("source", "period_column"), f"{source.period_column} is a number: make it a code"
+    for name, column in spec.columns.items():
+        if source.blank.strip() in column.codes:
+            yield ("source", "blank"), f"it is a code of {name}; write another blank, or none"
+        if name in spec.model.columns and not _encodes("".join(column.codes), source):
+            problem = f"its codes cannot be written in {source.output_encoding}"
+            yield ("columns", name, "codes"), f"{problem}; choose another `output_encoding`"
+    if not _encodes(source.blank, source):
+        yield ("source", "blank"), f"it cannot be written in {source.output_encoding}"
+
+
+def _encodes(text: str, source: Source) -> bool:
+    try:
+        text.encode(source.output_encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _places(spec: SurveySpec) -> Problems:
+    """Who may read the public place must find nothing of the others in it."""
+    raw = spec.places.raw.partition("{")[0].partition("*")[0].rpartition("/")[0]
+    public = spec.places.public
+    for name, place in (("restricted", spec.places.restricted), ("raw", raw)):
+        if _within(place, public) or _within(public, place):
+            yield ("places", "public"), f"it is, holds or lies in the {name} place; part them"
+
+
+def _within(inner: str, outer: str) -> bool:
+    return f"{inner.rstrip('/')}/".startswith(f"{outer.rstrip('/')}/")
 
 
 def _formats(spec: SurveySpec) -> Problems:
@@ -126,6 +163,9 @@ def _model(spec: SurveySpec) -> Problems:
     for name, count in Counter(spec.model.columns).items():
         if count > 1:
             yield ("model", "columns"), f"{name} is given {count} times"
+        if "/" in name or "\\" in name or name.startswith("."):
+            problem = f"{name} becomes the name of a plot's file; use an alias for it"
+            yield ("model", "columns"), problem
 
 
 def _indicators(spec: SurveySpec) -> Problems:

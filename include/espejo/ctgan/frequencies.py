@@ -1,0 +1,79 @@
+"""Training frequencies: where the generator's tables start, and what its moments are held to."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from include.espejo.ctgan.layout import Layout
+from include.espejo.ctgan.networks import Generator
+
+SMOOTHING = 5.0  # rows of prior weight: a code seen with another only once or twice says little
+
+
+def start_at_frequencies(generator: Generator, rows: np.ndarray) -> None:
+    """Set bias and tables so that, before training, each field follows its best single parent.
+
+    Each drawn field's parent is the earlier field with the most mutual information (a tree, Chow
+    and Liu 1968, within the drawing order); the table between them holds the log of the smoothed
+    conditional over the marginal frequency, and the bias the log marginal.
+    """
+    layout = generator.layout
+    bias = np.zeros(layout.width, dtype=np.float32)
+    tables = np.zeros((layout.width, layout.width), dtype=np.float32)
+    offsets, sizes = layout.offsets, layout.sizes
+    for field in layout.drawn:
+        counts = np.bincount(rows[:, field], minlength=sizes[field])
+        share = (counts + 0.5) / (counts + 0.5).sum()
+        here = slice(offsets[field], offsets[field] + sizes[field])
+        bias[here] = np.log(share)
+        parent = _best_parent(rows, field, sizes)
+        if parent is not None:
+            lift = _log_lift(_pair_counts(rows, parent, field, sizes), share)
+            tables[offsets[parent] : offsets[parent] + sizes[parent], here] = lift
+    with torch.no_grad():
+        generator.bias.copy_(torch.from_numpy(bias))
+        generator.tables.copy_(torch.from_numpy(tables))
+
+
+def pair_frequencies(rows: np.ndarray, layout: Layout) -> Tensor:
+    """How often two codes occur in one row, over all rows: float32, (width, width)."""
+    moments = np.zeros((layout.width, layout.width), dtype=np.float32)
+    offsets, sizes = layout.offsets, layout.sizes
+    for a in range(len(sizes)):
+        for b in range(a, len(sizes)):
+            block = _pair_counts(rows, a, b, sizes) / len(rows)
+            rows_at = slice(offsets[a], offsets[a] + sizes[a])
+            columns_at = slice(offsets[b], offsets[b] + sizes[b])
+            moments[rows_at, columns_at] = block
+            moments[columns_at, rows_at] = block.T
+    return torch.from_numpy(moments)
+
+
+def _pair_counts(rows: np.ndarray, a: int, b: int, sizes: tuple[int, ...]) -> np.ndarray:
+    joint = rows[:, a].astype(np.int64) * sizes[b] + rows[:, b]
+    return np.bincount(joint, minlength=sizes[a] * sizes[b]).reshape(sizes[a], sizes[b])
+
+
+def _best_parent(rows: np.ndarray, field: int, sizes: tuple[int, ...]) -> int | None:
+    gains = {}
+    for parent in range(field):
+        counts = _pair_counts(rows, parent, field, sizes)
+        # Miller and Madow's correction: many codes look informative by chance.
+        seen = (counts > 0).sum() - (counts.sum(0) > 0).sum() - (counts.sum(1) > 0).sum() + 1
+        gains[parent] = _mutual_information(counts) - max(seen, 0) / (2 * len(rows))
+    best = max(gains, key=lambda parent: gains[parent], default=None)
+    return best if best is not None and gains[best] > 0 else None
+
+
+def _mutual_information(counts: np.ndarray) -> float:
+    joint = counts / counts.sum()
+    independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    seen = joint > 0
+    return float((joint[seen] * np.log(joint[seen] / independent[seen])).sum())
+
+
+def _log_lift(counts: np.ndarray, share: np.ndarray) -> np.ndarray:
+    smoothed = (counts + SMOOTHING * share) / (counts.sum(1, keepdims=True) + SMOOTHING)
+    return np.asarray(np.log(smoothed / share), dtype=np.float32)

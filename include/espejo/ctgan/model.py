@@ -1,0 +1,113 @@
+"""A trained model: encoding, networks and frequencies, and its file.
+
+The file is safetensors and JSON, no pickle: it holds weights, code lists, the places with their
+counts, and two-way frequencies; no training row. Loading checks version and spec.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from include.espejo.ctgan.constraints import find_constraints
+from include.espejo.ctgan.encode import Encoding
+from include.espejo.ctgan.fields import Field
+from include.espejo.ctgan.layout import Layout
+from include.espejo.ctgan.networks import Generator, Masks, Shape
+from include.espejo.ctgan.places import Places
+from include.espejo.errors import ModelError
+from include.espejo.spec import Period, SurveySpec
+from include.espejo.spec.load import spec_digest
+
+VERSION = 1
+_WEIGHTS, _ABOUT = "model.safetensors", "model.json"
+
+
+@dataclass
+class Model:
+    """What sampling needs. `moments`: frequencies of code pairs, (width, width)."""
+
+    encoding: Encoding
+    generator: Generator
+    moments: np.ndarray
+    rows: int
+    layout: Layout = field(init=False)
+    masks: Masks = field(init=False)
+    unforced: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layout = self.generator.layout
+        constraints, self.unforced = find_constraints(self.encoding)
+        self.masks = Masks(constraints, self.layout)
+        self.generator.eval()
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write the model's two files."""
+    encoding, places = model.encoding, model.encoding.places
+    tensors = {n: t.contiguous() for n, t in model.generator.state_dict().items()}
+    tensors["frequencies.moments"] = torch.from_numpy(np.ascontiguousarray(model.moments))
+    about: dict[str, Any] = {
+        "format": "espejo-ctgan",
+        "version": VERSION,
+        "spec_sha256": spec_digest(encoding.spec),
+        "survey": encoding.spec.survey,
+        "period": str(encoding.period),
+        "columns": list(encoding.columns),
+        "fields": [f.as_dict() for f in encoding.fields],
+        "shape": model.generator.shape.as_dict(),
+        "rows": model.rows,
+        "places": None,
+    }
+    if places is not None:
+        tensors["places.paths"] = torch.from_numpy(places.paths)
+        tensors["places.counts"] = torch.from_numpy(places.counts.astype(np.int64))
+        columns = {n: places.tuples[n].tolist() for n in places.tuples.columns}
+        about["places"] = columns
+    (folder / _WEIGHTS).write_bytes(save_tensors(tensors))
+    (folder / _ABOUT).write_text(json.dumps(about, ensure_ascii=False))
+
+
+def load_model(folder: Path, spec: SurveySpec) -> Model:
+    """Read a model for this spec. Raises ModelError on another spec or a newer version."""
+    try:
+        about = json.loads((folder / _ABOUT).read_text())
+        tensors = load_tensors((folder / _WEIGHTS).read_bytes())
+    except Exception as error:  # noqa: BLE001  not swallowed: told as what it means
+        damage = type(error).__name__
+    else:
+        damage = ""
+    if damage:
+        raise ModelError(f"model: its files are missing or damaged ({damage}); train again")
+    if about.get("format") != "espejo-ctgan" or about["version"] > VERSION:
+        found = f"{about.get('format')} version {about.get('version')}"
+        raise ModelError(
+            f"model: it is {found}, and this code reads espejo-ctgan up to version {VERSION}; "
+            "use the newer code or train again"
+        )
+    if about["spec_sha256"] != spec_digest(spec):
+        raise ModelError(
+            f"model: it was trained for another spec of {about['survey']}; train again, or use "
+            "the spec that it was trained for"
+        )
+    places = None
+    if about["places"] is not None:
+        tuples = pd.DataFrame(about["places"], dtype=object)
+        places = Places(
+            tuples, tensors.pop("places.paths").numpy(), tensors.pop("places.counts").numpy()
+        )
+    fields = tuple(Field.from_dict(f) for f in about["fields"])
+    period = Period.parse(about["period"])
+    encoding = Encoding(spec, period, tuple(about["columns"]), fields, places)
+    moments = tensors.pop("frequencies.moments").numpy()
+    generator = Generator(Layout.of(encoding), Shape(**about["shape"]))
+    generator.load_state_dict(tensors)
+    return Model(encoding, generator, moments, about["rows"])

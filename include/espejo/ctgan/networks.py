@@ -1,0 +1,238 @@
+"""Generator and critic.
+
+The generator draws a row's fields one after another: a residual body turns noise, place and
+condition into scores for every code (Xu et al. 2019, section 4.4), and each drawn code adds its
+row of a table to the scores of the fields that come after it. The tables start at the training
+frequencies, so that the adversary refines a plausible joint distribution instead of finding one.
+
+The critic reads packs of rows (PacGAN, Lin et al. 2018). A row enters as the sum of its codes'
+embeddings: a one-hot vector times a matrix is a row look-up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  the name that every reader knows
+
+from include.espejo.ctgan.constraints import Constraint
+from include.espejo.ctgan.layout import Layout
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the networks; the same for every survey."""
+
+    noise: int = 64
+    hidden: int = 192
+    place: int = 8
+    rank: int = 48
+    embedding: int = 64
+    critic: int = 192
+    pac: int = 10
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Masks:
+    """The rules' constraints as penalties on a field's scores: 0 where allowed, else -inf."""
+
+    def __init__(self, constraints: list[Constraint], layout: Layout):
+        self._by_target: dict[int, list[tuple[list[int], Tensor, Tensor]]] = {}
+        for c in constraints:
+            given = [g + layout.given for g in c.given]
+            # A prefix that leaves nothing comes from rules that contradict each other in this
+            # row: it is left free, and the sampler draws the row again.
+            allowed = torch.from_numpy(c.allowed | ~c.allowed.any(axis=1, keepdims=True))
+            penalty = torch.zeros(allowed.shape).masked_fill_(~allowed, -torch.inf)
+            entry = (given, torch.tensor(c.strides, dtype=torch.long), penalty)
+            self._by_target.setdefault(c.target + layout.given, []).append(entry)
+
+    def apply(self, target: int, scores: Tensor, codes: Tensor) -> Tensor:
+        """`scores` (rows, codes of target) with those that break a rule at minus infinity."""
+        for given, strides, penalty in self._by_target.get(target, ()):
+            scores = scores + penalty[codes[:, given] @ strides]
+        return scores
+
+
+class PlaceEmbedding(nn.Module):
+    """A place as the sum of its path's node embeddings: the cost follows the tree's depth."""
+
+    def __init__(self, layout: Layout, size: int):
+        super().__init__()
+        self.nodes = nn.Embedding(max(layout.nodes, 1), size)
+        nn.init.normal_(self.nodes.weight, std=0.1)
+        self.register_buffer("paths", torch.from_numpy(layout.paths), persistent=False)
+
+    def forward(self, leaves: Tensor) -> Tensor:
+        paths: Tensor = self.paths  # type: ignore[assignment]
+        result: Tensor = self.nodes(paths[leaves]).sum(1)
+        return result
+
+
+class Residual(nn.Module):
+    """A fully connected layer whose output goes beside its input (CTGAN's residual layer)."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        self.norm = nn.BatchNorm1d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([F.relu(self.norm(self.linear(x))), x], dim=1)
+
+
+class Generator(nn.Module):
+    """Draws rows for given places; see the module's text."""
+
+    def __init__(self, layout: Layout, shape: Shape):
+        super().__init__()
+        self.layout = layout
+        self.shape = shape
+        self.place = PlaceEmbedding(layout, shape.place)
+        # The condition: which field was given first, and its code. Row 0 is "none".
+        self.condition = nn.Embedding(layout.width + 1, shape.place)
+        inputs = shape.noise + 2 * shape.place
+        self.body = nn.Sequential(
+            Residual(inputs, shape.hidden), Residual(inputs + shape.hidden, shape.hidden)
+        )
+        self.head = nn.Sequential(
+            nn.Linear(inputs + 2 * shape.hidden, shape.rank), nn.Linear(shape.rank, layout.width)
+        )
+        nn.init.normal_(self.head[1].weight, std=0.01)  # type: ignore[arg-type]
+        nn.init.zeros_(self.head[1].bias)  # type: ignore[arg-type]
+        self.bias = nn.Parameter(torch.zeros(layout.width))
+        self.tables = nn.Parameter(torch.zeros(layout.width, layout.width))
+        self.register_buffer("offsets", torch.from_numpy(layout.offsets), persistent=False)
+
+    def scores(self, noise: Tensor, leaves: Tensor, condition: Tensor) -> Tensor:
+        """Scores of every code before anything is drawn: (rows, width)."""
+        inputs = torch.cat([noise, self.place(leaves), self.condition(condition)], dim=1)
+        result: Tensor = self.bias + self.head(self.body(inputs))
+        return result
+
+    def draw(
+        self,
+        scores: Tensor,
+        codes: Tensor,
+        first: int,
+        masks: Masks,
+        uniform: Tensor,
+        temperature: float | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Draw the fields from `first` on; those before it are taken from `codes`.
+
+        `uniform` (rows, width) is the randomness. With a temperature, also gives the rows as
+        relaxed one-hot vectors (rows, width) through which gradients flow: exact one-hot forward,
+        Gumbel-softmax backward (Jang et al. 2017).
+        """  # fmt: skip
+        layout = self.layout
+        gumbel = -torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))
+        codes = codes.clone()
+        offsets: Tensor = self.offsets  # type: ignore[assignment]
+        known = codes[:, :first] + offsets[:first]
+        # What is given adds its rows of the tables at once; what is drawn, one after another.
+        start = int(layout.offsets[first])
+        rest = (scores + F.embedding(known, self.tables).sum(1))[:, start:]
+        parts = [torch.zeros(len(codes), start).scatter_(1, known, 1.0)]
+        for index in range(first, len(layout.sizes)):
+            start, size = int(layout.offsets[index]), layout.sizes[index]
+            logits = masks.apply(index, rest[:, :size], codes) + gumbel[:, start : start + size]
+            chosen = logits.argmax(1)
+            codes[:, index] = chosen
+            later = self.tables[start : start + size, start + size :]
+            if temperature is None:
+                rest = rest[:, size:] + later[chosen]
+                continue
+            soft = F.softmax(logits / temperature, dim=1)
+            hard = F.one_hot(chosen, size).to(soft.dtype)
+            relaxed = hard + soft - soft.detach()
+            parts.append(relaxed)
+            rest = rest[:, size:] + relaxed @ later
+        return codes, torch.cat(parts, dim=1) if temperature is not None else None
+
+    def draw_fixed(
+        self, scores: Tensor, codes: Tensor, masks: Masks, uniform: Tensor, fixed: dict[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Draw every field, those in `fixed` with the code given there.
+
+        Also gives the log-probability, row by row, that the fixed codes had when their turn came.
+        """
+        layout = self.layout
+        gumbel = -torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))
+        offsets: Tensor = self.offsets  # type: ignore[assignment]
+        weight = torch.zeros(len(codes))
+        known = codes[:, : layout.given] + offsets[: layout.given]
+        start = int(layout.offsets[layout.given])
+        rest = (scores + F.embedding(known, self.tables).sum(1))[:, start:]
+        for index in layout.drawn:
+            start, size = int(layout.offsets[index]), layout.sizes[index]
+            logits = masks.apply(index, rest[:, :size], codes)
+            if index in fixed:
+                weight = weight + F.log_softmax(logits, 1)[:, fixed[index]]
+                codes[:, index] = fixed[index]
+            else:
+                codes[:, index] = (logits + gumbel[:, start : start + size]).argmax(1)
+            rest = (
+                rest[:, size:] + self.tables[start : start + size, start + size :][codes[:, index]]
+            )
+        return codes, weight
+
+
+class Critic(nn.Module):
+    """Scores packs of rows; higher is more like the training rows."""
+
+    def __init__(self, layout: Layout, shape: Shape):
+        super().__init__()
+        self.pac = shape.pac
+        self.codes = nn.Embedding(layout.width, shape.embedding)
+        nn.init.normal_(self.codes.weight, std=0.3)
+        self.place = PlaceEmbedding(layout, shape.place)
+        self.widen = nn.Linear(shape.place, shape.embedding)
+        self.condition = nn.Embedding(layout.width + 1, shape.embedding)
+        self.layers = nn.Sequential(
+            nn.Linear(shape.embedding * shape.pac, shape.critic),
+            nn.LeakyReLU(0.2),
+            nn.Linear(shape.critic, shape.critic),
+            nn.LeakyReLU(0.2),
+            nn.Linear(shape.critic, 1),
+        )
+        self.register_buffer("offsets", torch.from_numpy(layout.offsets), persistent=False)
+
+    def embed(self, codes: Tensor) -> Tensor:
+        """The embedding of rows of codes: (rows, embedding)."""
+        offsets: Tensor = self.offsets  # type: ignore[assignment]
+        result: Tensor = self.codes(codes + offsets).sum(1)
+        return result
+
+    def embed_relaxed(self, one_hot: Tensor) -> Tensor:
+        """The same of relaxed one-hot rows."""
+        return one_hot @ self.codes.weight
+
+    def context(self, leaves: Tensor, condition: Tensor) -> Tensor:
+        """What real and generated rows of a pack have in common: place and condition."""
+        result: Tensor = self.widen(self.place(leaves)) + self.condition(condition)
+        return result
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """One score a pack: (rows / pac, 1)."""
+        result: Tensor = self.layers(rows.view(len(rows) // self.pac, -1))
+        return result
+
+    def gradient_penalty(self, real: Tensor, fake: Tensor, context: Tensor, mix: Tensor) -> Tensor:
+        """WGAN-GP's penalty (Gulrajani et al. 2017), exact in one-hot space.
+
+        With e = x E the gradient at x is g E', so its squared norm is g (E'E) g': a small Gram
+        matrix instead of the one-hot vector. `mix` (packs, 1) is where between real and fake.
+        """
+        share = mix.repeat_interleave(self.pac, 0)
+        between = (share * real + (1 - share) * fake).detach().requires_grad_()
+        score = self(between + context.detach()).sum()
+        (gradient,) = torch.autograd.grad(score, between, create_graph=True)
+        gram = self.codes.weight.T @ self.codes.weight
+        squared = ((gradient @ gram) * gradient).view(-1, self.pac * gradient.shape[1]).sum(1)
+        return ((torch.sqrt(squared + 1e-12) - 1) ** 2).mean()

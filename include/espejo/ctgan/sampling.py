@@ -1,0 +1,148 @@
+"""Sampling: rows from a model, in blocks of a fixed size whose randomness is their own.
+
+A block's rows depend on the model, the seed and the block's number only, so that a table is the
+same whatever the size of the chunks in which it is written, and memory does not grow with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from include.espejo.ctgan.calibrate import POOL, draw_without_replacement, rake
+from include.espejo.ctgan.model import Model
+from include.espejo.engines.interface import SampleRequest
+from include.espejo.errors import ParameterError, UnexpectedError
+from include.espejo.rules import relations
+from include.espejo.tables import to_frame
+
+BLOCK = 50_000
+_SLICE = 4096
+_CANDIDATES = 16  # rows drawn for each one kept where codes are asked for
+_TRIES = 20
+
+
+def sample_rows(model: Model, request: SampleRequest) -> Iterator[pa.Table]:
+    """The rows asked for, a table a block. Raises ParameterError on a code never seen."""
+    wanted = _Wanted.of(model, request.conditions or {})
+    for number, start in enumerate(range(0, request.rows, BLOCK)):
+        size = min(BLOCK, request.rows - start)
+        generator = np.random.default_rng([request.seed, number])
+        leaves, codes = _block(model, size, generator, request, wanted)
+        yield _keeping_rules(model, model.encoding.decode(leaves, codes, generator),
+                             generator, wanted)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Conditions as probabilities of the leaves and as codes by field."""
+
+    leaf_shares: np.ndarray
+    codes: dict[int, int]
+
+    @classmethod
+    def of(cls, model: Model, conditions: Mapping[str, str]) -> _Wanted:
+        places = model.encoding.places
+        counts = np.ones(1) if places is None else places.counts.astype(float)
+        codes: dict[int, int] = {}
+        fields = {f.column: i for i, f in enumerate(model.encoding.fields) if f.kind == "code"}
+        for column, code in conditions.items():
+            if places is not None and column in places.tuples:
+                counts = counts * (places.tuples[column] == code).to_numpy()
+            elif column in fields and code in model.encoding.fields[fields[column]].labels:
+                codes[fields[column]] = model.encoding.fields[fields[column]].labels.index(code)
+            else:
+                raise ParameterError(f"condition {column}: training has never seen this code")
+        if not counts.sum():
+            raise ParameterError(f"conditions on {', '.join(conditions)}: no place has them all")
+        return cls(counts / counts.sum(), codes)
+
+
+def _block(
+    model: Model, size: int, generator: np.random.Generator, request: SampleRequest, wanted: _Wanted
+) -> tuple[np.ndarray, np.ndarray]:
+    if wanted.codes or not request.calibrate:
+        return _draw(model, size, generator, wanted)
+    leaves, codes = _draw(model, POOL * size, generator, wanted)
+    if request.conditions:
+        return leaves[:size], codes[:size]  # the margins are those of the whole table
+    rows = model.layout.rows(leaves, codes)
+    weighted = rake(rows, model.moments, model.rows, model.layout.sizes, model.layout.offsets)
+    kept = draw_without_replacement(weighted.weights, size, generator)
+    return leaves[kept], codes[kept]
+
+
+def _draw(
+    model: Model, size: int, generator: np.random.Generator, wanted: _Wanted
+) -> tuple[np.ndarray, np.ndarray]:
+    """Leaves by true frequency, and fields from the network: (rows,), (rows, fields)."""
+    leaves = generator.choice(len(wanted.leaf_shares), size, p=wanted.leaf_shares)
+    torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
+    parts = []
+    for start in range(0, size, _SLICE):
+        some = leaves[start : start + _SLICE]
+        if wanted.codes:
+            parts.append(_draw_with_codes(model, some, torch_generator, wanted))
+        else:
+            parts.append(_draw_slice(model, some, torch_generator)[0])
+    return leaves, np.concatenate(parts)
+
+
+def _draw_slice(
+    model: Model,
+    leaves: np.ndarray,
+    generator: torch.Generator,
+    fixed: dict[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Drawn codes of some rows, and the log-probability of the codes that were fixed."""
+    layout, network = model.layout, model.generator
+    rows = len(leaves)
+    codes = torch.zeros(rows, len(layout.sizes), dtype=torch.long)
+    codes[:, : layout.given] = torch.from_numpy(layout.given_by_leaf[leaves]).long()
+    with torch.no_grad():
+        noise = torch.randn(rows, network.shape.noise, generator=generator)
+        uniform = torch.rand(rows, layout.width, generator=generator)
+        none = torch.zeros(rows, dtype=torch.long)
+        scores = network.scores(noise, torch.from_numpy(leaves), none)
+        at = {index + layout.given: code for index, code in (fixed or {}).items()}
+        codes, weight = network.draw_fixed(scores, codes, model.masks, uniform, at)
+    return codes[:, layout.given :].numpy().astype(np.int32), weight.numpy()
+
+
+def _draw_with_codes(
+    model: Model, leaves: np.ndarray, generator: torch.Generator, wanted: _Wanted
+) -> np.ndarray:
+    """Rows that have the codes asked for, by importance: of several candidates in each of which
+    the codes are fixed, one is kept with the probability that the model gives them there."""
+    repeated = np.repeat(leaves, _CANDIDATES)
+    codes, weight = _draw_slice(model, repeated, generator, wanted.codes)
+    uniform = torch.rand(len(repeated), generator=generator).numpy()
+    keys = weight - np.log(-np.log(np.clip(uniform, 1e-12, 1 - 1e-7)))
+    best = keys.reshape(-1, _CANDIDATES).argmax(1)
+    return np.asarray(codes[np.arange(len(leaves)) * _CANDIDATES + best])
+
+
+def _keeping_rules(
+    model: Model, table: pa.Table, generator: np.random.Generator, wanted: _Wanted
+) -> pa.Table:
+    """The table, after a check: the constraints leave nothing to mend unless rules contradict
+    each other in a row, or one had too many combinations to be written out. Such rows are drawn
+    again, and a rule that cannot be kept is an error, never a silent wrong table."""
+    spec, period = model.encoding.spec, model.encoding.period
+    for _ in range(_TRIES):
+        frame = to_frame(table)
+        found = relations(frame, spec, period)
+        wrong = np.logical_or.reduce([b.rows for b in found]) if found else np.zeros(1, bool)
+        if not wrong.any():
+            return table
+        leaves, codes = _draw(model, int(wrong.sum()), generator, wanted)
+        again = model.encoding.decode(leaves, codes, generator)
+        order = np.arange(table.num_rows)
+        order[wrong] = table.num_rows + np.arange(int(wrong.sum()))
+        table = pa.concat_tables([table, again]).unify_dictionaries().take(order)
+    names = ", ".join(b.rule for b in found if b.count)
+    raise UnexpectedError(f"engine ctgan: rows keep breaking {names}; the rules contradict others")

@@ -1,0 +1,190 @@
+"""The training loop: WGAN-GP with packs, training-by-sampling, an averaged generator.
+
+After Xu et al. 2019 (arXiv 1907.00503), section 4.3 and algorithm 1. What differs is said where
+it differs: see also docs/engine.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from include.espejo.ctgan.frequencies import pair_frequencies
+from include.espejo.ctgan.layout import Layout
+from include.espejo.ctgan.networks import Critic, Generator, Masks
+
+AVERAGE_EVERY = 4  # the average moves slowly: every step would cost and change nothing
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates and weights; the same for every survey."""
+
+    generator: float = 2e-4
+    tables: float = 5e-3
+    critic: float = 2e-4
+    penalty: float = 10.0
+    moments: float = 1.0
+    adversary: float = 0.3
+    memory: float = 0.95
+    average: float = 0.995
+    temperature: float = 0.5
+    conditional: float = 0.5
+    clip: float = 1.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Real rows and what the generated ones share with them. `first`: the first field drawn."""
+
+    codes: Tensor
+    leaves: Tensor
+    condition: Tensor
+    first: int
+
+
+class Sampler:
+    """Training-by-sampling (section 4.3) over integer codes, in bulk.
+
+    Half of the batches are plain draws. In the others one field is the condition: its code is
+    drawn by log-frequency, a real row with that code is looked up by sorted index and offset,
+    and the generator is given the row's fields up to the condition and draws those after it.
+    """
+
+    def __init__(self, rows: np.ndarray, leaves: np.ndarray, layout: Layout, share: float):
+        self._rows = torch.from_numpy(rows)
+        self._leaves = torch.from_numpy(leaves)
+        self._layout = layout
+        self._share = share
+        self._order, self._start, self._weights = [], [], []
+        for field, size in enumerate(layout.sizes):
+            counts = np.bincount(rows[:, field], minlength=size)
+            self._order.append(torch.from_numpy(np.argsort(rows[:, field], kind="stable")))
+            self._start.append(torch.from_numpy(np.concatenate([[0], np.cumsum(counts)])))
+            self._weights.append(torch.from_numpy(np.log1p(counts)))
+
+    def draw(self, size: int, random: torch.Generator) -> Batch:
+        plain = torch.rand((), generator=random).item() >= self._share
+        # The last field has nothing after it to draw.
+        field = int(torch.randint(len(self._layout.sizes) - 1, (), generator=random))
+        if plain:
+            chosen = torch.randint(len(self._rows), (size,), generator=random)
+            condition = torch.zeros(size, dtype=torch.long)
+            first = self._layout.given
+        else:
+            code = torch.multinomial(self._weights[field], size, replacement=True, generator=random)
+            start, end = self._start[field][code], self._start[field][code + 1]
+            place = start + (torch.rand(size, generator=random) * (end - start)).long()
+            chosen = self._order[field][torch.minimum(place, end - 1)]
+            condition = 1 + code + int(self._layout.offsets[field])
+            first = max(field + 1, self._layout.given)
+        return Batch(self._rows[chosen].long(), self._leaves[chosen], condition, first)
+
+
+class Training:
+    """Networks, optimisers and random state; `step` does one step of both players."""
+
+    def __init__(
+        self, rows: np.ndarray, leaves: np.ndarray, layout: Layout, masks: Masks,
+        generator: Generator, batch_size: int, planned: int, seed: int, rates: Rates,
+    ):  # fmt: skip
+        self.layout, self.masks, self.rates = layout, masks, rates
+        self.generator = generator
+        self.critic = Critic(layout, generator.shape)
+        self.averaged = Generator(layout, generator.shape)
+        self.averaged.load_state_dict(generator.state_dict())
+        self.averaged.requires_grad_(False)
+        self.batch_size, self.planned = batch_size, planned
+        self.random = torch.Generator().manual_seed(seed)
+        self.sampler = Sampler(rows, leaves, layout, rates.conditional)
+        self.moments = pair_frequencies(rows, layout)
+        self.weights = 1 / torch.sqrt(self.moments + 1e-3)
+        self.remembered = self.moments.clone()
+        body: list[nn.Parameter] = []
+        tables: list[nn.Parameter] = []
+        for name, parameter in generator.named_parameters():
+            (tables if name in ("tables", "bias") else body).append(parameter)
+        self.optimiser_g = torch.optim.Adam(
+            [{"params": body, "lr": rates.generator}, {"params": tables, "lr": rates.tables}],
+            betas=(0.5, 0.9), fused=True,
+        )  # fmt: skip
+        self.optimiser_c = torch.optim.Adam(
+            self.critic.parameters(), lr=rates.critic, betas=(0.5, 0.9), fused=True
+        )
+        for group in (*self.optimiser_g.param_groups, *self.optimiser_c.param_groups):
+            group["initial_lr"] = group["lr"]
+        mine, theirs = generator.state_dict(), self.averaged.state_dict()
+        names = [name for name in theirs if theirs[name].is_floating_point()]
+        self._mine, self._theirs = [mine[n] for n in names], [theirs[n] for n in names]
+        self.steps = 0
+
+    def step(self) -> tuple[float, float]:
+        """One step of the critic and one of the generator on the same draw; their losses."""
+        self._set_rates()
+        batch = self.sampler.draw(self.batch_size, self.random)
+        noise = torch.randn(self.batch_size, self.generator.shape.noise, generator=self.random)
+        uniform = torch.rand(self.batch_size, self.layout.width, generator=self.random)
+        scores = self.generator.scores(noise, batch.leaves, batch.condition)
+        codes, rows = self.generator.draw(
+            scores, batch.codes, batch.first, self.masks, uniform, self.rates.temperature
+        )
+        assert rows is not None
+        critic_loss = self._critic_step(batch, codes)
+        generator_loss = self._generator_step(batch, rows)
+        self.steps += 1
+        if self.steps % AVERAGE_EVERY == 0:
+            decay = min(self.rates.average, (1 + self.steps) / (10 + self.steps)) ** AVERAGE_EVERY
+            with torch.no_grad():
+                torch._foreach_lerp_(self._theirs, self._mine, 1 - decay)
+        return generator_loss, critic_loss
+
+    def _set_rates(self) -> None:
+        """Rates fall linearly to a tenth over the planned steps."""
+        left = max(0.1, 1 - self.steps / self.planned)
+        for group in (*self.optimiser_g.param_groups, *self.optimiser_c.param_groups):
+            group["lr"] = group["initial_lr"] * left
+
+    def _critic_step(self, batch: Batch, fake: Tensor) -> float:
+        """The critic sees codes only: nothing flows back into the generator."""
+        context = self.critic.context(batch.leaves, batch.condition)
+        real_rows, fake_rows = self.critic.embed(batch.codes), self.critic.embed(fake)
+        mix = torch.rand(self.batch_size // self.critic.pac, 1, generator=self.random)
+        penalty = self.critic.gradient_penalty(real_rows, fake_rows, context, mix)
+        score = self.critic(torch.cat([fake_rows + context, real_rows + context]))
+        packs = len(score) // 2
+        distance = score[:packs].mean() - score[packs:].mean()
+        loss = distance + self.rates.penalty * penalty
+        self.optimiser_c.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser_c.step()
+        return float(distance.detach())
+
+    def _generator_step(self, batch: Batch, rows: Tensor) -> float:
+        self.critic.requires_grad_(False)
+        context = self.critic.context(batch.leaves, batch.condition)
+        adversary = -self.critic(self.critic.embed_relaxed(rows) + context).mean()
+        self.critic.requires_grad_(True)
+        loss = self.rates.adversary * adversary
+        if not batch.condition.any():
+            loss = loss + self.rates.moments * self._moment_loss(rows)
+        self.optimiser_g.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser_g.step()
+        return float(adversary.detach())
+
+    def _moment_loss(self, rows: Tensor) -> Tensor:
+        """Holds the frequencies of code pairs to the training table's.
+
+        A second, linear adversary in closed form: its direction is the difference between the
+        remembered frequencies of generated pairs and the real ones, small cells weighted up.
+        """
+        with torch.no_grad():
+            seen = rows.T @ rows / len(rows)
+            self.remembered.lerp_(seen, 1 - self.rates.memory)
+            direction = (self.remembered - self.moments) * self.weights
+            # The gradient of rows D rows' is 2 rows D: told at once, without a backward product.
+            gradient = 2 * (rows @ direction)
+        return (rows * gradient).sum() / len(rows)

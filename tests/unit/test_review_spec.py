@@ -1,0 +1,79 @@
+"""Specs whose parts do not fit together, and a blank that is written as a word."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.espejo.errors import SpecError
+from include.espejo.ingest import ingest
+from include.espejo.lake import open_lake
+from include.espejo.report.distributions import number_shares
+from include.espejo.spec import load_spec
+from include.espejo.spec.load import parse_spec
+from tests.surveys.parks import SPEC as PARKS_SPEC
+from tests.surveys.parks import parks_csv, parks_rows
+
+TEXT = PARKS_SPEC.read_text(encoding="utf-8")
+PUBLIC = "public: s3://espejo-public"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (PUBLIC, "public: s3://espejo-restricted", "line 23: `places.public`.*restricted"),
+        (PUBLIC, "public: s3://espejo-restricted/out/", "`places.public`.*restricted"),
+        (PUBLIC, "public: s3://espejo-raw", "`places.public`.*raw"),
+        ('blank: ""', "blank: 'no'", "`source.blank`.*code of member"),
+        ("output_encoding: utf-8", "output_encoding: cp1252", None),
+        ("      Peñón: Peñón", "      Peñón: Peñón\n      Łódź: x", None),
+        ("quarter:\n    kind: code\n    width: 6", "quarter:\n    kind: integer", "make it a code"),
+    ],
+)
+def test_parts_that_do_not_fit_are_told(old: str, new: str, told: str | None) -> None:
+    assert old in TEXT
+    text = TEXT.replace(old, new)
+    if told is None:
+        parse_spec(text, "parks.yaml")
+        return
+    with pytest.raises(SpecError, match=told):
+        parse_spec(text, "parks.yaml")
+
+
+def test_a_place_beside_another_is_no_part_of_it() -> None:
+    parse_spec(TEXT.replace(PUBLIC, "public: s3://espejo-restricted-public"), "parks.yaml")
+
+
+def test_codes_that_the_output_cannot_hold_are_told_before_training() -> None:
+    text = TEXT.replace("      Peñón: Peñón", "      Peñón: Peñón\n      Łódź: x")
+    text = text.replace("output_encoding: utf-8", "output_encoding: latin-1")
+    with pytest.raises(SpecError, match=r"`columns.park.codes`.*latin-1"):
+        parse_spec(text, "parks.yaml")
+
+
+def test_a_modelled_column_can_be_a_files_name() -> None:
+    text = TEXT.replace("  hours:\n", '  "a/b":\n').replace("pass_type, hours", 'pass_type, "a/b"')
+    with pytest.raises(SpecError, match="a/b becomes the name"):
+        parse_spec(text, "parks.yaml")
+
+
+def test_the_blank_that_a_survey_writes_is_missing(tmp_path: Path) -> None:
+    spec = parse_spec(TEXT.replace('blank: ""', "blank: NA"), "parks.yaml")
+    plain = parks_csv(parks_rows(60))
+    lines = [line.replace(b";;", b";NA;").replace(b";;", b";NA;") for line in plain.splitlines()]
+    (tmp_path / "plain.csv").write_bytes(plain)
+    (tmp_path / "word.csv").write_bytes(b"\n".join([*lines, b""]))
+    lake = open_lake(str(tmp_path))
+    expected = ingest(lake, str(tmp_path / "plain.csv"), load_spec(PARKS_SPEC))
+    found = ingest(lake, str(tmp_path / "word.csv"), spec)
+    assert found.sha256 != expected.sha256
+    assert found.table.equals(expected.table)
+
+
+@pytest.mark.parametrize(("people", "shown"), [(9, False), (10, True)])
+def test_no_bar_stands_on_fewer_people_than_the_floor(people: int, shown: bool) -> None:
+    spec = load_spec(PARKS_SPEC)
+    real = pd.Series([np.nan] * 90 + [float(3 * i) for i in range(people)])
+    drawn = number_shares(real, real, spec.columns["spent"], 10, "blank")
+    assert (drawn.real.sum() > 0) == shown
