@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -46,8 +46,8 @@ class Recipe:
     than the last. The benchmark switches parts off to show what each is worth.
     """
 
-    rates: Rates = Rates()
-    shape: Shape = Shape()
+    rates: Rates = field(default_factory=Rates)
+    shape: Shape = field(default_factory=Shape)
     frequencies: bool = True
     selection: bool = True
 
@@ -57,7 +57,7 @@ def fit(
     settings: FitSettings,
     progress: Progress,
     store: Store,
-    recipe: Recipe = Recipe(),  # noqa: B008  frozen
+    recipe: Recipe | None = None,
 ) -> Trained:
     """Fit on `learning`; the same seed and threads give the same model.
 
@@ -66,7 +66,7 @@ def fit(
     `Trained.steps` then replays it as `max_steps`.
     """
     with _one_thread(settings.threads):
-        return _fit(learning, settings, progress, store, recipe)
+        return _fit(learning, settings, progress, store, recipe or Recipe())
 
 
 def _fit(
