@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 INPUT ?=
+NATIONAL ?=
 PERIOD ?= 2015T2
 SURVEY ?= enoe_sdem
 
@@ -46,8 +47,8 @@ unit: setup  ## the tests that take seconds
 test: setup browser check  ## all tests, after lint, format and types
 	$(BIN)/python -m pytest
 
-bench: setup  ## speed and memory beside the notebook's own; INPUT=file.csv for a file of yours
-	$(BIN)/python -m bench.run $(if $(INPUT),--input "$(INPUT)" --period $(PERIOD))
+bench: setup  ## speed, memory and engines, beside the notebook's own; INPUT=file.csv and NATIONAL=file.csv for files of yours
+	$(BIN)/python -m bench.run --engines --period $(PERIOD) $(if $(INPUT),--input "$(INPUT)") $(if $(NATIONAL),--national "$(NATIONAL)")
 
 clean:  ## removes what the commands made, but for the virtual environment
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from bench.probes import Sample
 
 Samples = Mapping[str, Sequence[Sample]]
+Side = Literal["below", "at most", "at least"]
+
+_SIDES: dict[Side, tuple[str, Callable[[float, float], bool]]] = {
+    "below": ("<", operator.lt),
+    "at most": ("<=", operator.le),
+    "at least": (">=", operator.ge),
+}
+_MEASURES = {"s": 2, "ms": 2, "MB": 0}  # units with a ratio, and how many decimals each has
 
 
 @dataclass(frozen=True)
 class Target:
-    """What was asked for: a ratio of at least `limit`, or else a figure below it."""
+    """What was asked for: a ratio of at least `limit`, or else a figure on one side of it."""
 
     limit: float
     of_ratio: bool = False
+    side: Side = "below"
 
     def is_reached(self, measured: float, ratio: float | None) -> bool:
         if self.of_ratio:
             return ratio is not None and ratio >= self.limit
-        return measured < self.limit
+        return _SIDES[self.side][1](measured, self.limit)
 
     def describe(self, unit: str) -> str:
-        return f">= {self.limit:g}x" if self.of_ratio else f"< {self.limit:g} {unit}"
+        if self.of_ratio:
+            return f">= {self.limit:g}x"
+        return f"{_SIDES[self.side][0]} {self.limit:g} {unit}".rstrip()
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the result: a field of a probe's samples, in seconds (s) or MB."""
+    """One line of the result: a field of a probe's samples, in seconds (s), ms or MB; shares and
+    scores have no unit. What is measured is compared to its peer as a ratio, a score is not."""
 
     name: str
     unit: str
@@ -63,9 +76,9 @@ def probes_of(figures: Iterable[Figure]) -> list[str]:
 
 def judge(figure: Figure, samples: Samples) -> dict[str, Any]:
     """The figure as a case of bench.json: medians, spreads, their ratio, and the verdict."""
-    measured = _spread(samples[figure.probe], figure.field)
-    peer = _spread(samples[figure.peer], figure.field) if figure.peer else None
-    ratio = peer["median"] / measured["median"] if peer else None
+    measured = spread(samples[figure.probe], figure.field)
+    peer = spread(samples[figure.peer], figure.field) if figure.peer else None
+    ratio = peer["median"] / measured["median"] if peer and figure.unit in _MEASURES else None
     target = figure.target
     return {
         "name": figure.name,
@@ -78,14 +91,15 @@ def judge(figure: Figure, samples: Samples) -> dict[str, Any]:
     }
 
 
-def _spread(samples: Sequence[Sample], field: str) -> dict[str, Any]:
+def spread(samples: Sequence[Sample], field: str) -> dict[str, Any]:
+    """Median, lowest and highest of a field, and its values in the order taken."""
     values = [sample[field] for sample in samples]
     return {"median": median(values), "min": min(values), "max": max(values), "values": values}
 
 
-def render(cases: Iterable[Mapping[str, Any]]) -> str:
+def render(cases: Iterable[Mapping[str, Any]], peer: str = "notebook") -> str:
     """The cases as a plain table: medians, and in brackets the lowest and highest."""
-    lines = [("", "measured", "notebook", "ratio", "asked for", "reached")]
+    lines = [("", "measured", peer, "ratio", "asked for", "reached")]
     for case in cases:
         ratio = "-" if case["ratio"] is None else f"{case['ratio']:.2f}x"
         reached = {None: "-", True: "yes", False: "no"}[case["reached"]]
@@ -99,9 +113,9 @@ def render(cases: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
-def _written(spread: Mapping[str, Any] | None, unit: str) -> str:
-    if spread is None:
+def _written(values: Mapping[str, Any] | None, unit: str) -> str:
+    if values is None:
         return "-"
-    digits = 0 if unit == "MB" else 2
-    middle, low, high = (f"{spread[key]:.{digits}f}" for key in ("median", "min", "max"))
-    return f"{middle} {unit} ({low}-{high})"
+    digits = _MEASURES.get(unit, 0 if unit else 4)
+    middle, low, high = (f"{values[key]:.{digits}f}" for key in ("median", "min", "max"))
+    return f"{' '.join(filter(None, (middle, unit)))} ({low}-{high})"

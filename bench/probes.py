@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from time import perf_counter
@@ -136,23 +136,27 @@ def peak_memory() -> float:
     return int(found[1]) * 1024 / MEGABYTE
 
 
-def _probe(request: Request) -> None:
-    with redirect_stdout(sys.stderr):  # the libraries' own words; standard output is the answer's
-        sample = PROBES[request["probe"]](request)
-    tell({"peak_mb": peak_memory()} | sample)
-
-
-def main() -> None:
+def answer(probes: Mapping[str, Callable[[Request], dict[str, Any]]]) -> None:
     """Handle the one request of standard input.
 
     Not by `child.answer`: to seed, that imports numpy, which spares the DAGs modules that they
     would load themselves, and a third of their time.
     """
+
+    def probe(request: Request) -> None:
+        with redirect_stdout(sys.stderr):  # the libraries' own words: the answer goes to stdout
+            sample = probes[request["probe"]](request)
+        tell({"peak_mb": peak_memory()} | sample)
+
     try:
-        without_values(_probe)(json.load(sys.stdin))
+        without_values(probe)(json.load(sys.stdin))
     except EspejoError as error:
         tell({"failed": str(error)})
         sys.exit(1)
+
+
+def main() -> None:
+    answer(PROBES)
 
 
 if __name__ == "__main__":

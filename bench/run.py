@@ -1,9 +1,11 @@
 """`make bench`: the flow's speed and memory, measured on this machine, beside the notebook's.
 
     python -m bench.run [--input FILE --period 2015T2] [--repeats 3] [--full] [--out FILE]
+                        [--engines [--national FILE]]
 
 Each measurement is a process of its own; the sides take turns, so that other load on the
-machine falls on both. A figure that is not reached is told, and is not a failure.
+machine falls on both. A figure that is not reached is told, and is not a failure. With
+`--engines` also the engines, ours beside SDV's: on the input, and on a file of national size.
 """
 
 from __future__ import annotations
@@ -22,6 +24,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.engines import (
+    SEEDS,
+    code_digest,
+    measure_extract,
+    measure_national,
+    render_ablation,
+    render_profile,
+)
 from bench.figures import FIGURES, FULL_FIGURES, Figure, judge, probes_of, render
 from bench.probes import Sample
 from demo.airflow_home import ROOT
@@ -32,6 +42,7 @@ from include.espejo.spec import Period
 
 BUILD = ROOT / "build"
 NATIONAL_PEOPLE = 450_000
+EXTRACT_PEOPLE = 10_000
 SEED = 1
 SHIPPED_COLUMNS = 105
 
@@ -44,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         period = Period.parse(options.period)
         survey = options.input or make_survey(BUILD / "bench", period, NATIONAL_PEOPLE)
         result = measure(survey, period, options.repeats, figures)
+        if options.engines:
+            result["engines"] = measure_engines(options, period)
     except (EspejoError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -51,7 +64,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(_heading(result))
     print(render(result["cases"]))
+    if "engines" in result:
+        print(_engine_tables(result["engines"]))
     return 0
+
+
+def measure_engines(options: argparse.Namespace, period: Period) -> dict[str, Any]:
+    """The engines on an extract and at national size; made-up surveys where no file is given."""
+    extract = options.input or make_survey(BUILD / "bench", period, EXTRACT_PEOPLE)
+    national = options.national or make_survey(BUILD / "bench", period, NATIONAL_PEOPLE)
+    return {
+        "code_sha256": code_digest(),
+        "extract": measure_extract(extract, period, options.seeds),
+        "national": measure_national(national, period, options.seeds[: options.national_seeds]),
+    }
+
+
+def _engine_tables(engines: dict[str, Any]) -> str:
+    parts = []
+    for name in ("extract", "national"):
+        found = engines[name]
+        source = found["input"]
+        seeds = ", ".join(map(str, found["seeds"]))
+        parts += [
+            f"\nEngine ctgan beside sdv, {source['name']}: {source['rows']:,} rows; seeds {seeds}",
+            render(found["cases"], peer="sdv"),
+        ]
+        if "ablation" in found:
+            parts += ["\nWhat each idea is worth", render_ablation(found["ablation"])]
+        parts.append(render_profile(found["profile"]))
+    return "\n".join(parts)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -60,6 +102,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--period", default="2015T2")
     parser.add_argument("--repeats", type=_positive, default=3)
     parser.add_argument("--full", action="store_true", help="the evaluation too: minutes")
+    parser.add_argument("--engines", action="store_true", help="the engines too: tens of minutes")
+    parser.add_argument("--national", type=Path, help="a survey file of national size")
+    parser.add_argument("--seeds", type=_positive, nargs="+", default=list(SEEDS))
+    parser.add_argument("--national-seeds", type=_positive, default=1, help="how many of them")
     parser.add_argument("--out", type=Path, default=BUILD / "bench.json")
     return parser.parse_args(arguments)
 

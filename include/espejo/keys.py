@@ -55,6 +55,11 @@ class Workspace:
         return join(self.base, "figures", name)
 
     @property
+    def internal_report(self) -> str:
+        """How training went: never part of a release."""
+        return join(self.base, "internal.html")
+
+    @property
     def candidate(self) -> str:
         """The would-be release, kept whatever a gate says."""
         return join(self.base, "candidate")

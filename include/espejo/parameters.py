@@ -41,6 +41,7 @@ class Parameters:
     max_training_minutes: float | None = None
     max_steps: int | None = None
     threads: int = 0
+    device: str = "auto"
 
     @classmethod
     def of(cls, spec: SurveySpec, given: Mapping[str, Any]) -> Parameters:
@@ -50,7 +51,7 @@ class Parameters:
             if name not in known:
                 raise ParameterError(f"parameter {name}: unknown; there are {sorted(known)}")
         settings = ("engine", "epochs", "batch_size", "calibrate", "max_training_minutes",
-                    "threads")  # fmt: skip
+                    "threads", "device")  # fmt: skip
         values: dict[str, Any] = {"rows": None, "seed": None, "max_steps": None}
         values |= {name: getattr(spec.model, name) for name in settings}
         values |= {name: value for name, value in given.items() if value is not None}

@@ -174,12 +174,14 @@ FIGURES = ("quality.json", "column_shapes.csv", "column_pair_trends.csv")
 @without_values
 def report(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     """Assemble the candidate, whose manifest says that it is whole."""
-    from include.espejo.report import build_candidate
+    from include.espejo.report import build_candidate, internal_page
     from include.espejo.tables import from_parquet
 
     run = _read(lakes, work.run)
     manifest = _done(lakes, join(work.candidate, MANIFEST))
     if manifest is None:
+        losses, training = lakes.work.read(work.losses), _read(lakes, work.training)
+        lakes.work.write(work.internal_report, internal_page(run["public"], training, losses))
         synthetic = from_parquet(lakes.work.read(work.synthetic))
         figures = {name: lakes.work.read(work.figure(name)) for name in FIGURES}
         release = run["public"] | {"rows": synthetic.num_rows}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from include.espejo.engines.interface import (
     FitResult,
     FitSettings,
     Learning,
+    Progress,
     Store,
 )
 from include.espejo.lake import Lake
@@ -64,11 +68,32 @@ def fit_model(
         max_minutes=parameters.max_training_minutes,
         max_steps=parameters.max_steps,
         threads=parameters.threads,
+        device=parameters.device,
     )
     with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
         engine = make_engine(parameters.engine)
-        result = engine.fit(learning, settings, Path(folder), log_epoch, store)
+        with epoch_progress(parameters.epochs) as progress:
+            result = engine.fit(learning, settings, Path(folder), progress, store)
         return result, {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+
+
+@contextmanager
+def epoch_progress(epochs: int) -> Iterator[Progress]:
+    """A line an epoch in the log; on a terminal, a bar that stands still."""
+    if not sys.stderr.isatty():
+        yield log_epoch
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=epochs, unit="epoch") as bar:
+
+        def show(progress: EpochProgress) -> None:
+            bar.n = progress.epoch
+            score = {} if progress.score is None else {"score": f"{progress.score:.4f}"}
+            bar.set_postfix({"generator": f"{progress.generator_loss:.3f}",
+                             "critic": f"{progress.critic_loss:.3f}", **score})  # fmt: skip
+
+        yield show
 
 
 def log_epoch(progress: EpochProgress) -> None:

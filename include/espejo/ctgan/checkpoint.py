@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -33,8 +35,8 @@ def pack(run: _Run) -> bytes:
         **_optimiser("adam_g", training.optimiser_g),
         **_optimiser("adam_c", training.optimiser_c),
     }
-    numbers = {"steps": training.steps, "best_step": run.best_step, "stale": run.stale,
-               "best_score": run.best_score, "score": run.score, "seconds": run.seconds,
+    numbers = {"fits": _fits(run), "steps": training.steps, "best_step": run.best_step,
+               "stale": run.stale, "best_score": run.best_score, "score": run.score, "seconds": run.seconds,
                "losses": [asdict(told) for told in run.losses]}  # fmt: skip
     text = json.dumps(numbers).encode()
     tensors[_NUMBERS] = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy())
@@ -47,6 +49,8 @@ def unpack(content: bytes, run: _Run) -> None:
     try:
         tensors = load(content)
         numbers = json.loads(bytes(tensors.pop(_NUMBERS).numpy()))
+        if numbers["fits"] != _fits(run):
+            raise ValueError("another table, or other settings")
         training.generator.load_state_dict(_part("generator", tensors))
         training.averaged.load_state_dict(_part("averaged", tensors))
         training.critic.load_state_dict(_part("critic", tensors))
@@ -54,7 +58,7 @@ def unpack(content: bytes, run: _Run) -> None:
             _restore(name, optimiser, tensors)
         training.remembered.copy_(tensors["remembered"])
         training.random.set_state(tensors["random"])
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
         problem = type(error).__name__
     else:
         training.steps = numbers["steps"]
@@ -65,6 +69,16 @@ def unpack(content: bytes, run: _Run) -> None:
         run.losses = [EpochProgress(**told) for told in numbers["losses"]]
         return
     raise ModelError(f"checkpoint: it does not fit this training ({problem}); delete it")
+
+
+def _fits(run: _Run) -> str:
+    """What a training is of: its table and the settings that decide its steps."""
+    training = run.training
+    settings = [training.batch_size, training.planned, run.settings.seed, str(training.rates)]
+    digest = hashlib.sha256(json.dumps(settings).encode())
+    for tensor in (training.moments, training.sampler._rows, training.sampler._leaves):
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

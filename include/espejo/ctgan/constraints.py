@@ -38,8 +38,9 @@ def find_constraints(encoding: Encoding) -> tuple[list[Constraint], list[str]]:
     for rule in encoding.spec.rules:
         columns = set(columns_of(rule, encoding.spec))
         at = [i for i, f in enumerate(encoding.fields) if f.column in columns]
-        if columns - {encoding.fields[i].column for i in at}:
-            continue  # it needs a column that is not modelled
+        others = columns - {encoding.fields[i].column for i in at}
+        if not others <= _blank_throughout(encoding):
+            continue  # it needs a column that is not modelled, or the place
         at = sorted({*at, *_ages_of(encoding, at)})
         sizes = [encoding.fields[i].size for i in at]
         if np.prod(sizes, dtype=float) > MOST_COMBINATIONS:
@@ -47,9 +48,33 @@ def find_constraints(encoding: Encoding) -> tuple[list[Constraint], list[str]]:
             continue
         codes = _combinations(sizes)
         frame = encoding.frame(codes, only={field: i for i, field in enumerate(at)})
+        frame = frame.assign(**dict.fromkeys(others, np.nan))
         keeps = ~broken(rule, frame, encoding.spec, encoding.period).reshape(sizes)
         found += _by_prefix(keeps, at)
+    found += _gaps_to_known_ages(encoding)
     return _merge(found, encoding.sizes), too_many
+
+
+def _blank_throughout(encoding: Encoding) -> set[str]:
+    """Columns without a field: blank in every row that is drawn."""
+    placed = set() if encoding.places is None else set(encoding.places.tuples.columns)
+    return set(encoding.columns) - {f.column for f in encoding.fields} - placed
+
+
+def _gaps_to_known_ages(encoding: Encoding) -> list[Constraint]:
+    """An age that is blank or a special code leaves no gap: the birth year is a code of its own."""
+    found: list[Constraint] = []
+    for index, gap in enumerate(encoding.fields):
+        if gap.kind != "gap":
+            continue
+        at = next(i for i, f in enumerate(encoding.fields) if f.column == gap.age)
+        ages = encoding.frame(np.arange(encoding.fields[at].size)[:, None], only={at: 0})
+        values = ages[str(gap.age)].to_numpy(float)
+        special = list(encoding.spec.columns[str(gap.age)].special)
+        unknown = np.isnan(values) | np.isin(values, special)
+        own = np.arange(gap.size) >= gap.special_from
+        found += _by_prefix(~unknown[:, None] | own, [at, index])
+    return found
 
 
 def _merge(constraints: list[Constraint], sizes: list[int]) -> list[Constraint]:

@@ -155,9 +155,11 @@ def _constants(spec: SurveySpec, name: str) -> set[float]:
             for node in ast.walk(ast.parse(text, mode="eval")):
                 names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
                 if isinstance(node, ast.Compare) and name in names:
-                    found |= {float(c.value) for c in ast.walk(node)
-                              if isinstance(c, ast.Constant)
-                              and isinstance(c.value, int | float)}  # fmt: skip
+                    numbers = {float(c.value) for c in ast.walk(node)
+                               if isinstance(c, ast.Constant)
+                               and isinstance(c.value, int | float)}  # fmt: skip
+                    # The sign is a node of its own: both signs are cuts.
+                    found |= numbers | {-n for n in numbers}
     return found
 
 

@@ -21,11 +21,12 @@ from include.espejo.ctgan.networks import Generator, Masks, Shape
 from include.espejo.ctgan.selection import pair_score, split_households
 from include.espejo.ctgan.training import Rates, Training
 from include.espejo.engines.interface import EpochProgress, FitSettings, Learning, Progress, Store
+from include.espejo.errors import ParameterError
 from include.espejo.tables import to_frame
 
 SCORES = 10  # times that the selection score is looked at in a training
-PATIENCE = 5  # of those without a better one, after which training stops
-_SCORED_ROWS = 20_000
+PATIENCE = 8  # of those without a better one, after which training stops
+_SCORED_ROWS = 6_000
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def _fit(
     frame = to_frame(learning.table)
     encoding, leaves, codes = encode(frame, learning.spec, learning.period)
     layout = Layout.of(encoding)
-    masks = Masks(find_constraints(encoding)[0], layout)
+    device = pick_device(settings.device)
+    masks = Masks(find_constraints(encoding)[0], layout, device)
     rows = layout.rows(leaves, codes)
     shuffle = np.random.default_rng([settings.seed, 1])
     fitted, held = split_households(len(rows), learning.households, shuffle)
@@ -83,19 +85,35 @@ def _fit(
         generator = Generator(layout, recipe.shape)
         if recipe.frequencies:
             start_at_frequencies(generator, rows[fitted])
+        generator.to(device)
         training = Training(rows[fitted], leaves[fitted], layout, masks, generator,
                             settings.batch_size, _planned(len(fitted), settings),
                             settings.seed, recipe.rates)  # fmt: skip
+    # Sampling is on the CPU, whatever trained: the kept weights come back to it at the end.
     run = _Run(training, Selection(rows[held], leaves[held], layout, settings.seed), settings,
                progress, len(fitted))  # fmt: skip
     saved = store.read()
     if saved is not None:
         unpack(saved, run)
     run.to_the_end(store)
-    generator.load_state_dict(run.best if recipe.selection else training.averaged.state_dict())
+    kept = run.best if recipe.selection else training.averaged.state_dict()
+    generator.to("cpu").load_state_dict(kept)
     moments = pair_frequencies(rows, layout).numpy()
     model = Model(encoding, generator, moments, len(rows))
     return Trained(model, training.steps, run.best_step, tuple(run.losses))
+
+
+def pick_device(name: str) -> str:
+    """`auto` is the GPU where there is one. Raises ParameterError where a GPU asked for is not.
+
+    Mixed precision is not used: at these batch sizes a step is bound by the number of its
+    operations, not by their width.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ParameterError("device cuda: there is none on this machine; use auto or cpu")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
 
 
 def _planned(rows: int, settings: FitSettings) -> int:
@@ -114,16 +132,16 @@ class Selection:
         layout = self._layout
         random = torch.Generator().manual_seed(self._seed)
         generator.eval()
-        count = len(self._leaves)
+        count, device = len(self._leaves), generator.bias.device
         codes = torch.zeros(count, len(layout.sizes), dtype=torch.long)
         codes[:, : layout.given] = torch.from_numpy(layout.given_by_leaf[self._leaves]).long()
         with torch.no_grad():
-            noise = torch.randn(count, generator.shape.noise, generator=random)
-            uniform = torch.rand(count, layout.width, generator=random)
-            scores = generator.scores(noise, torch.from_numpy(self._leaves),
-                                      torch.zeros(count, dtype=torch.long))  # fmt: skip
-            drawn, _ = generator.draw(scores, codes, layout.given, masks, uniform)
-        return pair_score(self._rows, drawn.numpy(), layout.sizes)
+            noise = torch.randn(count, generator.shape.noise, generator=random).to(device)
+            uniform = torch.rand(count, layout.width, generator=random).to(device)
+            none = torch.zeros(count, dtype=torch.long, device=device)
+            scores = generator.scores(noise, torch.from_numpy(self._leaves).to(device), none)
+            drawn = generator.draw(scores, codes.to(device), layout.given, masks, uniform)
+        return pair_score(self._rows, drawn.cpu().numpy(), layout.sizes)
 
 
 class _Run:
@@ -149,12 +167,13 @@ class _Run:
         while self.training.steps < end and self.stale < PATIENCE:
             generator_loss, critic_loss = self.training.step()
             self.seconds = time.monotonic() - started
-            if self.training.steps % every == 0 or self.training.steps == end:
-                if not self._look(generator_loss, critic_loss):
-                    return
-                store.write(pack(self))
+            due = self.training.steps % every == 0 or self.training.steps == end
+            if due and not self._look(generator_loss, critic_loss):
+                return
             if self.training.steps % self.steps_an_epoch == 0:
                 self._tell(generator_loss, critic_loss)
+            if due:
+                store.write(pack(self))  # with the losses of an epoch that ends here
             if self.seconds > 60 * (self.settings.max_minutes or math.inf):
                 break
         # The end of a time budget is looked at like any other: it may be the best.

@@ -6,6 +6,7 @@ counts, and two-way frequencies; no training row. Loading checks version and spe
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,32 +73,48 @@ def save_model(model: Model, folder: Path) -> None:
         tensors["places.counts"] = torch.from_numpy(places.counts.astype(np.int64))
         columns = {n: places.tuples[n].tolist() for n in places.tuples.columns}
         about["places"] = columns
-    (folder / _WEIGHTS).write_bytes(save_tensors(tensors))
+    weights = save_tensors(tensors)
+    about["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+    (folder / _WEIGHTS).write_bytes(weights)
     (folder / _ABOUT).write_text(json.dumps(about, ensure_ascii=False))
 
 
 def load_model(folder: Path, spec: SurveySpec) -> Model:
     """Read a model for this spec. Raises ModelError on another spec or a newer version."""
+    damage = ""
     try:
-        about = json.loads((folder / _ABOUT).read_text())
-        tensors = load_tensors((folder / _WEIGHTS).read_bytes())
-    except Exception as error:  # noqa: BLE001  not swallowed: told as what it means
+        about = dict(json.loads((folder / _ABOUT).read_text()))
+        weights = (folder / _WEIGHTS).read_bytes()
+    except (OSError, ValueError, TypeError) as error:
         damage = type(error).__name__
-    else:
-        damage = ""
     if damage:
-        raise ModelError(f"model: its files are missing or damaged ({damage}); train again")
-    if about.get("format") != "espejo-ctgan" or about["version"] > VERSION:
+        raise _damaged(damage)
+    version = about.get("version")
+    if about.get("format") != "espejo-ctgan" or not isinstance(version, int) or version > VERSION:
         found = f"{about.get('format')} version {about.get('version')}"
         raise ModelError(
             f"model: it is {found}, and this code reads espejo-ctgan up to version {VERSION}; "
             "use the newer code or train again"
         )
-    if about["spec_sha256"] != spec_digest(spec):
+    if about.get("spec_sha256") != spec_digest(spec):
         raise ModelError(
-            f"model: it was trained for another spec of {about['survey']}; train again, or use "
-            "the spec that it was trained for"
+            f"model: it was trained for another spec of {about.get('survey')}; train again, or "
+            "use the spec that it was trained for"
         )
+    if about.get("weights_sha256") != hashlib.sha256(weights).hexdigest():
+        raise _damaged("the weights are not those that were written")
+    try:
+        return _assemble(about, load_tensors(weights), spec)
+    except Exception as error:  # noqa: BLE001  not swallowed: told as what it means
+        damage = type(error).__name__
+    raise _damaged(damage)
+
+
+def _damaged(how: str) -> ModelError:
+    return ModelError(f"model: its files are missing or damaged ({how}); train again")
+
+
+def _assemble(about: dict[str, Any], tensors: dict[str, torch.Tensor], spec: SurveySpec) -> Model:
     places = None
     if about["places"] is not None:
         tuples = pd.DataFrame(about["places"], dtype=object)

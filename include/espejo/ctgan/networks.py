@@ -41,7 +41,7 @@ class Shape:
 class Masks:
     """The rules' constraints as penalties on a field's scores: 0 where allowed, else -inf."""
 
-    def __init__(self, constraints: list[Constraint], layout: Layout):
+    def __init__(self, constraints: list[Constraint], layout: Layout, device: str = "cpu"):
         self._by_target: dict[int, list[tuple[list[int], Tensor, Tensor]]] = {}
         for c in constraints:
             given = [g + layout.given for g in c.given]
@@ -49,13 +49,14 @@ class Masks:
             # row: it is left free, and the sampler draws the row again.
             allowed = torch.from_numpy(c.allowed | ~c.allowed.any(axis=1, keepdims=True))
             penalty = torch.zeros(allowed.shape).masked_fill_(~allowed, -torch.inf)
-            entry = (given, torch.tensor(c.strides, dtype=torch.long), penalty)
+            strides = torch.tensor(c.strides, dtype=torch.long, device=device)
+            entry = (given, strides, penalty.to(device))
             self._by_target.setdefault(c.target + layout.given, []).append(entry)
 
     def apply(self, target: int, scores: Tensor, codes: Tensor) -> Tensor:
         """`scores` (rows, codes of target) with those that break a rule at minus infinity."""
         for given, strides, penalty in self._by_target.get(target, ()):
-            scores = scores + penalty[codes[:, given] @ strides]
+            scores = scores + penalty[(codes[:, given] * strides).sum(1)]
         return scores
 
 
@@ -116,44 +117,24 @@ class Generator(nn.Module):
         return result
 
     def draw(
-        self,
-        scores: Tensor,
-        codes: Tensor,
-        first: int,
-        masks: Masks,
-        uniform: Tensor,
-        temperature: float | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
+        self, scores: Tensor, codes: Tensor, first: int, masks: Masks, uniform: Tensor,
+    ) -> Tensor:  # fmt: skip
         """Draw the fields from `first` on; those before it are taken from `codes`.
 
-        `uniform` (rows, width) is the randomness. With a temperature, also gives the rows as
-        relaxed one-hot vectors (rows, width) through which gradients flow: exact one-hot forward,
-        Gumbel-softmax backward (Jang et al. 2017).
-        """  # fmt: skip
-        layout = self.layout
-        gumbel = -torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))
-        codes = codes.clone()
-        offsets: Tensor = self.offsets  # type: ignore[assignment]
-        known = codes[:, :first] + offsets[:first]
-        # What is given adds its rows of the tables at once; what is drawn, one after another.
-        start = int(layout.offsets[first])
-        rest = (scores + F.embedding(known, self.tables).sum(1))[:, start:]
-        parts = [torch.zeros(len(codes), start).scatter_(1, known, 1.0)]
-        for index in range(first, len(layout.sizes)):
-            start, size = int(layout.offsets[index]), layout.sizes[index]
-            logits = masks.apply(index, rest[:, :size], codes) + gumbel[:, start : start + size]
-            chosen = logits.argmax(1)
-            codes[:, index] = chosen
-            later = self.tables[start : start + size, start + size :]
-            if temperature is None:
-                rest = rest[:, size:] + later[chosen]
-                continue
-            soft = F.softmax(logits / temperature, dim=1)
-            hard = F.one_hot(chosen, size).to(soft.dtype)
-            relaxed = hard + soft - soft.detach()
-            parts.append(relaxed)
-            rest = rest[:, size:] + relaxed @ later
-        return codes, torch.cat(parts, dim=1) if temperature is not None else None
+        `uniform` (rows, width) is the randomness; gives all codes, (rows, fields).
+        """
+        with torch.no_grad():
+            return _draw(scores, self.tables, codes, first, masks, uniform, self.layout, None)[0]
+
+    def draw_relaxed(
+        self, scores: Tensor, codes: Tensor, first: int, masks: Masks, uniform: Tensor,
+        temperature: float,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """The same draw, also as one-hot rows (rows, width) through which gradients flow."""
+        drawn: tuple[Tensor, Tensor] = _RelaxedDraw.apply(  # type: ignore[no-untyped-call]
+            scores, self.tables, codes, first, masks, uniform, self.layout, temperature
+        )
+        return drawn
 
     def draw_fixed(
         self, scores: Tensor, codes: Tensor, masks: Masks, uniform: Tensor, fixed: dict[int, int]
@@ -165,7 +146,7 @@ class Generator(nn.Module):
         layout = self.layout
         gumbel = -torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))
         offsets: Tensor = self.offsets  # type: ignore[assignment]
-        weight = torch.zeros(len(codes))
+        weight = scores.new_zeros(len(codes))
         known = codes[:, : layout.given] + offsets[: layout.given]
         start = int(layout.offsets[layout.given])
         rest = (scores + F.embedding(known, self.tables).sum(1))[:, start:]
@@ -181,6 +162,66 @@ class Generator(nn.Module):
                 rest[:, size:] + self.tables[start : start + size, start + size :][codes[:, index]]
             )
         return codes, weight
+
+
+def _draw(
+    scores: Tensor, tables: Tensor, codes: Tensor, first: int, masks: Masks, uniform: Tensor,
+    layout: Layout, temperature: float | None,
+) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+    """Codes drawn one field after another and, with a temperature, their soft shares."""
+    gumbel = -torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))
+    codes = codes.clone()
+    soft = torch.zeros_like(scores) if temperature is not None else None
+    offsets = torch.from_numpy(layout.offsets).to(codes.device)
+    start = int(layout.offsets[first])
+    # What is given adds its rows of the tables at once; what is drawn, one after another.
+    rest = scores[:, start:] + F.embedding(codes[:, :first] + offsets[:first], tables)[
+        :, :, start:
+    ].sum(1)
+    for index in range(first, len(layout.sizes)):
+        start, size = int(layout.offsets[index]), layout.sizes[index]
+        logits = masks.apply(index, rest[:, :size], codes) + gumbel[:, start : start + size]
+        chosen = logits.argmax(1)
+        codes[:, index] = chosen
+        if soft is not None:
+            torch.softmax(logits / temperature, 1, out=soft[:, start : start + size])
+        rest = rest[:, size:] + tables[start : start + size, start + size :][chosen]
+    return codes, soft
+
+
+class _RelaxedDraw(torch.autograd.Function):
+    """Exact one-hot rows forward, Gumbel-softmax backward (straight through, Jang et al. 2017).
+
+    The backward pass of the whole sequence is written out: field by field from the last, what a
+    field's one-hot vector is worth is its own gradient and what its table row gave later fields.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:
+        scores, tables, codes, first, masks, uniform, layout, temperature = given
+        codes, soft = _draw(scores, tables, codes, first, masks, uniform, layout, temperature)
+        offsets = torch.from_numpy(layout.offsets).to(codes.device)
+        rows = torch.zeros_like(scores).scatter_(1, codes + offsets, 1.0)
+        ctx.save_for_backward(tables, soft, rows)
+        ctx.first, ctx.layout, ctx.temperature = first, layout, temperature
+        ctx.mark_non_differentiable(codes)
+        return codes, rows
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor, gradient: Tensor) -> tuple[Any, ...]:
+        tables, soft, rows = ctx.saved_tensors
+        layout = ctx.layout
+        of_scores = torch.zeros_like(gradient)
+        for index in range(len(layout.sizes) - 1, ctx.first - 1, -1):
+            start, size = int(layout.offsets[index]), layout.sizes[index]
+            here, later = slice(start, start + size), slice(start + size, None)
+            worth = torch.addmm(gradient[:, here], of_scores[:, later], tables[here, later].T)
+            share = soft[:, here]
+            mean = (worth * share).sum(1, keepdim=True)
+            of_scores[:, here] = share * (worth - mean) / ctx.temperature
+        # A table's gradient is the drawn code's row times what later scores are worth; entries
+        # at or below the diagonal are never read.
+        return of_scores, rows.T @ of_scores, None, None, None, None, None, None
 
 
 class Critic(nn.Module):

@@ -80,16 +80,19 @@ def _draw(
     model: Model, size: int, generator: np.random.Generator, wanted: _Wanted
 ) -> tuple[np.ndarray, np.ndarray]:
     """Leaves by true frequency, and fields from the network: (rows,), (rows, fields)."""
-    leaves = generator.choice(len(wanted.leaf_shares), size, p=wanted.leaf_shares)
+    candidates = _CANDIDATES if wanted.codes else 1
+    leaves = generator.choice(len(wanted.leaf_shares), size * candidates, p=wanted.leaf_shares)
     torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
-    parts = []
-    for start in range(0, size, _SLICE):
-        some = leaves[start : start + _SLICE]
+    kept, parts = [], []
+    for start in range(0, len(leaves), _SLICE * candidates):
+        some = leaves[start : start + _SLICE * candidates]
         if wanted.codes:
-            parts.append(_draw_with_codes(model, some, torch_generator, wanted))
+            some, codes = _draw_with_codes(model, some, torch_generator, wanted)
         else:
-            parts.append(_draw_slice(model, some, torch_generator)[0])
-    return leaves, np.concatenate(parts)
+            codes = _draw_slice(model, some, torch_generator)[0]
+        kept.append(some)
+        parts.append(codes)
+    return np.concatenate(kept), np.concatenate(parts)
 
 
 def _draw_slice(
@@ -115,15 +118,16 @@ def _draw_slice(
 
 def _draw_with_codes(
     model: Model, leaves: np.ndarray, generator: torch.Generator, wanted: _Wanted
-) -> np.ndarray:
-    """Rows that have the codes asked for, by importance: of several candidates in each of which
-    the codes are fixed, one is kept with the probability that the model gives them there."""
-    repeated = np.repeat(leaves, _CANDIDATES)
-    codes, weight = _draw_slice(model, repeated, generator, wanted.codes)
-    uniform = torch.rand(len(repeated), generator=generator).numpy()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that have the codes asked for, by importance: of several candidates, each with a leaf
+    of its own and the codes fixed, one is kept with the probability that the model gives them
+    there. Gives leaves and codes of the rows kept."""
+    codes, weight = _draw_slice(model, leaves, generator, wanted.codes)
+    uniform = torch.rand(len(leaves), generator=generator).numpy()
     keys = weight - np.log(-np.log(np.clip(uniform, 1e-12, 1 - 1e-7)))
     best = keys.reshape(-1, _CANDIDATES).argmax(1)
-    return np.asarray(codes[np.arange(len(leaves)) * _CANDIDATES + best])
+    chosen = np.arange(len(best)) * _CANDIDATES + best
+    return leaves[chosen], codes[chosen]
 
 
 def _keeping_rules(
@@ -145,4 +149,6 @@ def _keeping_rules(
         order[wrong] = table.num_rows + np.arange(int(wrong.sum()))
         table = pa.concat_tables([table, again]).unify_dictionaries().take(order)
     names = ", ".join(b.rule for b in found if b.count)
+    if wanted.codes:
+        raise ParameterError(f"conditions: rows that have them all keep breaking {names}")
     raise UnexpectedError(f"engine ctgan: rows keep breaking {names}; the rules contradict others")

@@ -45,6 +45,10 @@ class Batch:
     condition: Tensor
     first: int
 
+    def to(self, device: torch.device) -> Batch:
+        codes, leaves = self.codes.to(device), self.leaves.to(device)
+        return Batch(codes, leaves, self.condition.to(device), self.first)
+
 
 class Sampler:
     """Training-by-sampling (section 4.3) over integer codes, in bulk.
@@ -92,15 +96,15 @@ class Training:
         generator: Generator, batch_size: int, planned: int, seed: int, rates: Rates,
     ):  # fmt: skip
         self.layout, self.masks, self.rates = layout, masks, rates
-        self.generator = generator
-        self.critic = Critic(layout, generator.shape)
-        self.averaged = Generator(layout, generator.shape)
+        self.generator, self.device = generator, next(generator.parameters()).device
+        self.critic = Critic(layout, generator.shape).to(self.device)
+        self.averaged = Generator(layout, generator.shape).to(self.device)
         self.averaged.load_state_dict(generator.state_dict())
         self.averaged.requires_grad_(False)
         self.batch_size, self.planned = batch_size, planned
         self.random = torch.Generator().manual_seed(seed)
         self.sampler = Sampler(rows, leaves, layout, rates.conditional)
-        self.moments = pair_frequencies(rows, layout)
+        self.moments = pair_frequencies(rows, layout).to(self.device)
         self.weights = 1 / torch.sqrt(self.moments + 1e-3)
         self.remembered = self.moments.clone()
         body: list[nn.Parameter] = []
@@ -124,14 +128,15 @@ class Training:
     def step(self) -> tuple[float, float]:
         """One step of the critic and one of the generator on the same draw; their losses."""
         self._set_rates()
-        batch = self.sampler.draw(self.batch_size, self.random)
+        # Randomness is the CPU's on every device: a seed means the same draws everywhere.
+        batch = self.sampler.draw(self.batch_size, self.random).to(self.device)
         noise = torch.randn(self.batch_size, self.generator.shape.noise, generator=self.random)
         uniform = torch.rand(self.batch_size, self.layout.width, generator=self.random)
+        noise, uniform = noise.to(self.device), uniform.to(self.device)
         scores = self.generator.scores(noise, batch.leaves, batch.condition)
-        codes, rows = self.generator.draw(
+        codes, rows = self.generator.draw_relaxed(
             scores, batch.codes, batch.first, self.masks, uniform, self.rates.temperature
         )
-        assert rows is not None
         critic_loss = self._critic_step(batch, codes)
         generator_loss = self._generator_step(batch, rows)
         self.steps += 1
@@ -151,10 +156,10 @@ class Training:
         """The critic sees codes only: nothing flows back into the generator."""
         context = self.critic.context(batch.leaves, batch.condition)
         real_rows, fake_rows = self.critic.embed(batch.codes), self.critic.embed(fake)
-        mix = torch.rand(self.batch_size // self.critic.pac, 1, generator=self.random)
+        packs = self.batch_size // self.critic.pac
+        mix = torch.rand(packs, 1, generator=self.random).to(self.device)
         penalty = self.critic.gradient_penalty(real_rows, fake_rows, context, mix)
         score = self.critic(torch.cat([fake_rows + context, real_rows + context]))
-        packs = len(score) // 2
         distance = score[:packs].mean() - score[packs:].mean()
         loss = distance + self.rates.penalty * penalty
         self.optimiser_c.zero_grad(set_to_none=True)

@@ -31,7 +31,7 @@ class FitSettings:
     """What a fit is asked for; the seed makes it repeatable on the same machine and threads.
 
     `max_minutes` ends training by the clock, `max_steps` by steps: the steps that a budget
-    reached replay it. `threads` 0: as many as the engine finds best.
+    reached replay it. `threads` 0: as many as the engine finds best. `device`: auto, cpu, cuda.
     """
 
     epochs: int
@@ -40,6 +40,7 @@ class FitSettings:
     max_minutes: float | None = None
     max_steps: int | None = None
     threads: int = 0
+    device: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Report: the files of a release, assembled as a candidate in the restricted area."""
 
 from include.espejo.report.candidate import build_candidate
+from include.espejo.report.internal import internal_page
 from include.espejo.report.pictures import require_browser
 
-__all__ = ["build_candidate", "require_browser"]
+__all__ = ["build_candidate", "internal_page", "require_browser"]

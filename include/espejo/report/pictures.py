@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -37,15 +38,20 @@ def require_browser() -> None:
 
 def draw_columns(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec) -> dict[str, bytes]:
     """A PNG for each column of the model; no bar stands on fewer real people than the floor."""
-    import kaleido
-
-    for name in ("kaleido", "choreographer"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # dozens of lines a picture otherwise
     floor = spec.outputs.min_people
     figures = {}
     for name in synthetic.columns:
         column = spec.columns[name]
         figures[name] = _figure(name, column, _shares(real[name], synthetic[name], column, floor))
+    return _render(figures)
+
+
+def _render(figures: Mapping[str, Any]) -> dict[str, bytes]:
+    """The figures as PNGs by name."""
+    import kaleido
+
+    for name in ("kaleido", "choreographer"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # dozens of lines a picture otherwise
     with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
         # One browser for all: starting it for each figure takes many times as long.
         kaleido.start_sync_server(silence_warnings=True)
@@ -59,13 +65,37 @@ def draw_columns(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec) 
         return {name: (Path(folder) / f"{name}.png").read_bytes() for name in figures}
 
 
+def draw_training(losses: pd.DataFrame) -> bytes:
+    """The losses and, where the engine has one, the held-out score by epoch, as a PNG."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for column, name, colour in (("generator_loss", "generador / generator", REAL),
+                                 ("critic_loss", "crítico / critic", SYNTHETIC)):  # fmt: skip
+        figure.add_scatter(x=losses["epoch"], y=losses[column], name=name,
+                           line={"color": colour}, mode="lines+markers")  # fmt: skip
+    if losses["score"].notna().any():
+        figure.add_scatter(x=losses["epoch"], y=losses["score"], yaxis="y2", mode="lines+markers",
+                           name="calificación / held-out score",
+                           line={"color": "#009E73"})  # fmt: skip
+    figure.update_layout(
+        title={"text": "<b>Entrenamiento</b> / Training"},
+        template="plotly_white",
+        xaxis={"title": {"text": "época / epoch"}},
+        yaxis={"title": {"text": "pérdida / loss"}},
+        yaxis2={"title": {"text": "0 a 1 / 0 to 1"}, "overlaying": "y", "side": "right"},
+        legend={"orientation": "h", "y": -0.2},
+    )
+    return _render({"training": figure})["training"]
+
+
 def _shares(real: pd.Series, synthetic: pd.Series, column: Column, floor: int) -> Distribution:
     if column.is_code():
         return code_shares(real, synthetic, column, floor, _MERGED, _BLANK)
     return number_shares(real, synthetic, column, floor, _BLANK)
 
 
-def _figure(name: str, column: Column, shares: Distribution):  # type: ignore[no-untyped-def]
+def _figure(name: str, column: Column, shares: Distribution) -> Any:
     """A grouped bar chart of codes, or two overlaid step histograms of a number."""
     import plotly.graph_objects as go
 

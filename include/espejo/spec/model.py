@@ -95,6 +95,7 @@ class Model(Strict):
     calibrate: bool = True
     max_training_minutes: float | None = Field(default=None, gt=0)
     threads: int = Field(default=0, ge=0, le=256)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 class Outputs(Strict):

@@ -1,0 +1,365 @@
+"""What is measured of the engines: each probe runs once in a fresh process (see `probes.py`).
+
+A probe fits as the flow does, through the engine's own interface, and draws as the flow does,
+into a Parquet file. Scores are against the table that the engine was given.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from bench.probes import MEGABYTE, SURVEY, Request, Sample, answer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from include.espejo.ctgan.fit import Recipe, Trained
+    from include.espejo.ctgan.model import Model
+    from include.espejo.engines.interface import FitSettings, Learning
+
+MEBIBYTE = 2**20
+WARM_UP = 20  # steps whose time does not count
+PROFILED_STEPS = 50
+PROFILE_LINES = 12
+
+
+def compare(request: Request) -> Sample:
+    """One engine, one seed: fit, draw as many rows, score them."""
+    from include.espejo.engines import make_engine
+    from include.espejo.engines.interface import NoStore
+
+    learning = _learning(request)
+    engine, calibrated = make_engine(request["engine"]), request["engine"] == "ctgan"
+    with tempfile.TemporaryDirectory(prefix="espejo-bench-") as name:
+        model = Path(name)
+        fitted = engine.fit(learning, _settings(request), model, lambda told: None, NoStore())
+        first, last = fitted.losses[0], fitted.losses[-1]
+        steps_an_epoch = fitted.steps / last.epoch if request["engine"] == "sdv" else None
+        result: Sample = {
+            "fit_seconds": fitted.seconds,
+            "fit_peak_mb": fitted.peak_rss_mb * MEBIBYTE / MEGABYTE,
+            "steps": fitted.steps,
+            "best_step": fitted.best_step,
+        }
+        if last.epoch > first.epoch:  # the first epoch has the warm-up in it
+            a_epoch = (last.seconds - first.seconds) / (last.epoch - first.epoch)
+            steps = steps_an_epoch or _steps_an_epoch(learning, request)
+            result["step_ms"] = 1000 * a_epoch / steps
+        for label, calibrate in [("plain", False), ("calibrated", True)][: 1 + calibrated]:
+            drawn, seconds = _draw(model, request, learning, calibrate)
+            result[f"{label}_seconds"] = seconds
+            result |= {f"{label}_{k}": v for k, v in _scores(learning, drawn).items()}
+    return result
+
+
+def ablate(request: Request) -> dict[str, Any]:
+    """One seed, every variation of the recipe in turn: scores plain and calibrated."""
+    from include.espejo.ctgan.fit import fit
+    from include.espejo.engines.interface import NoStore, SampleRequest
+
+    learning, found = _learning(request), {}
+    for name, (recipe, changes) in variations().items():
+        settings = replace(_settings(request), **changes)
+        started = perf_counter()
+        trained: Trained = fit(learning, settings, lambda told: None, NoStore(), recipe)
+        found[name] = {
+            "fit_seconds": perf_counter() - started,
+            "steps": trained.steps,
+            "best_step": trained.best_step,
+        }
+        for label, calibrate in (("plain", False), ("calibrated", True)):
+            wanted = SampleRequest(learning.table.num_rows, request["seed"], calibrate)
+            scores = _scores(learning, _all_rows(trained.model, wanted))
+            found[name] |= {f"{label}_{k}": v for k, v in scores.items()}
+        print(f"seed {request['seed']}: {name}", file=sys.stderr)
+    return found
+
+
+def variations() -> dict[str, tuple[Recipe, dict[str, Any]]]:
+    """Each variation's recipe, and what it changes in the fit's settings.
+
+    The last checkpoint is compared apart from the kept one: a part of the training says nothing
+    of its worth where the checkpoint that is kept was there before it.
+    """
+    from include.espejo.ctgan.fit import Recipe
+    from include.espejo.ctgan.networks import Shape
+    from include.espejo.ctgan.training import Rates
+
+    last = Recipe(selection=False)
+    bare = Recipe(frequencies=False)
+    return {
+        "as shipped": (Recipe(), {}),
+        "the start alone, one step": (last, {"max_steps": 1}),
+        "last checkpoint": (last, {}),
+        "last, without moments": (replace(last, rates=Rates(moments=0)), {}),
+        "last, without adversary": (replace(last, rates=Rates(adversary=0)), {}),
+        "last, without training-by-sampling": (replace(last, rates=Rates(conditional=0)), {}),
+        "last, without average": (replace(last, rates=Rates(average=0)), {}),
+        "last, pac 1": (replace(last, shape=Shape(pac=1)), {}),
+        "last, by neither adversary nor sampling": (
+            replace(last, rates=Rates(adversary=0, conditional=0)),
+            {},
+        ),
+        "kept, without training-by-sampling": (Recipe(rates=Rates(conditional=0)), {}),
+        "without the start": (bare, {}),
+        "without the start or moments": (replace(bare, rates=Rates(moments=0, adversary=1)), {}),
+        "without the start or adversary": (replace(bare, rates=Rates(adversary=0)), {}),
+    }
+
+
+def profile(request: Request) -> dict[str, Any]:
+    """What a training step is made of: operators called, and the longest of them."""
+    import torch
+    from torch.profiler import ProfilerActivity
+
+    from include.espejo.ctgan.training import Training
+
+    learning, left = _learning(request), {"steps": WARM_UP + PROFILED_STEPS}
+    original = Training.step
+    profiler = torch.profiler.profile(activities=[ProfilerActivity.CPU])
+
+    def step(training: Training) -> tuple[float, float]:
+        if left["steps"] == PROFILED_STEPS:
+            profiler.start()
+        left["steps"] -= 1
+        return original(training)
+
+    with _patched_step(step):
+        _fit_here(learning, replace(_settings(request), max_steps=WARM_UP + PROFILED_STEPS))
+    profiler.stop()
+    events = sorted(profiler.key_averages(), key=lambda e: -e.self_cpu_time_total)
+    total = sum(e.self_cpu_time_total for e in events)
+    return {
+        "operators": sum(e.count for e in events) / PROFILED_STEPS,
+        "kernel_ms": total / 1000 / PROFILED_STEPS,
+        "longest": [
+            {"operator": e.key, "calls": e.count / PROFILED_STEPS,
+             "share": e.self_cpu_time_total / total}
+            for e in events[:PROFILE_LINES]
+        ],
+    }  # fmt: skip
+
+
+def national_ours(request: Request) -> Sample:
+    """Our engine on the national table: some steps, the fit's memory, and as many rows drawn."""
+    from include.espejo.ctgan.model import save_model
+    from include.espejo.ctgan.training import Training
+    from include.espejo.resources import PeakMemory
+
+    learning, ends = _learning(request), []
+    original = Training.step
+
+    def step(training: Training) -> tuple[float, float]:
+        losses = original(training)
+        ends.append(perf_counter())
+        return losses
+
+    started = perf_counter()
+    with PeakMemory() as memory, _patched_step(step):
+        trained = _fit_here(learning, replace(_settings(request), max_steps=request["steps"]))
+    fitted = perf_counter()
+    result: Sample = {
+        "steps": trained.steps,
+        "step_ms": _milliseconds(ends),
+        "fit_seconds": fitted - started,
+        "besides_steps_seconds": fitted - started - _milliseconds(ends) * len(ends) / 1000,
+        "fit_peak_mb": memory.peak_mb * MEBIBYTE / MEGABYTE,
+    }
+    with tempfile.TemporaryDirectory(prefix="espejo-bench-") as name:
+        save_model(trained.model, Path(name))
+        del trained
+        for label, calibrate in (("plain", False), ("calibrated", True)):
+            with PeakMemory() as memory:
+                drawn, seconds = _draw(Path(name), request, learning, calibrate)
+            result[f"{label}_seconds"] = seconds
+            result[f"{label}_peak_mb"] = memory.peak_mb * MEBIBYTE / MEGABYTE
+            result |= {f"{label}_{k}": v for k, v in _scores(learning, drawn).items()}
+            del drawn
+    return result
+
+
+def national_sdv(request: Request) -> Sample:
+    """SDV's CTGAN on the national table, until it has done some steps: a fit of it takes hours.
+
+    Its own child's code runs here, so that its optimisers' steps can be counted; a step is one
+    of the critic and one of the generator.
+    """
+    import pyarrow.parquet as pq
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    from include.espejo.engines import sdv_child
+    from include.espejo.resources import PeakMemory
+
+    learning, ends, updates = _learning(request), [], []
+
+    def count(*_: object) -> None:
+        updates.append(1)
+        if len(updates) % 2 == 0:
+            ends.append(perf_counter())
+        if len(ends) >= request["steps"]:
+            raise _Enough
+
+    def out_of_time(number: int, frame: FrameType | None) -> NoReturn:
+        raise _Enough
+
+    started = perf_counter()
+    signal.signal(signal.SIGALRM, out_of_time)
+    signal.alarm(request["limit_seconds"])
+    with tempfile.TemporaryDirectory(prefix="espejo-bench-") as name, PeakMemory() as memory:
+        table = Path(name) / "table.parquet"
+        pq.write_table(learning.table, table)
+        del learning
+        hook = register_optimizer_step_post_hook(count)
+        try:
+            sdv_child.handle({
+                "task": "fit", "epochs": 10, "batch_size": request["batch_size"],
+                "seed": request["seed"], "table": str(table), "model": str(Path(name) / "sdv.pkl"),
+            })  # fmt: skip
+        except _Enough:
+            pass
+        finally:
+            signal.alarm(0)
+            hook.remove()
+    result: Sample = {
+        "steps": len(ends),
+        "step_ms": _milliseconds(ends),
+        "besides_steps_seconds": ends[0] - started,
+        "fit_peak_mb": memory.peak_mb * MEBIBYTE / MEGABYTE,
+    }
+    return result
+
+
+class _Enough(BaseException):
+    """Enough steps, or enough time: no library catches it on its way out."""
+
+
+def _milliseconds(ends: list[float]) -> float:
+    """A step's time from the moments at which steps ended, without the warm-up."""
+    counted = ends[min(WARM_UP, len(ends) // 2) :]
+    return 1000 * (counted[-1] - counted[0]) / (len(counted) - 1)
+
+
+def _learning(request: Request) -> Learning:
+    from include.espejo.spec import Period, load_spec
+    from include.espejo.tables import from_parquet
+    from include.espejo.train import prepare_learning
+
+    table = from_parquet(Path(request["typed"]).read_bytes())
+    return prepare_learning(table, load_spec(SURVEY), Period.parse(request["period"]))
+
+
+def _settings(request: Request) -> FitSettings:
+    from include.espejo.engines.interface import FitSettings
+
+    return FitSettings(request["epochs"], request["batch_size"], request["seed"])
+
+
+def _steps_an_epoch(learning: Learning, request: Request) -> int:
+    """Our engine trains on what its selection leaves."""
+    import numpy as np
+
+    from include.espejo.ctgan.selection import split_households
+
+    shuffle = np.random.default_rng([request["seed"], 1])
+    rows = split_households(learning.table.num_rows, learning.households, shuffle)[0]
+    return max(len(rows) // int(request["batch_size"]), 1)
+
+
+def _fit_here(learning: Learning, settings: FitSettings) -> Trained:
+    from include.espejo.ctgan.fit import fit
+    from include.espejo.engines.interface import NoStore
+
+    return fit(learning, settings, lambda told: None, NoStore())
+
+
+@contextmanager
+def _patched_step(step: Any) -> Iterator[None]:
+    """Put `step` in the place of the training's, and back."""
+    from include.espejo.ctgan.training import Training
+
+    original = Training.step
+    Training.step = step  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Training.step = original  # type: ignore[method-assign]
+
+
+def _draw(
+    model: Path, request: Request, learning: Learning, calibrate: bool
+) -> tuple[pa.Table, float]:
+    """As many rows as were learnt, as the flow draws them, and the seconds that it takes."""
+    import pyarrow.parquet as pq
+
+    from include.espejo.engines.interface import SampleRequest
+    from include.espejo.sample import sampled_parquet
+
+    files = {path.name: path.read_bytes() for path in model.iterdir()}
+    wanted = SampleRequest(learning.table.num_rows, request["seed"], calibrate)
+    with sampled_parquet(files, request["engine"], learning.spec, wanted) as (path, seconds):
+        return pq.read_table(path), seconds
+
+
+def _all_rows(model: Model, wanted: Any) -> pa.Table:
+    import pyarrow as pa
+
+    from include.espejo.ctgan.sampling import sample_rows
+
+    return pa.concat_tables(sample_rows(model, wanted)).unify_dictionaries()
+
+
+def _scores(learning: Learning, drawn: pa.Table) -> Sample:
+    """Quality, and shares of rows: broken rules, places, distinct, copied."""
+    import numpy as np
+    import pandas as pd
+
+    from include.espejo.evaluate.reports import quality
+    from include.espejo.rules import group_numbers, relations
+    from include.espejo.sample import broken_rules
+    from include.espejo.tables import to_frame
+
+    real, synthetic, spec = to_frame(learning.table), to_frame(drawn), learning.spec
+    columns = {n: spec.columns[n] for n in real.columns if real[n].notna().any()}
+    kinds = {n: "object" for n, c in columns.items() if c.is_code()}
+    metadata = {"columns": {n: {"sdtype": "categorical" if c.is_code() else "numerical"}
+                            for n, c in columns.items()}}  # fmt: skip
+    left, right = (f[list(columns)].astype(kinds) for f in (real, synthetic))
+    report = quality(left, right, metadata)
+    broken = broken_rules(drawn, learning.table, spec, learning.period)
+    places = [b["share"] for b in broken if b["rule"] == "places_that_exist"]
+    wrong = [b.rows for b in relations(synthetic, spec, learning.period)]
+    rows = group_numbers(pd.concat([left, right], ignore_index=True))
+    ours, theirs = rows[: len(left)], rows[len(left) :]
+    distinct = [len(np.unique(side)) / len(side) for side in (ours, theirs)]
+    return {
+        "overall": report.overall,
+        "shapes": report.shapes,
+        "pairs": report.pair_trends or 0.0,
+        "pairs_all": report.pair_trends_all or 0.0,
+        "broken_share": float(np.logical_or.reduce(wrong).mean()) if wrong else 0.0,
+        "rules_broken": float(len(broken)),
+        "impossible_places": places[0] if places else 0.0,
+        "distinct_of_real": distinct[1] / distinct[0],
+        "copies": float(np.isin(theirs, ours).mean()),
+    }
+
+
+PROBES = {
+    "compare": compare,
+    "ablate": ablate,
+    "profile": profile,
+    "national_ours": national_ours,
+    "national_sdv": national_sdv,
+}
+
+if __name__ == "__main__":
+    answer(PROBES)

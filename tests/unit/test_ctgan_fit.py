@@ -1,0 +1,394 @@
+"""Engine ctgan, training: repeatable, resumable, and never silently wrong."""
+
+from __future__ import annotations
+
+import random as standard_random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from include.espejo.ctgan import fit as fit_module
+from include.espejo.ctgan.encode import encode
+from include.espejo.ctgan.fit import Selection, Trained
+from include.espejo.ctgan.layout import Layout
+from include.espejo.ctgan.selection import pair_score, split_households
+from include.espejo.ctgan.training import Training
+from include.espejo.engines.interface import EpochProgress, Learning
+from include.espejo.errors import LakeError, ModelError, ParameterError
+from include.espejo.parameters import Parameters
+from include.espejo.tables import to_frame
+from tests.unit.test_ctgan_support import (
+    SETTINGS,
+    drawn,
+    enoe_learning,
+    fitted,
+    hand_made,
+    parks_learning,
+    quiet,
+    same_weights,
+    trained_parks,
+    weights_of,
+)
+
+
+class Kept:
+    """A store in memory that remembers every checkpoint."""
+
+    def __init__(self, content: bytes | None = None) -> None:
+        self.content = content
+        self.all: list[bytes] = []
+
+    def read(self) -> bytes | None:
+        return self.content
+
+    def write(self, content: bytes) -> None:
+        self.content = content
+        self.all.append(content)
+
+
+class Interrupted(Exception):
+    """The task is killed."""
+
+
+def stop_after(epochs: int) -> Callable[[EpochProgress], None]:
+    def progress(told: EpochProgress) -> None:
+        if told.epoch == epochs:
+            raise Interrupted
+
+    return progress
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small tables stop early; where that is not the question, training goes on to its end."""
+    monkeypatch.setattr(fit_module, "PATIENCE", 1000)
+
+
+def losses_of(trained: Trained) -> list[tuple[Any, ...]]:
+    """What each epoch told, but for the time it took."""
+    return [(t.epoch, t.epochs, t.generator_loss, t.critic_loss, t.score) for t in trained.losses]
+
+
+def assert_same(one: Trained, other: Trained) -> None:
+    assert same_weights(one, other)
+    assert losses_of(one) == losses_of(other)
+    assert (one.steps, one.best_step) == (other.steps, other.best_step)
+
+
+def test_the_same_seed_gives_the_same_and_another_seed_another() -> None:
+    first, again = fitted(parks_learning()), fitted(parks_learning())
+    assert_same(first, again)
+    assert drawn(first, 500).equals(drawn(again, 500))
+    assert not same_weights(first, fitted(parks_learning(), seed=4))
+    assert not drawn(first, 500).equals(drawn(first, 500, seed=6))
+
+
+def test_the_callers_random_state_and_threads_are_left_alone() -> None:
+    standard_random.seed(1)
+    np.random.seed(1)  # noqa: NPY002  the global state is what is looked at
+    torch.manual_seed(1)
+    threads = torch.get_num_threads()
+
+    def states() -> tuple[Any, ...]:
+        legacy = np.random.get_state()  # noqa: NPY002
+        return standard_random.getstate(), str(legacy), torch.get_rng_state().tolist()
+
+    before = states()
+    drawn(fitted(parks_learning(), epochs=1), 300)
+    assert states() == before
+    assert torch.get_num_threads() == threads
+    # And the other way round: what the caller has drawn changes nothing.
+    torch.manual_seed(99)
+    assert same_weights(fitted(parks_learning(), epochs=1), fitted(parks_learning(), epochs=1))
+
+
+@pytest.mark.parametrize(("epochs", "stop"), [(2, 1), (3, 1), (3, 2), (10, 7)])
+def test_a_killed_fit_goes_on_to_the_same_end(epochs: int, stop: int) -> None:
+    whole = fitted(parks_learning(), epochs=epochs)
+    store = Kept()
+    with pytest.raises(Interrupted):
+        fitted(parks_learning(), epochs=epochs, store=store, progress=stop_after(stop))
+    assert store.content is not None
+    assert_same(fitted(parks_learning(), epochs=epochs, store=store), whole)
+
+
+def test_a_fit_goes_on_from_any_checkpoint() -> None:
+    store = Kept()
+    whole = fitted(parks_learning(), store=store)
+    assert len(store.all) >= 10
+    for content in store.all[::3] + store.all[-1:]:
+        assert_same(fitted(parks_learning(), store=Kept(content)), whole)
+
+
+def test_an_early_stop_survives_the_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_module, "PATIENCE", 1)
+    store = Kept()
+    whole = fitted(enoe_learning(), epochs=3, store=store)
+    assert_same(fitted(enoe_learning(), epochs=3, store=Kept(store.all[0])), whole)
+    assert_same(fitted(enoe_learning(), epochs=3, store=store), whole)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"batch_size": 100}, {"epochs": 5}, {"seed": 4}, {}], ids=lambda c: str(c)
+)
+def test_a_checkpoint_of_another_training_is_refused(changes: dict[str, Any]) -> None:
+    store = Kept()
+    fitted(parks_learning(), epochs=1, store=store)
+    other = parks_learning()
+    if not changes:  # another table of the same shape
+        order = np.random.default_rng(1).integers(0, other.table.num_rows, other.table.num_rows)
+        order[:600] = np.arange(600)
+        other = replace(other, table=other.table.take(order))
+    with pytest.raises(ModelError, match="checkpoint: it does not fit"):
+        fitted(other, **({"epochs": 1} | changes), store=store)
+
+
+def test_a_checkpoint_of_another_survey_is_refused() -> None:
+    store = Kept()
+    fitted(enoe_learning(), epochs=1, store=store)
+    with pytest.raises(ModelError, match="checkpoint: it does not fit"):
+        fitted(parks_learning(), epochs=1, store=store)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "text", "other"])
+def test_a_damaged_checkpoint_is_refused(damage: str) -> None:
+    store = Kept()
+    fitted(parks_learning(), epochs=1, store=store)
+    assert store.content is not None
+    from safetensors.torch import save
+
+    store.content = {
+        "empty": b"",
+        "cut": store.content[: len(store.content) // 2],
+        "text": b"no checkpoint at all, but quite long enough to be one",
+        "other": save({"x": torch.zeros(3)}),
+    }[damage]
+    with pytest.raises(ModelError, match="checkpoint"):
+        fitted(parks_learning(), epochs=1, store=store)
+
+
+def test_a_store_that_cannot_write_ends_the_fit_with_its_own_error() -> None:
+    class Full(Kept):
+        def write(self, content: bytes) -> None:
+            if len(self.all) == 2:
+                raise LakeError("s3://x: no space left", retryable=True)
+            super().write(content)
+
+    store = Full()
+    with pytest.raises(LakeError, match="no space left") as caught:
+        fitted(parks_learning(), store=store)
+    assert caught.value.retryable
+    # What was written before is good to go on from.
+    assert_same(fitted(parks_learning(), store=Kept(store.content)), fitted(parks_learning()))
+
+
+def test_a_store_that_cannot_read_is_no_fresh_start() -> None:
+    class Lost(Kept):
+        def read(self) -> bytes | None:
+            raise LakeError("s3://x: does not answer", retryable=True)
+
+    with pytest.raises(LakeError, match="does not answer"):
+        fitted(parks_learning(), store=Lost())
+
+
+@pytest.mark.parametrize("ticks", [9, 12, 13])
+def test_max_steps_replays_a_time_budget(monkeypatch: pytest.MonkeyPatch, ticks: int) -> None:
+    clock = iter(np.arange(0, 10_000, 1.0))
+    monkeypatch.setattr(fit_module.time, "monotonic", lambda: float(next(clock)))
+    limited = fitted(parks_learning(), max_minutes=(ticks - 0.5) / 60)
+    monkeypatch.undo()
+    monkeypatch.setattr(fit_module, "PATIENCE", 1000)
+    assert 0 < limited.steps < 48
+    replayed = fitted(parks_learning(), max_steps=limited.steps)
+    assert_same(limited, replayed)
+
+
+def test_max_steps_beyond_the_epochs_changes_nothing() -> None:
+    assert_same(fitted(parks_learning(), max_steps=10_000), fitted(parks_learning()))
+
+
+def test_training_stops_when_the_score_does_not_rise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_module, "PATIENCE", 3)
+    scores = iter([0.5, 0.6, 0.7, 0.65, 0.64, 0.63, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9])
+    monkeypatch.setattr(Selection, "score", lambda *_: next(scores))
+    trained = fitted(parks_learning())
+    every = 48 // fit_module.SCORES
+    assert trained.best_step == 2 * every
+    assert trained.steps == 5 * every
+
+
+def test_the_best_checkpoint_is_kept_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([0.1, 0.9, *[0.2] * 50])
+    monkeypatch.setattr(Selection, "score", lambda *_: next(scores))
+    long = fitted(parks_learning())
+    monkeypatch.setattr(Selection, "score", lambda *_: 0.1)
+    start = fitted(parks_learning())
+    assert long.best_step == 4
+    assert start.best_step == 0
+    assert not same_weights(long, start)
+    assert long.steps == start.steps == 48
+
+
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_a_model_is_never_worse_than_its_start(epochs: int) -> None:
+    """And so more epochs never end worse than the frequencies that training starts from."""
+    learning = parks_learning()
+    scored: list[float] = []
+    score = Selection.score
+
+    def remember(self: Selection, *arguments: Any) -> float:
+        scored.append(score(self, *arguments))
+        return scored[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Selection, "score", remember)
+        trained = fitted(learning, epochs=epochs)
+    encoding, leaves, codes = encode(to_frame(learning.table), learning.spec, learning.period)
+    layout = Layout.of(encoding)
+    # 1,200 rows are too few to spare some: selection is on all of them.
+    selection = Selection(layout.rows(leaves, codes), leaves, layout, SETTINGS.seed)
+    final = selection.score(trained.model.generator, trained.model.masks)
+    assert final == pytest.approx(max(scored), abs=1e-9)
+    assert final >= scored[0]
+
+
+def test_no_household_is_on_both_sides() -> None:
+    random = np.random.default_rng(1)
+    households = random.integers(0, 1500, 5000)
+    households = np.unique(households, return_inverse=True)[1]
+    fitted_rows, held = split_households(5000, households, random)
+    assert set(households[fitted_rows]).isdisjoint(households[held])
+    np.testing.assert_array_equal(np.sort(np.concatenate([fitted_rows, held])), np.arange(5000))
+    assert 400 <= len(held) <= 500
+
+
+@pytest.mark.parametrize("rows", [1, 50, 1999])
+def test_a_table_too_small_to_spare_rows_is_used_whole(rows: int) -> None:
+    one, other = split_households(rows, None, np.random.default_rng(1))
+    np.testing.assert_array_equal(one, np.arange(rows))
+    np.testing.assert_array_equal(other, np.arange(rows))
+
+
+def test_one_household_of_all_is_not_held_out() -> None:
+    one, _ = split_households(5000, np.zeros(5000, dtype=int), np.random.default_rng(1))
+    assert len(one) == 5000
+
+
+def test_pair_score_is_one_for_the_same_and_low_for_another() -> None:
+    rows = np.random.default_rng(1).integers(0, 4, (2000, 3))
+    assert pair_score(rows, rows, (4, 4, 4)) == 1
+    assert pair_score(rows, np.zeros_like(rows), (4, 4, 4)) < 0.2
+    assert pair_score(rows[:, :1], rows[:, :1], (4,)) == 1
+
+
+def nan_from(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Training.step
+
+    def diverging(self: Training) -> tuple[float, float]:
+        losses = real(self)
+        if self.steps < step:
+            return losses
+        with torch.no_grad():
+            for parameter in self.averaged.parameters():
+                parameter.fill_(float("nan"))
+        return float("nan"), float("nan")
+
+    monkeypatch.setattr(Training, "step", diverging)
+
+
+@pytest.mark.parametrize("step", [1, 6, 30])
+def test_a_training_that_diverges_ends_with_the_best_so_far(
+    monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    nan_from(step, monkeypatch)
+    store = Kept()
+    trained = fitted(parks_learning(), store=store)
+    assert all(torch.isfinite(t).all() for t in weights_of(trained).values())
+    assert trained.best_step < step
+    assert trained.steps < 48
+    assert drawn(trained, 200).num_rows == 200
+    # A retry must not go on from a checkpoint that has diverged.
+    assert_same(fitted(parks_learning(), store=store), trained)
+
+
+def test_a_divergence_at_the_end_of_a_time_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    nan_from(9, monkeypatch)
+    clock = iter(np.arange(0, 10_000, 1.0))
+    monkeypatch.setattr(fit_module.time, "monotonic", lambda: float(next(clock)))
+    trained = fitted(parks_learning(), max_minutes=9.5 / 60)
+    assert all(torch.isfinite(t).all() for t in weights_of(trained).values())
+
+
+@pytest.mark.parametrize("rows", [1, 3, 30])
+def test_fewer_rows_than_a_batch(rows: int) -> None:
+    learning = parks_learning()
+    few = Learning(learning.table.slice(0, rows), learning.spec, learning.period)
+    trained = fitted(few)
+    assert trained.steps >= 1
+    assert drawn(trained, 120).num_rows == 120
+    assert drawn(trained, 120, calibrate=False).num_rows == 120
+
+
+@pytest.mark.parametrize("batch", [5, 55, 105, 0, -10])
+def test_a_batch_that_packs_do_not_divide_is_refused(batch: int) -> None:
+    with pytest.raises(ParameterError, match="batch_size"):
+        Parameters.of(parks_learning().spec, {"batch_size": batch})
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"a": ["x"] * 60, "n": [1] * 60},
+        {"a": ["x", "y"] * 30, "n": [None, 5] * 30},
+        {"a": [f"{i:04}" for i in range(1000)], "n": list(range(1000))},
+        {"a": ["x", "y", None] * 100, "b": [None] * 300, "n": [-1, 0, 10**9] * 100},
+    ],
+    ids=["constant", "mostly_blank", "thousand", "all_missing"],
+)
+def test_odd_columns_train_and_sample(columns: dict[str, Any]) -> None:
+    learning = hand_made(columns, kinds={"b": {"kind": "code"}} if "b" in columns else None)
+    trained = fitted(learning, epochs=1)
+    table = drawn(trained, 150)
+    assert table.schema.equals(learning.table.schema)
+    real, made = to_frame(learning.table), to_frame(table)
+    for column in real:
+        assert made[column].isna().all() == real[column].isna().all()
+        if learning.spec.columns[column].is_code():
+            assert set(made[column].dropna()) <= set(real[column].dropna())
+        else:
+            assert set(made[column].dropna().between(real[column].min(), real[column].max())) <= {
+                True
+            }
+
+
+def test_one_single_field() -> None:
+    learning = hand_made({"only": ["a", "b", "c"] * 40})
+    table = drawn(fitted(learning, epochs=1), 200)
+    assert set(to_frame(table)["only"]) == {"a", "b", "c"}
+
+
+def test_an_epoch_is_told_with_its_score_and_speed() -> None:
+    told: list[EpochProgress] = []
+    trained = fitted(parks_learning(), progress=told.append)
+    assert [t.epoch for t in told] == [1, 2]
+    assert tuple(told) == trained.losses
+    assert all(0 <= (t.score or -1) <= 1 for t in told)
+    assert all((t.rows_per_second or 0) > 0 for t in told)
+
+
+def test_a_training_that_stops_within_its_first_epoch_still_tells_its_losses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fit_module, "PATIENCE", 2)
+    monkeypatch.setattr(Selection, "score", lambda *_: 0.5)
+    assert fitted(parks_learning(), epochs=1, progress=quiet).losses
+
+
+def test_training_leaves_the_table_alone() -> None:
+    before = to_frame(parks_learning().table)
+    assert trained_parks()
+    assert before.equals(to_frame(parks_learning().table))
