@@ -184,7 +184,7 @@ def _draw(
         chosen = logits.argmax(1)
         codes[:, index] = chosen
         if soft is not None:
-            torch.softmax(logits / temperature, 1, out=soft[:, start : start + size])
+            torch.softmax(logits / (temperature or 1.0), 1, out=soft[:, start : start + size])
         rest = rest[:, size:] + tables[start : start + size, start + size :][chosen]
     return codes, soft
 
