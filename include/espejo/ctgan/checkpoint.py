@@ -36,7 +36,8 @@ def pack(run: _Run) -> bytes:
         **_optimiser("adam_c", training.optimiser_c),
     }
     numbers = {"fits": _fits(run), "steps": training.steps, "best_step": run.best_step,
-               "stale": run.stale, "best_score": run.best_score, "score": run.score, "seconds": run.seconds,
+               "stale": run.stale, "best_score": run.best_score, "score": run.score,
+               "seconds": run.seconds,
                "losses": [asdict(told) for told in run.losses]}  # fmt: skip
     text = json.dumps(numbers).encode()
     tensors[_NUMBERS] = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy())

@@ -19,6 +19,7 @@ from include.espejo.ctgan.layout import Layout
 from include.espejo.ctgan.model import Model
 from include.espejo.ctgan.networks import Generator, Masks, Shape
 from include.espejo.ctgan.selection import pair_score, split_households
+from include.espejo.ctgan.threads import torch_threads
 from include.espejo.ctgan.training import Rates, Training
 from include.espejo.engines.interface import EpochProgress, FitSettings, Learning, Progress, Store
 from include.espejo.errors import ParameterError
@@ -66,7 +67,7 @@ def fit(
     model. Training stops early when the selection score stops rising, and at the time budget;
     `Trained.steps` then replays it as `max_steps`.
     """
-    with _one_thread(settings.threads):
+    with torch_threads(settings.threads):
         return _fit(learning, settings, progress, store, recipe or Recipe())
 
 
@@ -137,10 +138,10 @@ class Selection:
         codes[:, : layout.given] = torch.from_numpy(layout.given_by_leaf[self._leaves]).long()
         with torch.no_grad():
             noise = torch.randn(count, generator.shape.noise, generator=random).to(device)
-            uniform = torch.rand(count, layout.width, generator=random).to(device)
+            uniform = torch.rand(count, len(layout.sizes), generator=random).to(device)
             none = torch.zeros(count, dtype=torch.long, device=device)
             scores = generator.scores(noise, torch.from_numpy(self._leaves).to(device), none)
-            drawn = generator.draw(scores, codes.to(device), layout.given, masks, uniform)
+            drawn, _ = generator.draw(scores, codes.to(device), layout.given, masks, uniform)
         return pair_score(self._rows, drawn.cpu().numpy(), layout.sizes)
 
 
@@ -168,13 +169,16 @@ class _Run:
             generator_loss, critic_loss = self.training.step()
             self.seconds = time.monotonic() - started
             due = self.training.steps % every == 0 or self.training.steps == end
-            if due and not self._look(generator_loss, critic_loss):
+            out_of_time = self.seconds > 60 * (self.settings.max_minutes or math.inf)
+            diverged = due and not self._look(generator_loss, critic_loss)
+            over = diverged or out_of_time or self.training.steps == end or self.stale >= PATIENCE
+            if over or self.training.steps % self.steps_an_epoch == 0:
+                self._tell(generator_loss, critic_loss)  # also an epoch that is cut short
+            if diverged:
                 return
-            if self.training.steps % self.steps_an_epoch == 0:
-                self._tell(generator_loss, critic_loss)
             if due:
                 store.write(pack(self))  # with the losses of an epoch that ends here
-            if self.seconds > 60 * (self.settings.max_minutes or math.inf):
+            if out_of_time:
                 break
         # The end of a time budget is looked at like any other: it may be the best.
         if self.training.steps % every and self.training.steps < end:
@@ -199,7 +203,7 @@ class _Run:
     def _tell(self, generator_loss: float, critic_loss: float) -> None:
         trained = self.training.steps * self.settings.batch_size
         told = EpochProgress(
-            epoch=self.training.steps // self.steps_an_epoch,
+            epoch=-(-self.training.steps // self.steps_an_epoch),
             epochs=self.settings.epochs,
             generator_loss=generator_loss,
             critic_loss=critic_loss,
@@ -209,17 +213,6 @@ class _Run:
         )
         self.losses.append(told)
         self._progress(told)
-
-
-@contextmanager
-def _one_thread(threads: int) -> Iterator[None]:
-    """Small matrices: a second thread waits more than it works, and much more on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

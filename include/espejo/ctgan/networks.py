@@ -118,13 +118,39 @@ class Generator(nn.Module):
 
     def draw(
         self, scores: Tensor, codes: Tensor, first: int, masks: Masks, uniform: Tensor,
-    ) -> Tensor:  # fmt: skip
+        fixed: dict[int, int] | None = None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Draw the fields from `first` on; those before it are taken from `codes`.
 
-        `uniform` (rows, width) is the randomness; gives all codes, (rows, fields).
+        `uniform` (rows, fields) is the randomness, one number a field: the code is where it falls
+        in the cumulated shares. `fixed` gives codes to fields instead of drawing them. Gives all
+        codes, (rows, fields), and the log-probability that the fixed ones had at their turn.
         """
+        layout = self.layout
         with torch.no_grad():
-            return _draw(scores, self.tables, codes, first, masks, uniform, self.layout, None)[0]
+            codes, rest = codes.clone(), self.after_given(scores, codes, first)
+            weight = scores.new_zeros(len(codes))
+            for index in range(first, len(layout.sizes)):
+                start, size = int(layout.offsets[index]), layout.sizes[index]
+                logits = masks.apply(index, rest[:, :size], codes)
+                if fixed is not None and index in fixed:
+                    weight += F.log_softmax(logits, 1)[:, fixed[index]]
+                    codes[:, index] = fixed[index]
+                else:
+                    cumulated = F.softmax(logits, 1).cumsum(1)
+                    # Against the row's own sum, which rounding keeps from being 1.
+                    ticks = uniform[:, index, None].clamp(max=1 - 1e-6) * cumulated[:, -1:]
+                    codes[:, index] = (cumulated <= ticks).sum(1).clamp_(max=size - 1)
+                later = self.tables[start : start + size, start + size :]
+                rest = rest[:, size:] + later[codes[:, index]]
+        return codes, weight
+
+    def after_given(self, scores: Tensor, codes: Tensor, first: int) -> Tensor:
+        """Scores of the fields from `first` on, with what the fields before it add at once."""
+        offsets: Tensor = self.offsets  # type: ignore[assignment]
+        known = codes[:, :first] + offsets[:first]
+        start = int(self.layout.offsets[first])
+        return scores[:, start:] + F.embedding(known, self.tables)[:, :, start:].sum(1)
 
     def draw_relaxed(
         self, scores: Tensor, codes: Tensor, first: int, masks: Masks, uniform: Tensor,
@@ -132,61 +158,9 @@ class Generator(nn.Module):
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         """The same draw, also as one-hot rows (rows, width) through which gradients flow."""
         drawn: tuple[Tensor, Tensor] = _RelaxedDraw.apply(  # type: ignore[no-untyped-call]
-            scores, self.tables, codes, first, masks, uniform, self.layout, temperature
+            scores, self.tables, codes, first, masks, uniform, self, temperature
         )
         return drawn
-
-    def draw_fixed(
-        self, scores: Tensor, codes: Tensor, masks: Masks, uniform: Tensor, fixed: dict[int, int]
-    ) -> tuple[Tensor, Tensor]:
-        """Draw every field, those in `fixed` with the code given there.
-
-        Also gives the log-probability, row by row, that the fixed codes had when their turn came.
-        """
-        layout = self.layout
-        gumbel = -torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))
-        offsets: Tensor = self.offsets  # type: ignore[assignment]
-        weight = scores.new_zeros(len(codes))
-        known = codes[:, : layout.given] + offsets[: layout.given]
-        start = int(layout.offsets[layout.given])
-        rest = (scores + F.embedding(known, self.tables).sum(1))[:, start:]
-        for index in layout.drawn:
-            start, size = int(layout.offsets[index]), layout.sizes[index]
-            logits = masks.apply(index, rest[:, :size], codes)
-            if index in fixed:
-                weight = weight + F.log_softmax(logits, 1)[:, fixed[index]]
-                codes[:, index] = fixed[index]
-            else:
-                codes[:, index] = (logits + gumbel[:, start : start + size]).argmax(1)
-            rest = (
-                rest[:, size:] + self.tables[start : start + size, start + size :][codes[:, index]]
-            )
-        return codes, weight
-
-
-def _draw(
-    scores: Tensor, tables: Tensor, codes: Tensor, first: int, masks: Masks, uniform: Tensor,
-    layout: Layout, temperature: float | None,
-) -> tuple[Tensor, Tensor | None]:  # fmt: skip
-    """Codes drawn one field after another and, with a temperature, their soft shares."""
-    gumbel = -torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))
-    codes = codes.clone()
-    soft = torch.zeros_like(scores) if temperature is not None else None
-    offsets = torch.from_numpy(layout.offsets).to(codes.device)
-    start = int(layout.offsets[first])
-    # What is given adds its rows of the tables at once; what is drawn, one after another.
-    rest = scores[:, start:] + F.embedding(codes[:, :first] + offsets[:first], tables)[
-        :, :, start:
-    ].sum(1)
-    for index in range(first, len(layout.sizes)):
-        start, size = int(layout.offsets[index]), layout.sizes[index]
-        logits = masks.apply(index, rest[:, :size], codes) + gumbel[:, start : start + size]
-        chosen = logits.argmax(1)
-        codes[:, index] = chosen
-        if soft is not None:
-            torch.softmax(logits / (temperature or 1.0), 1, out=soft[:, start : start + size])
-        rest = rest[:, size:] + tables[start : start + size, start + size :][chosen]
-    return codes, soft
 
 
 class _RelaxedDraw(torch.autograd.Function):
@@ -198,10 +172,19 @@ class _RelaxedDraw(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:
-        scores, tables, codes, first, masks, uniform, layout, temperature = given
-        codes, soft = _draw(scores, tables, codes, first, masks, uniform, layout, temperature)
-        offsets = torch.from_numpy(layout.offsets).to(codes.device)
-        rows = torch.zeros_like(scores).scatter_(1, codes + offsets, 1.0)
+        scores, tables, codes, first, masks, uniform, generator, temperature = given
+        layout = generator.layout
+        gumbel = -torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))
+        codes, soft = codes.clone(), torch.zeros_like(scores)
+        rest = generator.after_given(scores, codes, first)
+        for index in range(first, len(layout.sizes)):
+            start, size = int(layout.offsets[index]), layout.sizes[index]
+            logits = masks.apply(index, rest[:, :size], codes) + gumbel[:, start : start + size]
+            chosen = logits.argmax(1)
+            codes[:, index] = chosen
+            soft[:, start : start + size] = F.softmax(logits / temperature, 1)
+            rest = rest[:, size:] + tables[start : start + size, start + size :][chosen]
+        rows = torch.zeros_like(scores).scatter_(1, codes + generator.offsets, 1.0)
         ctx.save_for_backward(tables, soft, rows)
         ctx.first, ctx.layout, ctx.temperature = first, layout, temperature
         ctx.mark_non_differentiable(codes)

@@ -15,6 +15,7 @@ import torch
 
 from include.espejo.ctgan.calibrate import POOL, draw_without_replacement, rake
 from include.espejo.ctgan.model import Model
+from include.espejo.ctgan.threads import torch_threads
 from include.espejo.engines.interface import SampleRequest
 from include.espejo.errors import ParameterError, UnexpectedError
 from include.espejo.rules import relations
@@ -86,10 +87,11 @@ def _draw(
     kept, parts = [], []
     for start in range(0, len(leaves), _SLICE * candidates):
         some = leaves[start : start + _SLICE * candidates]
-        if wanted.codes:
-            some, codes = _draw_with_codes(model, some, torch_generator, wanted)
-        else:
-            codes = _draw_slice(model, some, torch_generator)[0]
+        with torch_threads(0):
+            if wanted.codes:
+                some, codes = _draw_with_codes(model, some, torch_generator, wanted)
+            else:
+                codes = _draw_slice(model, some, torch_generator)[0]
         kept.append(some)
         parts.append(codes)
     return np.concatenate(kept), np.concatenate(parts)
@@ -108,11 +110,11 @@ def _draw_slice(
     codes[:, : layout.given] = torch.from_numpy(layout.given_by_leaf[leaves]).long()
     with torch.no_grad():
         noise = torch.randn(rows, network.shape.noise, generator=generator)
-        uniform = torch.rand(rows, layout.width, generator=generator)
+        uniform = torch.rand(rows, len(layout.sizes), generator=generator)
         none = torch.zeros(rows, dtype=torch.long)
         scores = network.scores(noise, torch.from_numpy(leaves), none)
         at = {index + layout.given: code for index, code in (fixed or {}).items()}
-        codes, weight = network.draw_fixed(scores, codes, model.masks, uniform, at)
+        codes, weight = network.draw(scores, codes, layout.given, model.masks, uniform, at)
     return codes[:, layout.given :].numpy().astype(np.int32), weight.numpy()
 
 

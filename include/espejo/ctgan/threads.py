@@ -1,0 +1,24 @@
+"""How many CPU threads torch uses while the engine works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Use so many threads inside the block; 0: one.
+
+    The matrices are small: a second thread waits more than it works, and on a busy machine it
+    has been seen to make a step twenty times slower. With one thread the order of every sum is
+    fixed too, so that a seed means the same result.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
