@@ -38,6 +38,7 @@ def _ours(name: str, unit: str, field: str, target: Target | None = None) -> Fig
 
 EXTRACT_FIGURES = (
     _beside("fit", "s", "fit_seconds", Target(4, of_ratio=True)),
+    _beside("fit, CPU time", "s", "fit_cpu_seconds"),
     _beside("fit, peak memory", "MB", "fit_peak_mb"),
     _beside("a training step", "ms", "step_ms"),
     _beside("sampling, plain", "s", "plain_seconds"),
@@ -67,6 +68,7 @@ EXTRACT_FIGURES = (
 )  # fmt: skip
 NATIONAL_FIGURES = (
     _beside("a training step", "ms", "step_ms", Target(30, of_ratio=True)),
+    _beside("the same, CPU time", "ms", "step_cpu_ms"),
     _beside("fit, peak memory", "MB", "fit_peak_mb", Target(1500, side="at most")),
     _beside("fit, besides its steps", "s", "besides_steps_seconds"),
     _ours("sampling as many rows, plain", "s", "plain_seconds", Target(15, side="at most")),

@@ -66,9 +66,7 @@ def test_rules_hold_whatever_the_weights(name: str, scale: float) -> None:
 
 
 @pytest.mark.parametrize("name", SURVEYS)
-def test_hardly_any_row_has_to_be_drawn_again(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hardly_any_row_has_to_be_drawn_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By construction, not by rejection: one row in a hundred at most is drawn again (a leap day
     hangs on the year within an interval of ages)."""
     from include.espejo.ctgan import sampling
@@ -120,16 +118,18 @@ def test_codes_and_special_numbers_only_from_those_seen(name: str) -> None:
             assert set(table[column].dropna()) <= set(real[column].dropna()), column
             assert table[column].notna().all() or real[column].isna().any(), column
         else:
-            assert table[column].min() >= real[column].min() or column in ("birth_year", "NAC_ANIO")
+            if column not in ("birth_year", "NAC_ANIO"):
+                known = table[column].dropna()
+                assert known.between(real[column].min(), real[column].max()).all(), column
             special = set(spec.columns[column].special)
             assert set(table[column]) & special <= set(real[column]) & special
 
 
 def test_an_unknown_age_has_no_birth_year_made_of_its_code() -> None:
     """98 is no age: 2015 - 98 is no birth year."""
-    table = table_of(with_random_weights(trained_parks(), 1.0), 5000)
+    table = table_of(with_random_weights(trained_parks(), 0.0), 3000)
     unknown = table["age"] == 98
-    assert unknown.sum() > 20
+    assert unknown.sum() > 20  # every code is as likely as another
     assert set(table.loc[unknown, "birth_year"]) == {9999.0}
 
 

@@ -27,12 +27,17 @@ from tests.unit.test_ctgan_support import (
     enoe_learning,
     fitted,
     hand_made,
-    parks_learning,
     quiet,
     same_weights,
-    trained_parks,
     weights_of,
 )
+from tests.unit.test_ctgan_support import parks_learning as parks_of
+
+STEPS = 24  # of two epochs of 600 rows in batches of 50
+
+
+def parks_learning() -> Learning:
+    return parks_of(600)
 
 
 class Kept:
@@ -50,14 +55,14 @@ class Kept:
         self.all.append(content)
 
 
-class Interrupted(Exception):
+class InterruptedFitError(Exception):
     """The task is killed."""
 
 
 def stop_after(epochs: int) -> Callable[[EpochProgress], None]:
     def progress(told: EpochProgress) -> None:
         if told.epoch == epochs:
-            raise Interrupted
+            raise InterruptedFitError
 
     return progress
 
@@ -66,11 +71,14 @@ def stop_after(epochs: int) -> Callable[[EpochProgress], None]:
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small tables stop early; where that is not the question, training goes on to its end."""
     monkeypatch.setattr(fit_module, "PATIENCE", 1000)
+    monkeypatch.setattr(fit_module, "_SCORED_ROWS", 500)
 
 
-def losses_of(trained: Trained) -> list[tuple[Any, ...]]:
-    """What each epoch told, but for the time it took."""
-    return [(t.epoch, t.epochs, t.generator_loss, t.critic_loss, t.score) for t in trained.losses]
+def losses_of(trained: Trained) -> list[str]:
+    """What each epoch told, but for the time it took; as text, for a NaN equals no other."""
+    return [
+        repr((t.epoch, t.epochs, t.generator_loss, t.critic_loss, t.score)) for t in trained.losses
+    ]
 
 
 def assert_same(one: Trained, other: Trained) -> None:
@@ -106,11 +114,11 @@ def test_the_callers_random_state_and_threads_are_left_alone() -> None:
     assert same_weights(fitted(parks_learning(), epochs=1), fitted(parks_learning(), epochs=1))
 
 
-@pytest.mark.parametrize(("epochs", "stop"), [(2, 1), (3, 1), (3, 2), (10, 7)])
+@pytest.mark.parametrize(("epochs", "stop"), [(2, 1), (5, 2)])
 def test_a_killed_fit_goes_on_to_the_same_end(epochs: int, stop: int) -> None:
     whole = fitted(parks_learning(), epochs=epochs)
     store = Kept()
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedFitError):
         fitted(parks_learning(), epochs=epochs, store=store, progress=stop_after(stop))
     assert store.content is not None
     assert_same(fitted(parks_learning(), epochs=epochs, store=store), whole)
@@ -120,7 +128,7 @@ def test_a_fit_goes_on_from_any_checkpoint() -> None:
     store = Kept()
     whole = fitted(parks_learning(), store=store)
     assert len(store.all) >= 10
-    for content in store.all[::3] + store.all[-1:]:
+    for content in (store.all[0], store.all[5], store.all[-1]):
         assert_same(fitted(parks_learning(), store=Kept(content)), whole)
 
 
@@ -141,7 +149,7 @@ def test_a_checkpoint_of_another_training_is_refused(changes: dict[str, Any]) ->
     other = parks_learning()
     if not changes:  # another table of the same shape
         order = np.random.default_rng(1).integers(0, other.table.num_rows, other.table.num_rows)
-        order[:600] = np.arange(600)
+        order[:300] = np.arange(300)
         other = replace(other, table=other.table.take(order))
     with pytest.raises(ModelError, match="checkpoint: it does not fit"):
         fitted(other, **({"epochs": 1} | changes), store=store)
@@ -195,14 +203,15 @@ def test_a_store_that_cannot_read_is_no_fresh_start() -> None:
         fitted(parks_learning(), store=Lost())
 
 
-@pytest.mark.parametrize("ticks", [9, 12, 13])
+@pytest.mark.parametrize("ticks", [9, 12])
 def test_max_steps_replays_a_time_budget(monkeypatch: pytest.MonkeyPatch, ticks: int) -> None:
     clock = iter(np.arange(0, 10_000, 1.0))
     monkeypatch.setattr(fit_module.time, "monotonic", lambda: float(next(clock)))
     limited = fitted(parks_learning(), max_minutes=(ticks - 0.5) / 60)
     monkeypatch.undo()
     monkeypatch.setattr(fit_module, "PATIENCE", 1000)
-    assert 0 < limited.steps < 48
+    monkeypatch.setattr(fit_module, "_SCORED_ROWS", 500)
+    assert 0 < limited.steps < STEPS
     replayed = fitted(parks_learning(), max_steps=limited.steps)
     assert_same(limited, replayed)
 
@@ -216,13 +225,13 @@ def test_training_stops_when_the_score_does_not_rise(monkeypatch: pytest.MonkeyP
     scores = iter([0.5, 0.6, 0.7, 0.65, 0.64, 0.63, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9])
     monkeypatch.setattr(Selection, "score", lambda *_: next(scores))
     trained = fitted(parks_learning())
-    every = 48 // fit_module.SCORES
+    every = STEPS // fit_module.SCORES
     assert trained.best_step == 2 * every
     assert trained.steps == 5 * every
 
 
 def test_the_best_checkpoint_is_kept_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = iter([0.1, 0.9, *[0.2] * 50])
+    scores = iter([0.1, 0.2, 0.9, *[0.2] * 50])
     monkeypatch.setattr(Selection, "score", lambda *_: next(scores))
     long = fitted(parks_learning())
     monkeypatch.setattr(Selection, "score", lambda *_: 0.1)
@@ -230,7 +239,7 @@ def test_the_best_checkpoint_is_kept_not_the_last(monkeypatch: pytest.MonkeyPatc
     assert long.best_step == 4
     assert start.best_step == 0
     assert not same_weights(long, start)
-    assert long.steps == start.steps == 48
+    assert long.steps == start.steps == STEPS
 
 
 @pytest.mark.parametrize("epochs", [1, 4])
@@ -249,8 +258,10 @@ def test_a_model_is_never_worse_than_its_start(epochs: int) -> None:
         trained = fitted(learning, epochs=epochs)
     encoding, leaves, codes = encode(to_frame(learning.table), learning.spec, learning.period)
     layout = Layout.of(encoding)
-    # 1,200 rows are too few to spare some: selection is on all of them.
-    selection = Selection(layout.rows(leaves, codes), leaves, layout, SETTINGS.seed)
+    # 600 rows are too few to spare some: selection is on all of them.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit_module, "_SCORED_ROWS", 500)
+        selection = Selection(layout.rows(leaves, codes), leaves, layout, SETTINGS.seed)
     final = selection.score(trained.model.generator, trained.model.masks)
     assert final == pytest.approx(max(scored), abs=1e-9)
     assert final >= scored[0]
@@ -300,7 +311,7 @@ def nan_from(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Training, "step", diverging)
 
 
-@pytest.mark.parametrize("step", [1, 6, 30])
+@pytest.mark.parametrize("step", [1, 5, 20])
 def test_a_training_that_diverges_ends_with_the_best_so_far(
     monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -309,7 +320,7 @@ def test_a_training_that_diverges_ends_with_the_best_so_far(
     trained = fitted(parks_learning(), store=store)
     assert all(torch.isfinite(t).all() for t in weights_of(trained).values())
     assert trained.best_step < step
-    assert trained.steps < 48
+    assert trained.steps < STEPS
     assert drawn(trained, 200).num_rows == 200
     # A retry must not go on from a checkpoint that has diverged.
     assert_same(fitted(parks_learning(), store=store), trained)
@@ -323,7 +334,7 @@ def test_a_divergence_at_the_end_of_a_time_budget(monkeypatch: pytest.MonkeyPatc
     assert all(torch.isfinite(t).all() for t in weights_of(trained).values())
 
 
-@pytest.mark.parametrize("rows", [1, 3, 30])
+@pytest.mark.parametrize("rows", [1, 30])
 def test_fewer_rows_than_a_batch(rows: int) -> None:
     learning = parks_learning()
     few = Learning(learning.table.slice(0, rows), learning.spec, learning.period)
@@ -390,5 +401,5 @@ def test_a_training_that_stops_within_its_first_epoch_still_tells_its_losses(
 
 def test_training_leaves_the_table_alone() -> None:
     before = to_frame(parks_learning().table)
-    assert trained_parks()
+    assert fitted(parks_learning(), epochs=1)
     assert before.equals(to_frame(parks_learning().table))

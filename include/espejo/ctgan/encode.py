@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from include.espejo.ctgan.fields import Field, code_field, gap_field, number_field
 from include.espejo.ctgan.places import Places
+from include.espejo.errors import ParameterError
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.spec.model import Geography
 from include.espejo.spec.rules import (
@@ -106,7 +107,7 @@ def encode(
         fields.append(field)
         codes.append(column)
     if not fields:
-        raise ValueError("no column to draw: every column is geography or blank")
+        raise ParameterError("model columns: no column to draw, all are geography or blank")
     encoding = Encoding(spec, period, tuple(table.columns), tuple(fields), places)
     return encoding, leaves, np.stack(codes, axis=1)
 

@@ -46,6 +46,18 @@ class Field:
     def size(self) -> int:
         return len(self.labels) if self.kind == "code" else len(self.low)
 
+    def code_of(self, text: str) -> int | None:
+        """The code that stands for a written code or a single number; None if there is none."""
+        if self.kind == "code":
+            return self.labels.index(text) if text in self.labels else None
+        try:
+            number = float(text)
+        except ValueError:
+            return None
+        own = np.flatnonzero((self.low == number) & (self.high == number))
+        own = own[own >= self.special_from] if self.kind == "gap" else own
+        return int(own[0]) if len(own) else None
+
     def as_dict(self) -> dict[str, Any]:
         """For the model file: JSON has no NaN, so a blank's bounds are None."""
         bounds = {n: [None if np.isnan(v) else float(v) for v in getattr(self, n)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from include.espejo.ctgan.training import Rates, Training
 from include.espejo.engines.interface import EpochProgress, FitSettings, Learning, Progress, Store
 from include.espejo.errors import ParameterError
 from include.espejo.tables import to_frame
+
+log = logging.getLogger(__name__)
 
 SCORES = 10  # times that the selection score is looked at in a training
 PATIENCE = 8  # of those without a better one, after which training stops
@@ -78,7 +81,11 @@ def _fit(
     encoding, leaves, codes = encode(frame, learning.spec, learning.period)
     layout = Layout.of(encoding)
     device = pick_device(settings.device)
-    masks = Masks(find_constraints(encoding)[0], layout, device)
+    constraints, unforced = find_constraints(encoding)
+    for name in unforced:
+        log.warning("rule %s has too many combinations of codes to hold by construction: rows that "
+                    "break it are drawn again", name)  # fmt: skip
+    masks = Masks(constraints, layout, device)
     rows = layout.rows(leaves, codes)
     shuffle = np.random.default_rng([settings.seed, 1])
     fitted, held = split_households(len(rows), learning.households, shuffle)
@@ -165,24 +172,23 @@ class _Run:
         started = time.monotonic() - self.seconds
         end = min(self.training.planned, self.settings.max_steps or self.training.planned)
         every = max(1, self.training.planned // SCORES)
-        while self.training.steps < end and self.stale < PATIENCE:
+        budget = 60 * (self.settings.max_minutes or math.inf)
+        while self.training.steps < end and self.stale < PATIENCE and self.seconds <= budget:
             generator_loss, critic_loss = self.training.step()
             self.seconds = time.monotonic() - started
-            due = self.training.steps % every == 0 or self.training.steps == end
-            out_of_time = self.seconds > 60 * (self.settings.max_minutes or math.inf)
+            # The end of a time budget is looked at like any other: it may be the best.
+            last = self.training.steps == end or self.seconds > budget
+            due = last or self.training.steps % every == 0
             diverged = due and not self._look(generator_loss, critic_loss)
-            over = diverged or out_of_time or self.training.steps == end or self.stale >= PATIENCE
+            over = last or diverged or self.stale >= PATIENCE
             if over or self.training.steps % self.steps_an_epoch == 0:
                 self._tell(generator_loss, critic_loss)  # also an epoch that is cut short
             if diverged:
+                told = "training diverged at step %d: the best checkpoint is kept, of step %d"
+                log.warning(told, self.training.steps, self.best_step)
                 return
             if due:
                 store.write(pack(self))  # with the losses of an epoch that ends here
-            if out_of_time:
-                break
-        # The end of a time budget is looked at like any other: it may be the best.
-        if self.training.steps % every and self.training.steps < end:
-            self._look(0.0, 0.0)
 
     def _look(self, generator_loss: float, critic_loss: float) -> bool:
         """Score the averaged generator and keep it if it is the best; False if it has diverged.

@@ -50,14 +50,17 @@ class _Wanted:
         places = model.encoding.places
         counts = np.ones(1) if places is None else places.counts.astype(float)
         codes: dict[int, int] = {}
-        fields = {f.column: i for i, f in enumerate(model.encoding.fields) if f.kind == "code"}
+        fields = {f.column: i for i, f in enumerate(model.encoding.fields)}
         for column, code in conditions.items():
             if places is not None and column in places.tuples:
                 counts = counts * (places.tuples[column] == code).to_numpy()
-            elif column in fields and code in model.encoding.fields[fields[column]].labels:
-                codes[fields[column]] = model.encoding.fields[fields[column]].labels.index(code)
+            elif column in fields:
+                found = model.encoding.fields[fields[column]].code_of(code)
+                if found is None:
+                    raise ParameterError(f"condition {column}: training has never seen this code")
+                codes[fields[column]] = found
             else:
-                raise ParameterError(f"condition {column}: training has never seen this code")
+                raise ParameterError(f"condition {column}: it is no modelled column")
         if not counts.sum():
             raise ParameterError(f"conditions on {', '.join(conditions)}: no place has them all")
         return cls(counts / counts.sum(), codes)

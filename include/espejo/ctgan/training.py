@@ -71,9 +71,10 @@ class Sampler:
             self._weights.append(torch.from_numpy(np.log1p(counts)))
 
     def draw(self, size: int, random: torch.Generator) -> Batch:
-        plain = torch.rand((), generator=random).item() >= self._share
-        # The last field has nothing after it to draw.
-        field = int(torch.randint(len(self._layout.sizes) - 1, (), generator=random))
+        # The last field has nothing after it to draw: it is no condition.
+        conditions = len(self._layout.sizes) - 1
+        plain = torch.rand((), generator=random).item() >= self._share or not conditions
+        field = int(torch.randint(max(conditions, 1), (), generator=random))
         if plain:
             chosen = torch.randint(len(self._rows), (size,), generator=random)
             condition = torch.zeros(size, dtype=torch.long)

@@ -31,7 +31,8 @@ def find_problems(spec: SurveySpec) -> list[tuple[Location, str]]:
     if unknown:
         return unknown  # the other checks look these columns up
     checks = (
-        _column_names, _source, _formats, _places, _geography, _rules, _model, _indicators,
+        _column_names, _source, _formats, _places, _geography, _rules, _chained_ages,
+        _model, _indicators,
     )  # fmt: skip
     return [problem for check in checks for problem in check(spec)]
 
@@ -149,6 +150,13 @@ def _rules(spec: SurveySpec) -> Problems:
             yield from _expression(spec, ("rules", index, key), text, "condition")
         if isinstance(rule, BirthYearRule):
             yield from _birth_year(spec, rule, ("rules", index))
+
+
+def _chained_ages(spec: SurveySpec) -> Problems:
+    years = {rule.birth_year for rule in spec.rules if isinstance(rule, BirthYearRule)}
+    for index, rule in enumerate(spec.rules):
+        if isinstance(rule, BirthYearRule) and rule.age in years:
+            yield ("rules", index, "age"), f"{rule.age} is the birth year of another rule"
 
 
 def _birth_year(spec: SurveySpec, rule: BirthYearRule, where: Location) -> Problems:

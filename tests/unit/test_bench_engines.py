@@ -1,0 +1,175 @@
+"""The engines' benchmark: its arithmetic and tables, and our side of it on a tiny survey."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import engine_probes, engines, run
+from bench.figures import Figure, Target, judge, render
+from demo.enoe_like import generate_survey, write_survey
+from include.espejo.child import run_child
+
+
+@pytest.fixture(scope="module")
+def request_(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What every probe starts from, on the typed table of a tiny survey."""
+    folder = tmp_path_factory.mktemp("engines")
+    write_survey(generate_survey(2015, 2, people=1200, seed=1), folder / "tiny.csv")
+    request = {
+        "input": str(folder / "tiny.csv"),
+        "typed": str(folder / "typed.parquet"),
+        "period": "2015T2",
+        "epochs": 3,
+        "batch_size": 100,
+        "seed": 1,
+    }
+    list(run_child("bench.probes", request | {"probe": "prepare"}))
+    return request
+
+
+@pytest.fixture(scope="module")
+def compared(request_: dict[str, Any]) -> dict[str, float]:
+    (sample,) = run_child("bench.engine_probes", request_ | {"probe": "compare", "engine": "ctgan"})
+    return sample
+
+
+def test_our_side_has_every_figure_of_the_extract(compared):
+    assert {figure.field for figure in engines.EXTRACT_FIGURES} <= set(compared)
+
+
+def test_shares_and_scores_are_shares(compared):
+    shares = {k: v for k, v in compared.items() if "plain" in k or "calibrated" in k}
+    shares = {k: v for k, v in shares.items() if not k.endswith(("seconds", "of_real", "broken"))}
+    assert len(shares) == 14
+    assert all(0 <= value <= 1 for value in shares.values())
+    assert compared["best_step"] <= compared["steps"]
+
+
+def test_national_steps_are_counted_and_bounded(request_):
+    asked = {"probe": "national_ours", "engine": "ctgan", "steps": 25}
+    (sample,) = run_child("bench.engine_probes", request_ | asked)
+    assert {figure.field for figure in engines.NATIONAL_FIGURES} <= set(sample)
+    assert sample["steps"] == 25
+    assert 0 < sample["step_ms"] < 1000 * sample["fit_seconds"]
+
+
+def test_sdv_ends_after_its_steps(request_):
+    asked = {"probe": "national_sdv", "engine": "sdv", "steps": 4, "limit_seconds": 300}
+    (sample,) = run_child("bench.engine_probes", request_ | asked)
+    assert sample["steps"] == 4
+    beside = {figure.field for figure in engines.NATIONAL_FIGURES if figure.peer}
+    assert beside <= set(sample)
+
+
+def test_the_profile_names_operators(request_):
+    (found,) = run_child("bench.engine_probes", request_ | {"probe": "profile"})
+    assert found["operators"] > 0
+    assert 0 < sum(line["share"] for line in found["longest"]) <= 1
+    text = engines.render_profile(found)
+    assert found["longest"][0]["operator"] in text
+
+
+def test_variations_differ_from_what_is_shipped():
+    variations = engine_probes.variations()
+    shipped, _ = variations.pop("as shipped")
+    assert shipped == type(shipped)()
+    assert len({str(variation) for variation in variations.values()}) == len(variations)
+    assert all(changes or recipe != shipped for recipe, changes in variations.values())
+
+
+def test_a_step_is_timed_without_the_warm_up():
+    ends = [float(100 * i) for i in range(engine_probes.WARM_UP + 1)]
+    ends += [ends[-1] + 0.5 * i for i in range(1, engine_probes.WARM_UP + 1)]
+    assert engine_probes._milliseconds(ends) == pytest.approx(500)
+
+
+def test_a_few_steps_are_timed_by_their_later_half():
+    assert engine_probes._milliseconds([0.0, 5.0, 6.0, 7.0]) == pytest.approx(1000)
+
+
+def test_the_engines_take_turns(monkeypatch):
+    order = []
+
+    def told(request: dict[str, Any]) -> list[dict[str, float]]:
+        order.append((request["engine"], request["seed"]))
+        return [{"x": 1.0}]
+
+    monkeypatch.setattr(engines, "_run", told)
+    sides = [{"probe": "p", "engine": name} for name in ("a", "b")]
+    samples = engines._take_turns({}, sides, [1, 2, 3])
+    assert order == [("a", 1), ("b", 1), ("b", 2), ("a", 2), ("a", 3), ("b", 3)]
+    assert {engine: len(taken) for engine, taken in samples.items()} == {"a": 3, "b": 3}
+
+
+@pytest.mark.parametrize(
+    ("side", "values", "reached"),
+    [
+        ("at least", [0.93], True),
+        ("at least", [0.929], False),
+        ("at most", [0.0], True),
+        ("at most", [0.001], False),
+    ],
+)
+def test_targets_of_scores_include_their_limit(side, values, reached):
+    target = Target(0.93 if side == "at least" else 0, side=side)
+    case = judge(Figure("q", "", "ours", "x", target=target), {"ours": [{"x": v} for v in values]})
+    assert case["reached"] is reached
+
+
+def test_a_score_beside_its_peer_has_no_ratio():
+    samples = {"ours": [{"x": 0.0}], "theirs": [{"x": 0.42}]}
+    case = judge(Figure("impossible", "", "ours", "x", "theirs"), samples)
+    assert case["ratio"] is None
+    heading, line = render([case], peer="sdv").splitlines()
+    assert heading.split()[:2] == ["measured", "sdv"]
+    assert line.split() == ["impossible", "0.0000", "(0.0000-0.0000)", "0.4200",
+                            "(0.4200-0.4200)", "-", "-", "-"]  # fmt: skip
+
+
+def test_the_ablations_table_has_medians_and_spread():
+    samples = [dict.fromkeys(engines.ABLATION_COLUMNS.values(), value) for value in (1, 3, 2)]
+    line = engines.render_ablation([engines._variation("whole", samples)]).splitlines()[1]
+    assert line.startswith("whole  2.0000 (1.0000-3.0000)")
+
+
+def test_the_code_measured_is_told_by_its_digest(monkeypatch, tmp_path):
+    assert engines.code_digest() == engines.code_digest()
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    (folder / "a.py").write_text("x = 1")
+    monkeypatch.setattr(engines, "ROOT", tmp_path)
+    monkeypatch.setattr(engines, "_CODE", ("engine",))
+    before = engines.code_digest()
+    (folder / "a.py").write_text("x = 2")
+    assert engines.code_digest() != before
+
+
+def test_the_engines_enter_the_file_and_the_tables(monkeypatch, tmp_path, capsys):
+    variation = engines._variation("whole", [dict.fromkeys(engines.ABLATION_COLUMNS.values(), 1)])
+    profile = {"operators": 7.0, "longest": [{"operator": "mm", "calls": 2.0, "share": 0.5}]}
+    case = judge(Figure("fit", "s", "ctgan", "x", "sdv"), {"ctgan": [{"x": 1}], "sdv": [{"x": 4}]})
+    part = {"input": {"name": "tiny.csv", "rows": 5, "bytes": 9}, "seeds": [1], "cases": [case],
+            "profile": profile}  # fmt: skip
+    asked: list[tuple[Path, list[int]]] = []
+
+    def measured(path: Path, period: object, seeds: list[int]) -> dict[str, Any]:
+        asked.append((path, seeds))
+        return part if len(asked) == 2 else part | {"ablation": [variation]}
+
+    monkeypatch.setattr(run, "measure_extract", measured)
+    monkeypatch.setattr(run, "measure_national", measured)
+    monkeypatch.setattr(run, "measure", lambda *_: {
+        "machine": {"cpus": 1, "python": "3"}, "input": part["input"], "repeats": 1, "cases": []
+    })  # fmt: skip
+    extract, national, out = (tmp_path / name for name in ("e.csv", "n.csv", "bench.json"))
+    arguments = ["--input", str(extract), "--national", str(national), "--out", str(out)]
+    assert run.main([*arguments, "--engines", "--seeds", "4", "5"]) == 0
+    assert asked == [(extract, [4, 5]), (national, [4])]
+    written = json.loads(out.read_text())["engines"]
+    assert set(written) == {"code_sha256", "extract", "national"}
+    printed = capsys.readouterr().out
+    assert "4.00x" in printed
+    assert "7 operators a step" in printed
+    assert "whole" in printed
