@@ -24,13 +24,13 @@ class Rates:
     """Learning rates and weights; the same for every survey."""
 
     generator: float = 2e-4
-    tables: float = 5e-3
+    tables: float = 2e-3
     critic: float = 2e-4
     penalty: float = 10.0
     moments: float = 1.0
     adversary: float = 0.3
-    memory: float = 0.95
-    average: float = 0.995
+    memory: float = 0.8
+    average: float = 0.99
     temperature: float = 0.5
     conditional: float = 0.5
     clip: float = 1.0
