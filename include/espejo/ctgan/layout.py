@@ -7,6 +7,7 @@ a locality size). A row's place fixes them, and they come first in the order.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Layout:
         """The width of a row with every field as one-hot."""
         return sum(self.sizes)
 
-    @property
+    @cached_property
     def offsets(self) -> np.ndarray:
         """Where each field begins in that width."""
         return np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64)

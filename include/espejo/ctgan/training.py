@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  the name that every reader knows
 
 from include.espejo.ctgan.frequencies import pair_frequencies
 from include.espejo.ctgan.layout import Layout
@@ -33,7 +34,6 @@ class Rates:
     average: float = 0.99
     temperature: float = 0.5
     conditional: float = 0.5
-    clip: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ class Training:
         self.moments = pair_frequencies(rows, layout).to(self.device)
         self.weights = 1 / torch.sqrt(self.moments + 1e-3)
         self.remembered = self.moments.clone()
+        self._offsets = torch.from_numpy(layout.offsets).to(self.device)
         body: list[nn.Parameter] = []
         tables: list[nn.Parameter] = []
         for name, parameter in generator.named_parameters():
@@ -139,7 +140,7 @@ class Training:
             scores, batch.codes, batch.first, self.masks, uniform, self.rates.temperature
         )
         critic_loss = self._critic_step(batch, codes)
-        generator_loss = self._generator_step(batch, rows)
+        generator_loss = self._generator_step(batch, rows, codes)
         self.steps += 1
         if self.steps % AVERAGE_EVERY == 0:
             decay = min(self.rates.average, (1 + self.steps) / (10 + self.steps)) ** AVERAGE_EVERY
@@ -168,29 +169,33 @@ class Training:
         self.optimiser_c.step()
         return float(distance.detach())
 
-    def _generator_step(self, batch: Batch, rows: Tensor) -> float:
+    def _generator_step(self, batch: Batch, rows: Tensor, codes: Tensor) -> float:
         self.critic.requires_grad_(False)
         context = self.critic.context(batch.leaves, batch.condition)
         adversary = -self.critic(self.critic.embed_relaxed(rows) + context).mean()
         self.critic.requires_grad_(True)
         loss = self.rates.adversary * adversary
         if not batch.condition.any():
-            loss = loss + self.rates.moments * self._moment_loss(rows)
+            loss = loss + self.rates.moments * self._moment_loss(rows, codes)
         self.optimiser_g.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser_g.step()
         return float(adversary.detach())
 
-    def _moment_loss(self, rows: Tensor) -> Tensor:
+    def _moment_loss(self, rows: Tensor, codes: Tensor) -> Tensor:
         """Holds the frequencies of code pairs to the training table's.
 
         A second, linear adversary in closed form: its direction is the difference between the
         remembered frequencies of generated pairs and the real ones, small cells weighted up.
         """
         with torch.no_grad():
-            seen = rows.T @ rows / len(rows)
-            self.remembered.lerp_(seen, 1 - self.rates.memory)
+            # The rows are exact one-hot vectors: their products are look-ups.
+            at = codes + self._offsets
+            pairs = (at[:, :, None] * self.layout.width + at[:, None, :]).flatten()
+            share = (1 - self.rates.memory) / len(rows)
+            self.remembered.mul_(self.rates.memory)
+            self.remembered.view(-1).index_add_(0, pairs, rows.new_full((len(pairs),), share))
             direction = (self.remembered - self.moments) * self.weights
             # The gradient of rows D rows' is 2 rows D: told at once, without a backward product.
-            gradient = 2 * (rows @ direction)
+            gradient = 2 * F.embedding_bag(at, direction, mode="sum")
         return (rows * gradient).sum() / len(rows)
