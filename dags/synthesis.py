@@ -83,10 +83,11 @@ def build_synthesis(spec: SurveySpec) -> DAG:
 
 def _wire(spec: SurveySpec) -> None:
     """The tasks, in the order in which data passes."""
-    asset = release_asset(spec)
+    _wire_release(spec, _wire_intake(spec))
 
-    def at(run: dict[str, str]) -> Workspace:
-        return workspace(spec.places.restricted, spec.survey, run["period"], run["release"])
+
+def _wire_intake(spec: SurveySpec) -> Any:
+    """From the plan of a run to a table that is valid; what is not yet valid lies in scratch."""
 
     @task
     @told_to_airflow
@@ -109,20 +110,17 @@ def _wire(spec: SurveySpec) -> None:
     def ingest(run: dict[str, str]) -> dict[str, Any]:
         from include.espejo import steps
 
-        return steps.ingest(job_of(spec, run["period"]), lakes_of(spec), run["source"],
-                            run["scratch"])  # fmt: skip
+        job, lakes = job_of(spec, run["period"]), lakes_of(spec)
+        return steps.ingest(job, lakes, run["source"], run["scratch"])
 
     @task
     @told_to_airflow
     def validate(run: dict[str, str]) -> dict[str, str]:
         from include.espejo import steps
 
-        checked = steps.validate(
-            job_of(spec, run["period"]),
-            lakes_of(spec),
-            run["scratch"],
-            partial(workspace, spec.places.restricted, spec.survey, run["period"]),
-        )
+        place = partial(workspace, spec.places.restricted, spec.survey, run["period"])
+        job, lakes = job_of(spec, run["period"]), lakes_of(spec)
+        checked = steps.validate(job, lakes, run["scratch"], place)
         return {"period": run["period"], "release": checked["release"]}
 
     @teardown
@@ -130,33 +128,49 @@ def _wire(spec: SurveySpec) -> None:
     def close_scratch(run: dict[str, str]) -> None:
         lakes_of(spec).work.delete_tree(run["scratch"])
 
-    @task(execution_timeout=timedelta(hours=spec.schedule.training_hours))
-    @told_to_airflow
-    def train(run: dict[str, str]) -> dict[str, Any]:
-        from include.espejo import steps
+    planned = plan()
+    opened, closed = open_scratch(planned), close_scratch(planned)
+    ingested, validated = ingest(planned), validate(planned)
+    planned >> _wait_for_file(spec) >> opened >> ingested >> validated >> closed
+    opened >> closed
+    return validated
 
-        return steps.train(job_of(spec, run["period"]), lakes_of(spec), at(run))
 
-    @task
-    @told_to_airflow
-    def sample(run: dict[str, str]) -> dict[str, Any]:
-        from include.espejo import steps
+def _wait_for_file(spec: SurveySpec) -> RawFileSensor:
+    limit = timedelta(days=spec.schedule.wait_days)
+    return RawFileSensor(
+        task_id="wait_for_file",
+        bucket_key="{{ ti.xcom_pull(task_ids='plan')['source'] }}",
+        wildcard_match=True,
+        aws_conn_id=spec.connections.ingest,
+        deferrable=True,
+        poke_interval=600,
+        timeout=limit.total_seconds(),
+        execution_timeout=limit + timedelta(hours=1),
+    )
 
-        return steps.sample(job_of(spec, run["period"]), lakes_of(spec), at(run))
 
-    @task
-    @told_to_airflow
-    def evaluate(run: dict[str, str]) -> dict[str, Any]:
-        from include.espejo import steps
+def _wire_release(spec: SurveySpec, validated: Any) -> None:
+    """From the valid table to the release, all in the release's own workspace."""
+    asset = release_asset(spec)
 
-        return steps.evaluate(job_of(spec, run["period"]), lakes_of(spec), at(run))
+    def at(run: dict[str, str]) -> Workspace:
+        return workspace(spec.places.restricted, spec.survey, run["period"], run["release"])
 
-    @task
-    @told_to_airflow
-    def report(run: dict[str, str]) -> dict[str, Any]:
-        from include.espejo import steps
+    def step(name: str, **options: Any) -> Any:
+        """The task of a library's step that needs its workspace only."""
 
-        return steps.report(job_of(spec, run["period"]), lakes_of(spec), at(run))
+        @task(task_id=name, **options)
+        @told_to_airflow
+        def run_step(run: dict[str, str]) -> dict[str, Any]:
+            from include.espejo import steps
+
+            done: dict[str, Any] = getattr(steps, name)(
+                job_of(spec, run["period"]), lakes_of(spec), at(run)
+            )
+            return done
+
+        return run_step(validated)
 
     @task(outlets=[asset])
     @told_to_airflow
@@ -167,32 +181,18 @@ def _wire(spec: SurveySpec) -> None:
             raise AirflowSkipException("dry run: the candidate stays in the restricted area")
         place = PublicPlace(spec.places.public, spec.survey)
         done = steps.publish(job_of(spec, run["period"]), lakes_of(spec), at(run), place)
-        outlet_events[asset].extra = {"period": run["period"], "rows": done["rows"],
-                                      "overall": done["overall"],
-                                      "manifest": done["manifest"]}  # fmt: skip
+        told = ("rows", "overall", "manifest")
+        outlet_events[asset].extra = {"period": run["period"], **{n: done[n] for n in told}}
         return done
 
-    planned = plan()
-    arrived = RawFileSensor(
-        task_id="wait_for_file",
-        bucket_key="{{ ti.xcom_pull(task_ids='plan')['source'] }}",
-        wildcard_match=True,
-        aws_conn_id=spec.connections.ingest,
-        deferrable=True,
-        poke_interval=600,
-        timeout=timedelta(days=spec.schedule.wait_days).total_seconds(),
-        execution_timeout=timedelta(days=spec.schedule.wait_days, hours=1),
-    )
-    opened, closed = open_scratch(planned), close_scratch(planned)
-    ingested, validated = ingest(planned), validate(planned)
-    planned >> arrived >> opened >> ingested >> validated >> closed
-    opened >> closed
+    training_limit = timedelta(hours=spec.schedule.training_hours)
+    trained = step("train", execution_timeout=training_limit)
     (
         validated
-        >> train(validated)
-        >> sample(validated)
-        >> evaluate(validated)
-        >> report(validated)
+        >> trained
+        >> step("sample")
+        >> step("evaluate")
+        >> step("report")
         >> publish(validated)
     )
 
