@@ -82,13 +82,14 @@ def hand_made(
     content |= {"geography": geography, "rules": [dict(r) for r in rules], "indicators": [],
                 "person_key": "none", "household_key": "none"}  # fmt: skip
     content["columns"] = {
-        name: {"label": name, "kind": "code" if _is_text(cells) else "integer"}
+        name: {"label": name, "role": "quasi", "kind": "code" if _is_text(cells) else "integer"}
         | dict((kinds or {}).get(name, {}))
         for name, cells in values.items()
     }
     content["model"] |= {"columns": list(values)}
+    content["disclosure"] = {"key_sets": {"all": list(values)}}
     if len(values) == 1:  # a spec has two columns at least: the other one is blank throughout
-        content["columns"]["void"] = {"label": "void", "kind": "code"}
+        content["columns"]["void"] = {"label": "void", "role": "quasi", "kind": "code"}
         content["model"]["columns"].append("void")
         values["void"] = [None] * len(next(iter(values.values())))
     spec = parse_spec(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), "made.yaml")

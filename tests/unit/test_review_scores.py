@@ -22,11 +22,14 @@ def spec_of(**kinds: str) -> SurveySpec:
     """The invented survey with other columns."""
     head, _, rest = PARKS_SPEC.read_text(encoding="utf-8").partition("\ncolumns:\n")
     outputs = rest.partition("\noutputs:\n")[2].partition("\nindicators:\n")[0]
-    columns = "".join(f"  {name}: {{kind: {kind}, label: x}}\n" for name, kind in kinds.items())
+    columns = "".join(
+        f"  {name}: {{kind: {kind}, label: x, role: quasi}}\n" for name, kind in kinds.items()
+    )
     return parse_spec(
         f"{head.replace('  period_column: quarter', '  period_column: null')}\ncolumns:\n{columns}"
         "geography: none\nhousehold_key: none\nperson_key: none\n"
-        f"model: {{columns: [{', '.join(kinds)}]}}\noutputs:\n{outputs}",
+        f"model: {{columns: [{', '.join(kinds)}]}}\n"
+        f"disclosure: {{key_sets: {{all: [{', '.join(kinds)}]}}}}\noutputs:\n{outputs}",
         "edge.yaml",
     )
 

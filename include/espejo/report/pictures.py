@@ -38,7 +38,7 @@ def require_browser() -> None:
 
 def draw_columns(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec) -> dict[str, bytes]:
     """A PNG for each column of the model; no bar stands on fewer real people than the floor."""
-    floor = spec.outputs.min_people
+    floor = spec.disclosure.floor.people
     figures = {}
     for name in synthetic.columns:
         column = spec.columns[name]

@@ -8,6 +8,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+# What a column is to an attacker: direct identifies by itself and is never modelled; quasi may be
+# known of a person; sensitive is what one would want to learn; free is neither.
+Role = Literal["direct", "quasi", "sensitive", "free"]
+
 
 class Strict(BaseModel):
     """Frozen, and an unknown key or a value of another type is an error."""
@@ -48,11 +52,15 @@ class Column(Strict):
     special: dict[int, Label] = Field(default_factory=dict)
     top_code: int | None = None
     unit: Label | None = None
+    role: Role | None = None
+    residual: dict[str | int, tuple[str | float, ...]] = Field(default_factory=dict)
+    brackets: tuple[float, ...] = Field(default=())
 
     @model_validator(mode="after")
     def _check_kind(self) -> Column:
         codes_only = {"codes": self.codes, "code_ranges": self.code_ranges}
-        numbers_only = {"range": self.range, "special": self.special, "top_code": self.top_code}
+        numbers_only = {"range": self.range, "special": self.special, "top_code": self.top_code,
+                        "brackets": self.brackets}  # fmt: skip
         foreign = numbers_only if self.kind == "code" else codes_only
         for key, value in foreign.items():
             if value not in (None, (), {}):
@@ -74,6 +82,22 @@ class Column(Strict):
             misfits = [code for code in self.listed_codes() if len(code) != self.width]
             if self.kind == "code" and misfits:
                 raise ValueError(f"code {misfits[0]!r} has not the declared width {self.width}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_residual(self) -> Column:
+        for code, stands_for in self.residual.items():
+            if self.kind == "code":
+                unlisted = [c for c in (code, *stands_for) if c not in self.code_set]
+                if unlisted and (self.code_set or not all(isinstance(c, str) for c in unlisted)):
+                    raise ValueError(f"`residual` names {unlisted[0]!r}, which is no listed code")
+            elif code not in self.special or len(stands_for) != 2:
+                raise ValueError(
+                    f"`residual` {code!r}: of a number write a special code and the lowest and "
+                    "highest value that it may stand for, such as {98: [12, 97]}"
+                )
+        if list(self.brackets) != sorted(set(self.brackets)):
+            raise ValueError("`brackets` must rise")
         return self
 
     def listed_codes(self) -> Iterator[str]:

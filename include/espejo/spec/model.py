@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from include.espejo.spec.column import Column, Label, Strict
+from include.espejo.spec.column import Column, Label, Role, Strict
+from include.espejo.spec.disclosure import Disclosure
 from include.espejo.spec.expression import Expression, parse_expression
 from include.espejo.spec.rules import Rule
 
@@ -99,10 +100,7 @@ class Model(Strict):
 
 
 class Outputs(Strict):
-    """What a release says of itself to those who read it; `min_people` is the floor under any
-    figure of real people that it shows."""
-
-    min_people: int = Field(default=10, ge=3)
+    """What a release says of itself to those who read it."""
 
     licence: str
     licence_url: str
@@ -150,6 +148,7 @@ class SurveySpec(Strict):
     person_key: tuple[str, ...] | Literal["none"]
     rules: tuple[Rule, ...] = Field(default=())
     model: Model
+    disclosure: Disclosure
     outputs: Outputs
     indicators: tuple[Indicator, ...] = Field(default=())
 
@@ -166,6 +165,21 @@ class SurveySpec(Strict):
         """The columns of a key; empty where the survey has none."""
         key = self.household_key if which == "household" else self.person_key
         return () if isinstance(key, str) else key
+
+    def panel_key(self) -> tuple[str, ...]:
+        """The columns that name a household in every quarter; empty where there are none."""
+        return self.disclosure.panel_key or self.key("household")
+
+    def with_role(self, *roles: Role) -> tuple[str, ...]:
+        """The modelled columns with one of these roles, in the source's order."""
+        return tuple(n for n, c in self.model_columns().items() if c.role in roles)
+
+    def geography_columns(self) -> tuple[str, ...]:
+        """The modelled columns that say where: the levels, then what depends on them."""
+        if not isinstance(self.geography, Geography):
+            return ()
+        names = (*self.geography.levels, *self.geography.functions)
+        return tuple(n for n in names if n in self.model.columns)
 
     def geography_levels(self) -> tuple[str, ...]:
         """The levels from the widest down; empty where the survey has no geography."""

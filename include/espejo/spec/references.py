@@ -32,7 +32,7 @@ def find_problems(spec: SurveySpec) -> list[tuple[Location, str]]:
         return unknown  # the other checks look these columns up
     checks = (
         _column_names, _source, _formats, _places, _geography, _rules, _chained_ages,
-        _model, _indicators,
+        _model, _disclosure, _indicators,
     )  # fmt: skip
     return [problem for check in checks for problem in check(spec)]
 
@@ -57,6 +57,11 @@ def _references(spec: SurveySpec) -> Iterator[tuple[Location, str]]:
             yield ("geography", "functions"), name
     for name in spec.model.columns:
         yield ("model", "columns"), name
+    for name in spec.disclosure.panel_key or ():
+        yield ("disclosure", "panel_key"), name
+    for key_set, names in spec.disclosure.key_sets.items():
+        for name in names:
+            yield ("disclosure", "key_sets", key_set), name
     for index, rule in enumerate(spec.rules):
         for name in rule_columns(rule):
             yield ("rules", index), name
@@ -174,6 +179,26 @@ def _model(spec: SurveySpec) -> Problems:
         if "/" in name or "\\" in name or name.startswith("."):
             problem = f"{name} becomes the name of a plot's file; use an alias for it"
             yield ("model", "columns"), problem
+
+
+def _disclosure(spec: SurveySpec) -> Problems:
+    """Every modelled column has a role: where the spec says nothing, nothing is modelled."""
+    for name in spec.model.columns:
+        role = spec.columns[name].role
+        if role is None:
+            yield ("columns", name), "it is modelled: give it a `role` (quasi, sensitive or free)"
+        if role == "direct":
+            yield ("columns", name, "role"), "a direct identifier is never modelled; leave it out"
+    for name in spec.with_role("sensitive"):
+        if not spec.columns[name].is_code() and not spec.columns[name].brackets:
+            problem = "a sensitive number is attacked in `brackets`: write their cuts"
+            yield ("columns", name), problem
+    if not spec.with_role("quasi"):
+        yield ("model", "columns"), "no modelled column has the role quasi: an attack needs one"
+    for key_set, names in spec.disclosure.key_sets.items():
+        if not names or not set(names) <= set(spec.model.columns):
+            problem = "a key set is one or more modelled columns"
+            yield ("disclosure", "key_sets", key_set), problem
 
 
 def _indicators(spec: SurveySpec) -> Problems:
