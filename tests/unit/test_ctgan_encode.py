@@ -13,7 +13,7 @@ from include.espejo.ctgan.constraints import find_constraints
 from include.espejo.ctgan.encode import Encoding, encode
 from include.espejo.ctgan.fields import Field
 from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.places import Places
+from include.espejo.ctgan.places import LEARNABLE_ROWS, Places
 from include.espejo.engines.interface import Learning
 from include.espejo.tables import to_frame
 from tests.unit.test_ctgan_support import (
@@ -295,3 +295,12 @@ def test_fields_survive_json() -> None:
         assert again.as_dict() == field.as_dict()
         np.testing.assert_array_equal(again.low, field.low)
         np.testing.assert_array_equal(again.high, field.high)
+
+
+def test_places_of_few_rows_share_one_node() -> None:
+    """A small place has nothing of its own to learn: its path goes as far as there are rows."""
+    counts = np.array([LEARNABLE_ROWS, LEARNABLE_ROWS - 1, 1])
+    paths = np.array([[0, 1], [0, 2], [3, 4]])
+    learnable, nodes = Places(pd.DataFrame(), paths, counts).learnable_paths()
+    assert nodes == 3
+    assert learnable.tolist() == [[1, 2], [1, 0], [0, 0]]

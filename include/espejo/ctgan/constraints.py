@@ -11,9 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from include.espejo.ctgan.encode import Encoding
+from include.espejo.ctgan.encode import Encoding, categorical
 from include.espejo.rules import broken, columns_of
+from include.espejo.spec.rules import Rule
 
 MOST_COMBINATIONS = 5_000_000
 
@@ -22,7 +24,8 @@ MOST_COMBINATIONS = 5_000_000
 class Constraint:
     """Allowed codes of field `target` given those of `given`: boolean, (prefixes, codes).
 
-    A prefix's row is its codes read as a number in the mixed base of the given fields' sizes.
+    Fields are counted as in the layout: what the place fixes, then what is drawn. A prefix's row
+    is its codes read as a number in the mixed base of the given fields' sizes.
     """
 
     target: int
@@ -32,44 +35,80 @@ class Constraint:
 
 
 def find_constraints(encoding: Encoding) -> tuple[list[Constraint], list[str]]:
-    """The constraints of the spec's rules, and the names of rules with too many combinations."""
+    """The constraints of the spec's rules, and the names of rules with too many combinations.
+
+    Rules among columns of the geography alone hold in every place there is. One that tells more
+    than MOST_PLACE_CODES classes of places apart in wide columns (a town compared with the town of
+    birth) counts as one with too many combinations: the sampler checks it and draws again.
+    """
     found: list[Constraint] = []
     too_many = []
+    sizes = [*(field.size for field in encoding.given), *encoding.sizes]
     for rule in encoding.spec.rules:
         columns = set(columns_of(rule, encoding.spec))
-        at = [i for i, f in enumerate(encoding.fields) if f.column in columns]
-        others = columns - {encoding.fields[i].column for i in at}
-        if not others <= _blank_throughout(encoding):
-            continue  # it needs a column that is not modelled, or the place
-        at = sorted({*at, *_ages_of(encoding, at)})
-        sizes = [encoding.fields[i].size for i in at]
-        if np.prod(sizes, dtype=float) > MOST_COMBINATIONS:
+        drawn = _drawn_of(encoding, columns)
+        others = columns - {f.column for f in encoding.fields} - _geography(encoding)
+        if not drawn or not others <= _blank_throughout(encoding):
+            continue  # nothing is drawn, or it needs a column that is not modelled
+        given = _given_of(encoding, rule, columns & _geography(encoding))
+        at = [*(given or ()), *drawn]
+        shape = [sizes[i] for i in at]
+        if given is None or np.prod(shape, dtype=float) > MOST_COMBINATIONS:
             too_many.append(rule.name)
             continue
-        codes = _combinations(sizes)
-        frame = encoding.frame(codes, only={field: i for i, field in enumerate(at)})
-        frame = frame.assign(**dict.fromkeys(others, np.nan))
-        keeps = ~broken(rule, frame, encoding.spec, encoding.period).reshape(sizes)
+        frame = _frame(encoding, _combinations(shape), at).assign(**dict.fromkeys(others, np.nan))
+        keeps = ~broken(rule, frame, encoding.spec, encoding.period).reshape(shape)
         found += _by_prefix(keeps, at)
-    found += _gaps_to_known_ages(encoding)
-    return _merge(found, encoding.sizes), too_many
+    return _merge([*found, *_gaps_to_known_ages(encoding)], sizes), too_many
+
+
+def _geography(encoding: Encoding) -> set[str]:
+    return set() if encoding.places is None else set(encoding.places.tuples.columns)
 
 
 def _blank_throughout(encoding: Encoding) -> set[str]:
     """Columns without a field: blank in every row that is drawn."""
-    placed = set() if encoding.places is None else set(encoding.places.tuples.columns)
-    return set(encoding.columns) - {f.column for f in encoding.fields} - placed
+    return set(encoding.columns) - {f.column for f in encoding.fields} - _geography(encoding)
+
+
+def _drawn_of(encoding: Encoding, columns: set[str]) -> list[int]:
+    """The drawn fields of these columns; a gap needs the age to become a birth year."""
+    ages = {field.age for field in encoding.fields if field.column in columns}
+    wanted = columns | ages
+    return [i for i, f in enumerate(encoding.fields, len(encoding.given)) if f.column in wanted]
+
+
+def _given_of(encoding: Encoding, rule: Rule, placed: set[str]) -> list[int] | None:
+    """The given fields that stand for a rule's columns of the geography; None if nothing does."""
+    own = [i for i, field in enumerate(encoding.given) if field.rule == rule.name]
+    few = {f.columns[0]: i for i, f in enumerate(encoding.given) if f.rule is None}
+    if own or not placed <= few.keys():
+        return own or None
+    return sorted(few[name] for name in placed)
+
+
+def _frame(encoding: Encoding, codes: np.ndarray, at: list[int]) -> pd.DataFrame:
+    """The columns of these given and drawn fields. A class of places has those of one of its own,
+    which are as good to its rule as any other's."""
+    first = len(encoding.given)
+    frame = encoding.frame(codes, only={i - first: k for k, i in enumerate(at) if i >= first})
+    for position, field in ((k, encoding.given[i]) for k, i in enumerate(at) if i < first):
+        assert encoding.places is not None
+        examples = encoding.places.tuples.iloc[field.examples]
+        for name in field.columns:
+            frame[name] = categorical(examples[name], codes[:, position])
+    return frame
 
 
 def _gaps_to_known_ages(encoding: Encoding) -> list[Constraint]:
     """An age that is blank or a special code leaves no gap: the birth year is a code of its own."""
     found: list[Constraint] = []
-    for index, gap in enumerate(encoding.fields):
+    for index, gap in enumerate(encoding.fields, len(encoding.given)):
         if gap.kind != "gap":
             continue
-        at = next(i for i, f in enumerate(encoding.fields) if f.column == gap.age)
-        ages = encoding.frame(np.arange(encoding.fields[at].size)[:, None], only={at: 0})
-        values = ages[str(gap.age)].to_numpy(float)
+        (at,) = _drawn_of(encoding, {str(gap.age)})
+        size = encoding.sizes[at - len(encoding.given)]
+        values = _frame(encoding, _combinations([size]), [at])[str(gap.age)].to_numpy(float)
         special = list(encoding.spec.columns[str(gap.age)].special)
         unknown = np.isnan(values) | np.isin(values, special)
         own = np.arange(gap.size) >= gap.special_from
@@ -106,12 +145,6 @@ def _conjunction(
         allowed &= c.allowed[codes[:, at] @ np.array(c.strides, dtype=np.int64)]
     strides = tuple(int(np.prod(shape[i + 1 :])) for i in range(len(shape)))
     return Constraint(target, tuple(given), strides, allowed)
-
-
-def _ages_of(encoding: Encoding, at: list[int]) -> set[int]:
-    """A gap needs the age to become a birth year."""
-    ages = {encoding.fields[i].age for i in at} - {None}
-    return {i for i, f in enumerate(encoding.fields) if f.column in ages}
 
 
 def _by_prefix(keeps: np.ndarray, at: list[int]) -> list[Constraint]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from include.espejo.ctgan.fields import Field, code_field, gap_field, number_field
-from include.espejo.ctgan.places import Places
+from include.espejo.ctgan.places import PlaceField, Places, place_fields
 from include.espejo.errors import ParameterError
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.spec.model import Geography
@@ -44,6 +45,14 @@ class Encoding:
         """The number of codes of each field."""
         return [field.size for field in self.fields]
 
+    @cached_property
+    def given(self) -> tuple[PlaceField, ...]:
+        """Fields that a row's place fixes, in the order in which they stand before the drawn."""
+        if self.places is None:
+            return ()
+        drawn = {field.column for field in self.fields}
+        return place_fields(self.places, self.spec, self.period, drawn)
+
     def decode(
         self, leaves: np.ndarray, codes: np.ndarray, generator: np.random.Generator
     ) -> pa.Table:
@@ -51,7 +60,7 @@ class Encoding:
         frame = self.frame(codes, generator)
         if self.places is not None:
             for name in self.places.tuples.columns:
-                frame[name] = _categorical(self.places.tuples[name], leaves)
+                frame[name] = categorical(self.places.tuples[name], leaves)
         for name in self.columns:
             if name not in frame:
                 frame[name] = np.nan  # blank throughout in the training table
@@ -72,7 +81,7 @@ class Encoding:
         for index, position in at.items():
             field = self.fields[index]
             if field.kind == "code":
-                columns[field.column] = _categorical(pd.Series(field.labels), codes[:, position])
+                columns[field.column] = categorical(pd.Series(field.labels), codes[:, position])
             elif field.kind == "number":
                 columns[field.column] = pd.Series(_numbers(field, codes[:, position], generator))
         for index, position in at.items():
@@ -200,7 +209,7 @@ def _precedence(rule: object, spec: SurveySpec) -> list[tuple[str, str]]:
             return []
 
 
-def _categorical(labels: pd.Series, codes: np.ndarray) -> pd.Series:
+def categorical(labels: pd.Series, codes: np.ndarray) -> pd.Series:
     """Labels by code as a categorical; the label None is a blank."""
     known = [label for label in labels.drop_duplicates() if label is not None]
     place = {label: i for i, label in enumerate(known)}

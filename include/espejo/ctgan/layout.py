@@ -1,7 +1,8 @@
 """Where everything stands in the networks' vectors: fields side by side, and what is given.
 
 Beside the drawn fields there are given ones: columns of the geography with few codes (a state,
-a locality size). A row's place fixes them, and they come first in the order.
+a locality size), and what rules tell apart in the others. A row's place fixes them, and they come
+first in the order.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from functools import cached_property
 import numpy as np
 
 from include.espejo.ctgan.encode import Encoding
-
-MOST_GIVEN_CODES = 64
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,12 @@ class Layout:
         if places is None:
             empty = np.zeros((1, 0), dtype=np.int64)
             return cls(tuple(encoding.sizes), 0, empty.astype(np.int32), empty, 0)
-        columns, sizes = [], []
-        for name in places.tuples.columns:
-            labels, codes = np.unique(places.tuples[name].fillna("").to_numpy(str),
-                                      return_inverse=True)  # fmt: skip
-            if 1 < len(labels) <= MOST_GIVEN_CODES:
-                columns.append(codes.astype(np.int32))
-                sizes.append(len(labels))
+        codes = [field.codes for field in encoding.given]
         leaves = len(places.counts)
-        given = np.stack(columns, axis=1) if columns else np.zeros((leaves, 0), dtype=np.int32)
-        return cls((*sizes, *encoding.sizes), len(sizes), given, places.paths, places.nodes)
+        given = np.stack(codes, axis=1) if codes else np.zeros((leaves, 0), dtype=np.int32)
+        sizes = (*(field.size for field in encoding.given), *encoding.sizes)
+        paths, nodes = places.learnable_paths()
+        return cls(sizes, len(codes), given, paths, nodes)
 
     def rows(self, leaves: np.ndarray, codes: np.ndarray) -> np.ndarray:
         """Given and drawn codes side by side: int32, (rows, fields)."""

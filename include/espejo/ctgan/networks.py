@@ -42,21 +42,24 @@ class Masks:
     """The rules' constraints as penalties on a field's scores: 0 where allowed, else -inf."""
 
     def __init__(self, constraints: list[Constraint], layout: Layout, device: str = "cpu"):
-        self._by_target: dict[int, list[tuple[list[int], Tensor, Tensor]]] = {}
+        self._by_target: dict[int, list[tuple[Tensor, Tensor, Tensor]]] = {}
         for c in constraints:
-            given = [g + layout.given for g in c.given]
+            if c.target < layout.given:
+                continue  # a place is drawn by its frequency, whatever the rules
             # A prefix that leaves nothing comes from rules that contradict each other in this
             # row: it is left free, and the sampler draws the row again.
             allowed = torch.from_numpy(c.allowed | ~c.allowed.any(axis=1, keepdims=True))
             penalty = torch.zeros(allowed.shape).masked_fill_(~allowed, -torch.inf)
             strides = torch.tensor(c.strides, dtype=torch.long, device=device)
+            given = torch.tensor(c.given, dtype=torch.long, device=device)
             entry = (given, strides, penalty.to(device))
-            self._by_target.setdefault(c.target + layout.given, []).append(entry)
+            self._by_target.setdefault(c.target, []).append(entry)
 
     def apply(self, target: int, scores: Tensor, codes: Tensor) -> Tensor:
         """`scores` (rows, codes of target) with those that break a rule at minus infinity."""
         for given, strides, penalty in self._by_target.get(target, ()):
-            scores = scores + penalty[(codes[:, given] * strides).sum(1)]
+            prefix = (codes.index_select(1, given) * strides).sum(1)
+            scores = scores + penalty.index_select(0, prefix)
         return scores
 
 
@@ -174,7 +177,7 @@ class _RelaxedDraw(torch.autograd.Function):
     def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:
         scores, tables, codes, first, masks, uniform, generator, temperature = given
         layout = generator.layout
-        gumbel = -torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))
+        gumbel = uniform.clamp(1e-12, 1 - 1e-7).log_().neg_().log_().neg_()
         codes, soft = codes.clone(), torch.zeros_like(scores)
         rest = generator.after_given(scores, codes, first)
         for index in range(first, len(layout.sizes)):
@@ -183,28 +186,33 @@ class _RelaxedDraw(torch.autograd.Function):
             chosen = logits.argmax(1)
             codes[:, index] = chosen
             soft[:, start : start + size] = F.softmax(logits / temperature, 1)
-            rest = rest[:, size:] + tables[start : start + size, start + size :][chosen]
+            rest = rest[:, size:] + tables[start : start + size, start + size :].index_select(
+                0, chosen
+            )
         rows = torch.zeros_like(scores).scatter_(1, codes + generator.offsets, 1.0)
-        ctx.save_for_backward(tables, soft, rows)
+        ctx.save_for_backward(tables, soft, codes)
         ctx.first, ctx.layout, ctx.temperature = first, layout, temperature
         ctx.mark_non_differentiable(codes)
         return codes, rows
 
     @staticmethod
     def backward(ctx: Any, _: Tensor, gradient: Tensor) -> tuple[Any, ...]:
-        tables, soft, rows = ctx.saved_tensors
+        tables, soft, codes = ctx.saved_tensors
+        scaled = soft / ctx.temperature
         layout = ctx.layout
-        of_scores = torch.zeros_like(gradient)
-        for index in range(len(layout.sizes) - 1, ctx.first - 1, -1):
+        of_scores, of_tables = torch.zeros_like(gradient), torch.zeros_like(tables)
+        for index in range(len(layout.sizes) - 1, -1, -1):
             start, size = int(layout.offsets[index]), layout.sizes[index]
             here, later = slice(start, start + size), slice(start + size, None)
+            of_tables[here, later].index_add_(0, codes[:, index], of_scores[:, later])
+            if index < ctx.first:
+                continue  # it was given
             worth = torch.addmm(gradient[:, here], of_scores[:, later], tables[here, later].T)
-            share = soft[:, here]
-            mean = (worth * share).sum(1, keepdim=True)
-            of_scores[:, here] = share * (worth - mean) / ctx.temperature
-        # A table's gradient is the drawn code's row times what later scores are worth; entries
-        # at or below the diagonal are never read.
-        return of_scores, rows.T @ of_scores, None, None, None, None, None, None
+            mean = (worth * soft[:, here]).sum(1, keepdim=True)
+            torch.mul(scaled[:, here], worth.sub_(mean), out=of_scores[:, here])
+        # A table's gradient is what later scores are worth, added to the rows of the codes drawn;
+        # entries at or below the diagonal are never read.
+        return of_scores, of_tables, None, None, None, None, None, None
 
 
 class Critic(nn.Module):

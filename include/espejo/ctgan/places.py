@@ -2,16 +2,27 @@
 
 A row's place is one integer, its leaf. A path of nodes from the widest level down says what a
 leaf has in common with others; its length is the tree's depth, whatever the number of leaves.
+
+A place also fixes fields of few codes, which the drawn fields follow and rules may name.
 """
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from include.espejo.rules import group_numbers
+from include.espejo.conditions import evaluate
+from include.espejo.rules import columns_of, group_numbers
+from include.espejo.spec import Period, SurveySpec
+from include.espejo.spec.rules import BlankRule, Rule, TogetherRule, rule_columns, rule_expressions
+
+MOST_PLACE_CODES = 64
+
+LEARNABLE_ROWS = 200  # a place with fewer is drawn like those around it
 
 
 @dataclass(frozen=True)
@@ -24,9 +35,15 @@ class Places:
     paths: np.ndarray
     counts: np.ndarray
 
-    @property
-    def nodes(self) -> int:
-        return int(self.paths.max()) + 1 if self.paths.size else 0
+    def learnable_paths(self) -> tuple[np.ndarray, int]:
+        """Paths in which nodes of few rows are all one node, 0, and the number of nodes.
+
+        A block of a few dozen rows has nothing of its own to learn, and must not be learnt.
+        """
+        rows = np.bincount(self.paths.ravel(), np.repeat(self.counts, self.paths.shape[1]))
+        kept = rows >= LEARNABLE_ROWS
+        numbers = np.where(kept, np.cumsum(kept), 0)
+        return numbers[self.paths], int(kept.sum()) + 1
 
     @classmethod
     def of(cls, frame: pd.DataFrame, levels: list[str], functions: list[str]) -> Places:
@@ -41,6 +58,81 @@ class Places:
     def leaves(frame: pd.DataFrame, levels: list[str], functions: list[str]) -> np.ndarray:
         """The leaf of each row, in the numbering of `of` on the same frame."""
         return group_numbers(frame[[*levels, *functions]])
+
+
+@dataclass(frozen=True)
+class PlaceField:
+    """A field that a row's place fixes. `codes`: int32, (leaves,).
+
+    It is one of the geography's `columns`, or the classes of places that `rule` cannot tell apart
+    in the columns of its own that have too many codes.
+    """
+
+    columns: tuple[str, ...]
+    codes: np.ndarray
+    rule: str | None = None
+
+    @property
+    def size(self) -> int:
+        return int(self.codes.max()) + 1
+
+    @property
+    def examples(self) -> np.ndarray:
+        """A leaf of each code: int64, (size,)."""
+        return np.unique(self.codes, return_index=True)[1]
+
+
+def place_fields(
+    places: Places, spec: SurveySpec, period: Period, drawn: Set[str]
+) -> tuple[PlaceField, ...]:
+    """The columns with few codes, then a field for each rule that ties others to `drawn` columns.
+
+    A rule with more than MOST_PLACE_CODES classes of places has none.
+    """
+    found = [PlaceField((name,), codes) for name, codes in _columns_of_few_codes(places)]
+    few = {field.columns[0] for field in found}
+    for rule in spec.rules:
+        columns = columns_of(rule, spec)
+        placed = tuple(name for name in columns if name in places.tuples)
+        if drawn.isdisjoint(columns) or few.issuperset(placed):
+            continue
+        codes = _classes(rule, placed, places, spec, period)
+        if codes.max() < MOST_PLACE_CODES:
+            found.append(PlaceField(placed, codes, rule.name))
+    return tuple(found)
+
+
+def _columns_of_few_codes(places: Places) -> list[tuple[str, np.ndarray]]:
+    found = []
+    for name in places.tuples.columns:
+        labels, codes = np.unique(places.tuples[name].fillna("").to_numpy(str),
+                                  return_inverse=True)  # fmt: skip
+        if 1 < len(labels) <= MOST_PLACE_CODES:
+            found.append((name, codes.astype(np.int32)))
+    return found
+
+
+def _classes(
+    rule: Rule, placed: tuple[str, ...], places: Places, spec: SurveySpec, period: Period
+) -> np.ndarray:
+    """The class of each leaf: int32, (leaves,). Leaves are in one class if all that the rule asks
+    of the columns `placed` alone has the same answer, so that no table of leaves by codes is made;
+    a column that it compares with others counts with each of its codes."""
+    tuples = places.tuples[list(placed)].astype("category")
+    asked = {}
+    for name in (name for name in placed if name in rule_columns(rule)):
+        blank_only = isinstance(rule, BlankRule | TogetherRule)
+        asked[name] = tuples[name].isna() if blank_only else tuples[name]
+    for text in rule_expressions(rule).values():
+        for node in ast.walk(ast.parse(text, mode="eval")):
+            if not isinstance(node, ast.Compare | ast.Call):
+                continue
+            question = spec.expression(ast.unparse(node))
+            if question.columns <= set(placed):
+                asked[question.text] = pd.Series(evaluate(question, tuples, period))
+            else:
+                asked |= {name: tuples[name] for name in question.columns & set(placed)}
+    return group_numbers(pd.DataFrame(asked)).astype(np.int32)
 
 
 def _paths(tuples: pd.DataFrame, levels: list[str]) -> np.ndarray:

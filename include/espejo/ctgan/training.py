@@ -18,6 +18,7 @@ from include.espejo.ctgan.layout import Layout
 from include.espejo.ctgan.networks import Critic, Generator, Masks
 
 AVERAGE_EVERY = 4  # the average moves slowly: every step would cost and change nothing
+PENALTY_EVERY = 4  # lazy regularisation: seldom and as much stronger (Karras et al. 2020, app. B)
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ class Training:
         self.sampler = Sampler(rows, leaves, layout, rates.conditional)
         self.moments = pair_frequencies(rows, layout).to(self.device)
         self.weights = 1 / torch.sqrt(self.moments + 1e-3)
+        self._wanted = -self.moments * self.weights
         self.remembered = self.moments.clone()
         self._offsets = torch.from_numpy(layout.offsets).to(self.device)
         body: list[nn.Parameter] = []
@@ -139,8 +141,8 @@ class Training:
         codes, rows = self.generator.draw_relaxed(
             scores, batch.codes, batch.first, self.masks, uniform, self.rates.temperature
         )
-        critic_loss = self._critic_step(batch, codes)
-        generator_loss = self._generator_step(batch, rows, codes)
+        worth, generator_loss, critic_loss = self._critic_step(batch, rows)
+        self._generator_step(batch, rows, codes, worth)
         self.steps += 1
         if self.steps % AVERAGE_EVERY == 0:
             decay = min(self.rates.average, (1 + self.steps) / (10 + self.steps)) ** AVERAGE_EVERY
@@ -154,48 +156,50 @@ class Training:
         for group in (*self.optimiser_g.param_groups, *self.optimiser_c.param_groups):
             group["lr"] = group["initial_lr"] * left
 
-    def _critic_step(self, batch: Batch, fake: Tensor) -> float:
-        """The critic sees codes only: nothing flows back into the generator."""
+    def _critic_step(self, batch: Batch, rows: Tensor) -> tuple[Tensor, float, float]:
+        """Train the critic; the same pass tells what each generated code is worth to it.
+
+        Both players move at once, from one look of the critic, instead of one after the other.
+        Gives the gradient of the critic's distance at the generated one-hot rows, (rows, width),
+        and the losses of generator and critic.
+        """
+        fake = rows.detach().requires_grad_()
         context = self.critic.context(batch.leaves, batch.condition)
-        real_rows, fake_rows = self.critic.embed(batch.codes), self.critic.embed(fake)
+        real_rows, fake_rows = self.critic.embed(batch.codes), self.critic.embed_relaxed(fake)
         packs = self.batch_size // self.critic.pac
-        mix = torch.rand(packs, 1, generator=self.random).to(self.device)
-        penalty = self.critic.gradient_penalty(real_rows, fake_rows, context, mix)
         score = self.critic(torch.cat([fake_rows + context, real_rows + context]))
-        distance = score[:packs].mean() - score[packs:].mean()
-        loss = distance + self.rates.penalty * penalty
+        of_fake, of_real = score[:packs].mean(), score[packs:].mean()
+        loss = of_fake - of_real
+        if self.steps % PENALTY_EVERY == 0:
+            mix = torch.rand(packs, 1, generator=self.random).to(self.device)
+            penalty = self.critic.gradient_penalty(real_rows, fake_rows, context, mix)
+            loss = loss + PENALTY_EVERY * self.rates.penalty * penalty
         self.optimiser_c.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser_c.step()
-        return float(distance.detach())
+        assert fake.grad is not None
+        return fake.grad, -float(of_fake.detach()), float((of_fake - of_real).detach())
 
-    def _generator_step(self, batch: Batch, rows: Tensor, codes: Tensor) -> float:
-        self.critic.requires_grad_(False)
-        context = self.critic.context(batch.leaves, batch.condition)
-        adversary = -self.critic(self.critic.embed_relaxed(rows) + context).mean()
-        self.critic.requires_grad_(True)
-        loss = self.rates.adversary * adversary
+    def _generator_step(self, batch: Batch, rows: Tensor, codes: Tensor, worth: Tensor) -> None:
+        gradient = -self.rates.adversary * worth
         if not batch.condition.any():
-            loss = loss + self.rates.moments * self._moment_loss(rows, codes)
+            gradient = gradient + self.rates.moments * self._moment_gradient(codes)
         self.optimiser_g.zero_grad(set_to_none=True)
-        loss.backward()
+        rows.backward(gradient)  # type: ignore[no-untyped-call]
         self.optimiser_g.step()
-        return float(adversary.detach())
 
-    def _moment_loss(self, rows: Tensor, codes: Tensor) -> Tensor:
-        """Holds the frequencies of code pairs to the training table's.
+    def _moment_gradient(self, codes: Tensor) -> Tensor:
+        """Holds the frequencies of code pairs to the training table's: (rows, width).
 
         A second, linear adversary in closed form: its direction is the difference between the
-        remembered frequencies of generated pairs and the real ones, small cells weighted up.
+        remembered frequencies of generated pairs and the real ones, small cells weighted up. The
+        rows are exact one-hot vectors: their products with it are look-ups.
         """
-        with torch.no_grad():
-            # The rows are exact one-hot vectors: their products are look-ups.
-            at = codes + self._offsets
-            pairs = (at[:, :, None] * self.layout.width + at[:, None, :]).flatten()
-            share = (1 - self.rates.memory) / len(rows)
-            self.remembered.mul_(self.rates.memory)
-            self.remembered.view(-1).index_add_(0, pairs, rows.new_full((len(pairs),), share))
-            direction = (self.remembered - self.moments) * self.weights
-            # The gradient of rows D rows' is 2 rows D: told at once, without a backward product.
-            gradient = 2 * F.embedding_bag(at, direction, mode="sum")
-        return (rows * gradient).sum() / len(rows)
+        at = codes + self._offsets
+        pairs = (at[:, :, None] * self.layout.width + at[:, None, :]).flatten()
+        share = (1 - self.rates.memory) / len(codes)
+        self.remembered.mul_(self.rates.memory)
+        self.remembered.view(-1).index_add_(0, pairs, self.moments.new_full((len(pairs),), share))
+        direction = torch.addcmul(self._wanted, self.remembered, self.weights)
+        # The gradient of rows D rows' is 2 rows D.
+        return F.embedding_bag(at, direction, mode="sum").mul_(2 / len(codes))
