@@ -16,6 +16,8 @@ from dags.wiring import (
     form,
     job_of,
     lakes_of,
+    ledger_of,
+    override_of_run,
     period_of_run,
     release_asset,
     told_to_airflow,
@@ -28,16 +30,18 @@ from plugins.espejo_alerts import notify_deadline, notify_failure
 DOC = """
 ### {spec.title.es}
 
-Cada trimestre: espera el archivo de la encuesta en `{spec.places.raw}`, lo valida, entrena,
-muestrea, califica y publica la tabla sintética con su informe en `{spec.places.public}`.
+Cada trimestre: espera el archivo de la encuesta en `{spec.places.raw}`, lo valida, quita lo que
+se apoya en pocas personas, entrena, muestrea, califica, ataca el resultado y publica la tabla
+sintética con su informe en `{spec.places.public}`.
 Para correrlo a mano: *Trigger*, y en el formulario el periodo (`2026T3`). Un ensayo
 (*dry run*) hace todo salvo publicar. Repetir una corrida no hace daño: el mismo trabajo tiene
 el mismo nombre. Si falla, el registro de la tarea dice columna, regla, cuenta y remedio.
 
 ### {spec.title.en}
 
-Each quarter: waits for the survey's file at `{spec.places.raw}`, validates it, trains, samples,
-scores, and publishes the synthetic table and its report at `{spec.places.public}`.
+Each quarter: waits for the survey's file at `{spec.places.raw}`, validates it, takes out what
+stands on few people, trains, samples, scores, attacks the result, and publishes the synthetic
+table and its report at `{spec.places.public}`.
 By hand: *Trigger*, with the period (`2026T3`) in the form. A dry run does everything but
 publish. Repeating a run is harmless: the same work has the same name. When it fails, the task's
 log names column, rule, count and remedy.
@@ -172,6 +176,23 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
 
         return run_step(validated)
 
+    @task
+    @told_to_airflow
+    def protect(run: dict[str, str]) -> dict[str, Any]:
+        from include.espejo import steps
+
+        lakes = lakes_of(spec)
+        salt = ledger_of(spec, lakes).salt()
+        return steps.protect(job_of(spec, run["period"]), lakes, at(run), salt)
+
+    @task
+    @told_to_airflow
+    def disclose(run: dict[str, str]) -> dict[str, Any]:
+        from include.espejo import steps
+
+        job, lakes = job_of(spec, run["period"]), lakes_of(spec)
+        return steps.disclose(job, lakes, at(run), ledger_of(spec, lakes), override_of_run())
+
     @task(outlets=[asset])
     @told_to_airflow
     def publish(run: dict[str, str], *, outlet_events: Any = None) -> dict[str, Any]:
@@ -179,8 +200,11 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
 
         if get_current_context()["params"]["dry_run"]:
             raise AirflowSkipException("dry run: the candidate stays in the restricted area")
-        place = PublicPlace(spec.places.public, spec.survey)
-        done = steps.publish(job_of(spec, run["period"]), lakes_of(spec), at(run), place)
+        place, lakes = PublicPlace(spec.places.public, spec.survey), lakes_of(spec)
+        done = steps.publish(
+            job_of(spec, run["period"]), lakes, at(run), place, ledger_of(spec, lakes),
+            override_of_run(),
+        )  # fmt: skip
         told = ("rows", "overall", "manifest")
         outlet_events[asset].extra = {"period": run["period"], **{n: done[n] for n in told}}
         return done
@@ -189,9 +213,11 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
     trained = step("train", execution_timeout=training_limit)
     (
         validated
+        >> protect(validated)
         >> trained
         >> step("sample")
         >> step("evaluate")
+        >> disclose(validated)
         >> step("report")
         >> publish(validated)
     )

@@ -20,6 +20,7 @@ from include.espejo.spec.model import ENGINES
 
 if TYPE_CHECKING:
     from include.espejo.lake import Lake, Lakes
+    from include.espejo.ledger import Ledger
     from include.espejo.steps import Job
 
 
@@ -45,6 +46,13 @@ def form(spec: SurveySpec) -> dict[str, Param]:
         "dry_run": Param(
             False, type="boolean", title="Ensayo / Dry run",
             description_md="Hace todo salvo publicar. Everything but publishing.",
+        ),
+        "override_reason": Param(
+            None, type=["null", "string"], minLength=10, maxLength=500,
+            title="Motivo para publicar pese a una prueba / Reason to override a gate",
+            description_md="Quién lo decide y por qué; queda en el manifiesto. Vacío: una prueba "
+            "que no pasa detiene la publicación. Who decides and why; it goes into the manifest. "
+            "Empty: a gate that fails holds the release back.", **how,
         ),
         "engine": Param(spec.model.engine, type="string", enum=list(ENGINES), **how,
                         title="Motor / Engine"),
@@ -131,6 +139,18 @@ def told_to_airflow(function: Callable[..., Any]) -> Callable[..., Any]:
         raise refusal
 
     return task
+
+
+def ledger_of(spec: SurveySpec, lakes: Lakes) -> Ledger:
+    """The survey's ledger, which only the restricted area's identity may touch."""
+    from include.espejo.ledger import Ledger
+
+    return Ledger(lakes.work, spec.places.restricted, spec.survey)
+
+
+def override_of_run() -> str | None:
+    """The reason given in the form to publish although a gate failed; None without one."""
+    return get_current_context()["params"].get("override_reason") or None
 
 
 def release_asset(spec: SurveySpec) -> Asset:

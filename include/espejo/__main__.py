@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from include.espejo.errors import EspejoError
+from include.espejo.errors import EspejoError, GateError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     print(json.dumps(result))
+    if result.get("passed") is False:
+        print(f"error: held back by {', '.join(result['failed'])}", file=sys.stderr)
+        return GateError.exit_code
     return 0
 
 
@@ -38,6 +41,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     validate = commands.add_parser("validate", help="ingest and validate a survey; writes nothing")
     _add_survey(validate, "INPUT")
+    protect = commands.add_parser("protect", help="hold the floors, and hold households back")
+    _add_survey(protect, "INPUT", "OUT_DIR")
+    protect.add_argument("--holdout-share", type=float, metavar="F")
+    protect.add_argument("--seed", type=int, metavar="N")
+    audit = commands.add_parser("audit", help="attack a synthetic table; writes nothing")
+    _add_survey(audit, "TRAIN", "SYNTHETIC")
+    audit.add_argument("--holdout", metavar="FILE", help="the control; without it no gate passes")
+    audit.add_argument("--seed", type=int, metavar="N")
     synthesize = commands.add_parser("synthesize", help="the whole flow without Airflow")
     _add_survey(synthesize, "INPUT", "OUT_DIR")
     for name in ("rows", "epochs", "batch-size", "seed"):

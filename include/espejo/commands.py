@@ -15,11 +15,13 @@ from include.espejo.errors import LakeError, ParameterError, without_values
 from include.espejo.ingest import ingest
 from include.espejo.keys import MANIFEST, PublicPlace, Workspace
 from include.espejo.lake import Lakes, join, open_lake
-from include.espejo.parameters import Parameters
+from include.espejo.parameters import Parameters, seed_for
 from include.espejo.publish import copy_release
 from include.espejo.publish import withdraw as withdraw_release
+from include.espejo.report.files import source_csv
 from include.espejo.resources import PeakMemory
 from include.espejo.spec import Period, load_spec
+from include.espejo.tables import to_frame, to_table
 
 Result = dict[str, Any]
 
@@ -70,11 +72,14 @@ def _run(
         release = steps.validate(job, lakes, scratch, place)["release"]
     finally:
         lakes.work.delete_tree(scratch)
+    steps.protect(job, lakes, work)
     trained = steps.train(job, lakes, work)
     sampled = steps.sample(job, lakes, work)
     scored = steps.evaluate(job, lakes, work)
+    audited = steps.disclose(job, lakes, work)
     steps.report(job, lakes, work)
-    without_values(copy_release)(lakes.work, work.candidate, lakes.publish, options.out_dir)
+    if audited["passed"]:
+        without_values(copy_release)(lakes.work, work.candidate, lakes.publish, options.out_dir)
     return release, {
         "rows": sampled["rows"],
         "fit_seconds": trained["fit_seconds"],
@@ -82,7 +87,47 @@ def _run(
         "steps": trained["steps"],
         "overall": scored["overall"],
         "fit_peak_rss_mb": trained["fit_peak_rss_mb"],
+        "passed": audited["passed"],
+        "failed": audited["failed"],
     }
+
+
+@without_values
+def protect(options: argparse.Namespace) -> Result:
+    """Validate, hold the floors, split by household: two files as the survey's own are written."""
+    from include.espejo.protect import protect as hold_floors
+    from include.espejo.protect import split
+    from include.espejo.validate import validate as check
+
+    spec, period = load_spec(options.survey), Period.parse(options.period)
+    ingested = ingest(open_lake(options.input), options.input, spec)
+    check(ingested.table, spec, period, ingested.warnings).require(options.input)
+    parameters = Parameters.of(spec, {"seed": options.seed})
+    seed = seed_for(parameters, ingested.sha256)
+    frame = to_frame(ingested.table)
+    protected = hold_floors(frame, spec, period, seed)
+    share = options.holdout_share or spec.disclosure.holdout_share
+    held = split(frame, spec, share, steps.salt_of_seed(seed))
+    lake = open_lake(options.out_dir)
+    for name, rows in (("train.csv", ~held), ("holdout.csv", held)):
+        table = to_table(protected.frame[rows], spec)
+        lake.write(join(options.out_dir, name), source_csv(table, spec))
+    return {"rows": len(frame), "train_rows": int((~held).sum()), "holdout_rows": int(held.sum()),
+            "touched": protected.touched}  # fmt: skip
+
+
+@without_values
+def audit(options: argparse.Namespace) -> Result:
+    """Attack a synthetic table and say which gates it passes; nothing is written."""
+    from include.espejo.disclose import audit as attack
+    from include.espejo.disclose.tables import read_real, read_synthetic
+
+    spec, period = load_spec(options.survey), Period.parse(options.period)
+    train = read_real(options.train, spec)
+    holdout = read_real(options.holdout, spec) if options.holdout else None
+    synthetic = read_synthetic(options.synthetic, spec)
+    found = attack(train, holdout, synthetic, spec, period, options.seed or 0).as_dict()
+    return {"passed": found["passed"], "gates": found["gates"], "failed": found["failed"]}
 
 
 def _refuse_shared_folder(restricted: str, out_dir: str, survey: str) -> None:

@@ -62,9 +62,16 @@ class LakeError(EspejoError):
 
 
 class GateError(EspejoError):
-    """A release that a gate holds back."""
+    """A release that a gate holds back; `failed` are the names of the gates."""
 
     exit_code = 3
+
+    def __init__(self, message: str, failed: Sequence[str] = ()):
+        super().__init__(message)
+        self.failed = tuple(failed)
+
+    def __reduce__(self) -> tuple[type[GateError], tuple[str, tuple[str, ...]]]:
+        return type(self), (str(self), self.failed)
 
 
 class MetricError(EspejoError):

@@ -26,6 +26,20 @@ class Workspace:
         return join(self.base, "validation.json")
 
     @property
+    def train(self) -> str:
+        """The protected rows that the model learns from, with their keys."""
+        return join(self.base, "train.parquet")
+
+    @property
+    def holdout(self) -> str:
+        """The protected rows of the households that the model never sees: the audit's control."""
+        return join(self.base, "holdout.parquet")
+
+    @property
+    def protection(self) -> str:
+        return join(self.base, "protection.json")
+
+    @property
     def model(self) -> str:
         return join(self.base, "model")
 
@@ -55,6 +69,16 @@ class Workspace:
         return join(self.base, "figures", name)
 
     @property
+    def audit(self) -> str:
+        """Every gate with its exact figures."""
+        return self.figure("disclosure.json")
+
+    @property
+    def override(self) -> str:
+        """Why a gate that failed was overridden."""
+        return join(self.base, "override.json")
+
+    @property
     def internal_report(self) -> str:
         """How training went: never part of a release."""
         return join(self.base, "internal.html")
@@ -73,6 +97,11 @@ class Workspace:
 def workspace(restricted: str, survey: str, period: str, release: str) -> Workspace:
     """A release's workspace in the lake's restricted area."""
     return Workspace(join(restricted, survey, period, release))
+
+
+def ledger_place(restricted: str, survey: str) -> str:
+    """Where a survey's ledger is; no period is called so."""
+    return join(restricted, survey, "ledger")
 
 
 def scratch(restricted: str, survey: str, period: str) -> str:

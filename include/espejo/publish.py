@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,17 @@ class Published:
 
 
 def publish(
-    source: Lake, candidate: str, target: Lake, place: PublicPlace, period: str, release: str
+    source: Lake,
+    candidate: str,
+    target: Lake,
+    place: PublicPlace,
+    period: str,
+    release: str,
+    added: Mapping[str, Any] | None = None,
 ) -> Published:
     """Copy a complete candidate to its public place and move the pointers to it.
+
+    `added`: what the manifest says beside the candidate's own, such as an override.
 
     A rerun is harmless: files that are there and equal are left, and pointers are not moved
     back to a release that they have already left. Raises LakeError if something else lies
@@ -46,14 +54,16 @@ def publish(
             "again; change the parameters or the input for a new one"
         )
     folder = place.release(period, release)
-    already = copy_release(source, candidate, target, folder)
+    already = copy_release(source, candidate, target, folder, added)
     manifest = join(folder, MANIFEST)
     for pointer in (place.latest(period), place.latest()):
         _move(target, pointer, lambda now: _forward(now, place.survey, period, release, manifest))
     return Published(manifest, already)
 
 
-def copy_release(source: Lake, candidate: str, target: Lake, folder: str) -> bool:
+def copy_release(
+    source: Lake, candidate: str, target: Lake, folder: str, added: Mapping[str, Any] | None = None
+) -> bool:
     """Copy a candidate's files, the manifest last; True if the whole release was there.
 
     Raises InputError if the candidate is not what its manifest says, LakeError if a file
@@ -67,6 +77,8 @@ def copy_release(source: Lake, candidate: str, target: Lake, folder: str) -> boo
             problem = f"file {entry['name']}, rule sha256: not what its manifest says; run again"
             raise InputError(candidate, [problem])
         already &= not _place(target, join(folder, entry["name"]), content)
+    if added:
+        manifest = _json(json.loads(manifest) | dict(added))
     return already & (not _place(target, join(folder, MANIFEST), manifest))
 
 

@@ -15,7 +15,11 @@ import torch
 from include.espejo.ctgan.checkpoint import pack, unpack
 from include.espejo.ctgan.constraints import find_constraints
 from include.espejo.ctgan.encode import encode
-from include.espejo.ctgan.frequencies import pair_frequencies, start_at_frequencies
+from include.espejo.ctgan.frequencies import (
+    pair_frequencies,
+    start_at_frequencies,
+    without_small_cells,
+)
 from include.espejo.ctgan.layout import Layout
 from include.espejo.ctgan.model import Model
 from include.espejo.ctgan.networks import Generator, Masks, Shape
@@ -106,7 +110,8 @@ def _fit(
     run.to_the_end(store)
     kept = run.best if recipe.selection else training.averaged.state_dict()
     generator.to("cpu").load_state_dict(kept)
-    moments = pair_frequencies(rows, layout).numpy()
+    moments = without_small_cells(pair_frequencies(rows, layout).numpy(), len(rows),
+                                  learning.spec.disclosure.floor.people)  # fmt: skip
     model = Model(encoding, generator, moments, len(rows))
     return Trained(model, training.steps, run.best_step, tuple(run.losses))
 

@@ -51,6 +51,11 @@ def pair_frequencies(rows: np.ndarray, layout: Layout) -> Tensor:
     return torch.from_numpy(moments)
 
 
+def without_small_cells(moments: np.ndarray, rows: int, floor: int) -> np.ndarray:
+    """The frequencies as a model keeps them: pairs that fewer than `floor` rows have are zero."""
+    return np.where(moments * rows > floor - 0.5, moments, 0).astype(moments.dtype)
+
+
 def _pair_counts(rows: np.ndarray, a: int, b: int, sizes: tuple[int, ...]) -> np.ndarray:
     joint = rows[:, a].astype(np.int64) * sizes[b] + rows[:, b]
     return np.bincount(joint, minlength=sizes[a] * sizes[b]).reshape(sizes[a], sizes[b])

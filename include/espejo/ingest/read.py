@@ -20,7 +20,10 @@ from include.espejo.tables import arrow_type
 
 @dataclass(frozen=True)
 class Ingested:
-    """A survey as a typed table: the spec's columns in its order, codes at declared width."""
+    """A survey as a typed table: the spec's columns in its order, codes at declared width.
+
+    `other_columns`: how many columns of the file the spec does not name.
+    """
 
     source: str
     table: pa.Table
@@ -28,6 +31,7 @@ class Ingested:
     size: int
     encoding: str
     warnings: tuple[str, ...]
+    other_columns: int
 
 
 def find_input(lake: Lake, pattern: str) -> str:
@@ -62,7 +66,9 @@ def ingest(lake: Lake, source: str, spec: SurveySpec) -> Ingested:
     warnings = list(header.warnings)
     if cut:
         warnings.append("last line: it has no line end; make sure that the file is not truncated")
-    return Ingested(source, table, stream.digest(), stream.size, encoding, tuple(warnings))
+    others = header.width - len(header.positions)
+    digest, size = stream.digest(), stream.size
+    return Ingested(source, table, digest, size, encoding, tuple(warnings), others)
 
 
 def _checked_header(stream: SourceStream, source: str, spec: SurveySpec) -> Header:

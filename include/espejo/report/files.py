@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,8 +13,40 @@ import pyarrow as pa
 from include.espejo.spec import Column, SurveySpec
 from include.espejo.tables import to_frame
 
+_DECIMALS = 2  # of a public score: exact ones can be asked back into rows
 _LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
 _MOST_CATEGORIES = 200
+
+
+def public_figures(exact: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The score files as a release holds them: rounded, and without the size of the split.
+
+    `exact`: quality.json and the CSV files of the details, by name.
+    """
+    return {name: _public(name, content) for name, content in exact.items()}
+
+
+def _public(name: str, content: bytes) -> bytes:
+    if name.endswith(".csv"):
+        text: str = pd.read_csv(io.BytesIO(content)).round(_DECIMALS).to_csv(index=False)
+        return text.encode()
+    quality = json.loads(content)
+    quality["settings"]["rows"].pop("real")
+    for metric in quality["metrics"]["table"]:
+        metric.pop("rows")
+    return json.dumps(_rounded(quality), indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def _rounded(content: Any) -> Any:
+    match content:
+        case float():
+            return round(content, _DECIMALS)
+        case dict():
+            return {key: _rounded(value) for key, value in content.items()}
+        case list():
+            return [_rounded(value) for value in content]
+        case _:
+            return content
 
 
 def source_csv(table: pa.Table, spec: SurveySpec) -> bytes:

@@ -21,6 +21,17 @@ text-align: right; } img { max-width: 100%; }
 </style></head><body>
 <h1>Informe interno / Internal report</h1>
 <p><b>No publicar / not to be published.</b> {{ run.survey }} {{ run.period }} {{ run.release }}</p>
+<h2>Confidencialidad / Disclosure</h2>
+<p>{{ "Pasa / passed" if audit.passed else "No pasa / failed: " ~ audit.failed | join(", ") }}.
+Periodos / periods: {{ audit.periods }}.</p>
+<table><thead><tr>{% for name in gate_fields %}<th>{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>{% for gate in audit.gates %}<tr>
+{% for name in gate_fields %}<td>{{ gate[name] | figure }}</td>{% endfor %}</tr>
+{% endfor %}</tbody></table>
+<table><tbody>{% for name, value in audit.information.items() %}<tr><th>{{ name }}</th>
+<td>{{ value | figure }}</td></tr>{% endfor %}</tbody></table>
+<h2>Protección / Protection</h2>
+<pre>{{ protection | tojson(indent=2) }}</pre>
 <h2>Entrenamiento / Training</h2>
 <p>{{ training.steps }} pasos / steps, {{ training.fit_seconds }} s; se conserva el paso /
 kept step: {{ training.best_step }}.</p>
@@ -31,16 +42,47 @@ kept step: {{ training.best_step }}.</p>
 """
 
 
-def internal_page(run: Mapping[str, Any], training: Mapping[str, Any], losses: bytes) -> bytes:
-    """A self-contained page with the curves of losses and score, and the losses as a table.
+_GATE_FIELDS = ("name", "passed", "applicable", "figure", "unit", "limit", "interval", "p",
+                "detectable", "reason")  # fmt: skip
 
-    `run`: survey, period, release; `training`: the step's summary; `losses`: its CSV.
+
+def internal_page(
+    run: Mapping[str, Any],
+    training: Mapping[str, Any],
+    losses: bytes,
+    audit: Mapping[str, Any],
+    protection: Mapping[str, Any],
+) -> bytes:
+    """A self-contained page: every gate with its exact figures, what was protected, the training.
+
+    `run`: survey, period, release; `training`, `audit`, `protection`: the steps' summaries;
+    `losses`: their CSV, by epoch.
     """
     table = pd.read_csv(io.BytesIO(losses))
     picture = base64.b64encode(draw_training(table)).decode()
     shown = table.round(4).astype(object).where(table.notna(), "")
-    page = jinja2.Environment(autoescape=True).from_string(_PAGE).render(
-        run=run, training=training, picture=picture, names=list(table.columns),
+    environment = jinja2.Environment(autoescape=True)
+    environment.filters["figure"] = _figure
+    page = environment.from_string(_PAGE).render(
+        audit=audit,
+        protection=protection,
+        gate_fields=_GATE_FIELDS,
+        run=run,
+        training=training,
+        picture=picture,
+        names=list(table.columns),
         rows=shown.to_dict(orient="records"),
-    )  # fmt: skip
+    )
     return page.encode()
+
+
+def _figure(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case float():
+            return f"{value:.5g}"
+        case list() | tuple():
+            return " – ".join(_figure(part) for part in value)
+        case _:
+            return str(value)

@@ -10,8 +10,34 @@ from typing import Any
 import jinja2
 
 from include.espejo.spec import SurveySpec
+from include.espejo.spec.column import Label
 
 _TEMPLATE = "report.html.j2"
+
+# What the gates of the audit are called to readers, by the name's part before a colon.
+_GATES = {
+    "rules": Label(es="Reglas y listas de códigos", en="Rules and code lists"),
+    "floor": Label(es="Personas detrás de cada lugar", en="People behind each place"),
+    "floor_codes": Label(es="Personas detrás de cada código", en="People behind each code"),
+    "identical": Label(es="Filas idénticas", en="Identical rows"),
+    "identical_quasi": Label(
+        es="Filas idénticas en lo que se puede saber", en="Rows identical in what may be known"
+    ),
+    "near_identical": Label(es="Filas casi idénticas", en="Nearly identical rows"),
+    "isolated_matched": Label(es="Copias de filas aisladas", en="Copies of isolated rows"),
+    "rare_numbers": Label(es="Números raros repetidos", en="Rare numbers repeated"),
+    "closest_record": Label(
+        es="Distancia al registro más cercano", en="Distance to closest record"
+    ),
+    "unique_matches": Label(es="Coincidencias únicas", en="Unique exact matches"),
+    "replicated_uniques": Label(es="Únicos replicados (repU)", en="Replicated uniques (repU)"),
+    "disclosive": Label(es="Atributos revelados (DiSCO)", en="Attributes disclosed (DiSCO)"),
+    "attribute_inference": Label(es="Inferencia de atributos", en="Attribute inference"),
+    "membership": Label(es="Inferencia de pertenencia", en="Membership inference"),
+    "membership_outliers": Label(
+        es="Pertenencia de filas aisladas", en="Membership of isolated rows"
+    ),
+}
 
 
 def render_page(
@@ -34,6 +60,7 @@ def render_page(
         spec=spec,
         release=release,
         quality=quality,
+        gate_names=_GATES,
         shapes=sorted(details["shapes"], key=lambda row: row["Score"]),
         pairs=sorted(details["pairs"], key=lambda row: row["Score Without Threshold"]),
         plots={name: base64.b64encode(png).decode() for name, png in plots.items()},
@@ -42,4 +69,4 @@ def render_page(
 
 
 def _score(value: float | None) -> str:
-    return "–" if value is None or value != value else f"{value:.3f}"
+    return "–" if value is None or value != value else f"{value:.2f}"

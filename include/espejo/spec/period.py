@@ -36,6 +36,10 @@ class Period:
     def __str__(self) -> str:
         return f"{self.year}T{self.quarter}"
 
+    def quarters_since(self, earlier: Period) -> int:
+        """How many quarters lie from another period to this one."""
+        return 4 * (self.year - earlier.year) + self.quarter - earlier.quarter
+
     def format(self, pattern: str) -> str:
         """Fill `{period}`, `{year}`, `{yy}` and `{quarter}` of a path or code pattern."""
         return pattern.format(

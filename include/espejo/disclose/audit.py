@@ -1,0 +1,159 @@
+"""The audit: attack a synthetic table, with people it never saw as the control, and gate it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+
+from include.espejo.disclose.attack import REMEDY, Attack
+from include.espejo.disclose.checks import check_floors, check_rules
+from include.espejo.disclose.distances import Distances, measure_distances
+from include.espejo.disclose.encode import encode
+from include.espejo.disclose.excess import Excess, holm, measure
+from include.espejo.disclose.gates import Audit, Gate, finite, not_applicable
+from include.espejo.disclose.inference import inference_attacks
+from include.espejo.disclose.matches import match_attacks
+from include.espejo.disclose.population import Population, gather
+from include.espejo.disclose.proximity import proximity_attacks
+from include.espejo.disclose.score import Households
+from include.espejo.spec import Period, SurveySpec
+
+NO_HOLDOUT = "no holdout"
+TOO_FEW = "too few households to tell a leak from chance"
+NOT_COMPUTED = "the figure could not be computed"
+
+
+def audit(
+    train: pd.DataFrame,
+    holdout: pd.DataFrame | None,
+    synthetic: pd.DataFrame,
+    spec: SurveySpec,
+    period: Period,
+    seed: int,
+    threads: int = 2,
+) -> Audit:
+    """Attack `synthetic` as an outsider would, and say which gates it passes.
+
+    `train` and `holdout` are typed tables (see tables.to_frame) with the modelled columns and
+    those of the household key; `synthetic` has the modelled columns alone. A household without
+    a key in the spec is a row. The same seed gives the same answer. Without a holdout the gates
+    that need a control are failed. Raises InputError for tables that cannot be compared.
+    """
+    population = gather(train, holdout, synthetic, spec, seed)
+    # The kernel's own threads share work without waiting on each other; those of BLAS and of the
+    # trees spin, and on a busy machine two have been seen to take ten times as long as one.
+    with threadpool_limits(1):
+        distances = measure_distances(encode(population, spec), population, threads)
+        attacks = [
+            *proximity_attacks(distances, population, spec),
+            *match_attacks(population, spec),
+            *inference_attacks(distances, population, spec, seed),
+        ]
+        tested = _test(attacks, population, spec, seed)
+    gates = [
+        check_rules(population, spec, period),
+        *check_floors(population, spec),
+        *tested,
+        *_without_target(spec),
+    ]
+    return Audit(tuple(gates), _information(distances, population))
+
+
+def _test(attacks: list[Attack], population: Population, spec: SurveySpec, seed: int) -> list[Gate]:
+    """Each attack's excess, and its gate; Holm over those that can close."""
+    if not population.has_holdout:
+        return [_untested(attack, NO_HOLDOUT) for attack in attacks]
+    households = Households(population.household, population.household_in_train)
+    significance = spec.disclosure.limits.significance
+    shares = _shares(attacks)
+    if households.least_p_value() > significance * min(shares):
+        return [_untested(attack, TOO_FEW) for attack in attacks]
+    scores = [score for attack in attacks for score in attack.scores]
+    measured = iter(measure(scores, shares, households, significance, seed))
+    found = [_strongest([next(measured) for _ in attack.scores]) for attack in attacks]
+    adjusted = _adjust(attacks, [p for _, p in found])
+    return [
+        _gate(attack, excess, p, significance)
+        for attack, (excess, _), p in zip(attacks, found, adjusted, strict=True)
+    ]
+
+
+def _shares(attacks: list[Attack]) -> list[float]:
+    """The part of the significance of each score of each attack, by the weights."""
+    total = sum(attack.weight for attack in attacks)
+    return [a.weight / total / len(a.scores) for a in attacks for _ in a.scores]
+
+
+def _adjust(attacks: list[Attack], chances: list[float]) -> list[float]:
+    """Holm's p-values over the attacks that can close a gate; those of others as they are."""
+    gated = [k for k, attack in enumerate(attacks) if attack.only_reported is None]
+    corrected = holm([chances[k] for k in gated], [attacks[k].weight for k in gated])
+    adjusted = list(chances)
+    for k, p in zip(gated, corrected, strict=True):
+        adjusted[k] = p
+    return adjusted
+
+
+def _strongest(options: list[Excess]) -> tuple[Excess, float]:
+    """The most significant of an attack's scores, and its p-value by Bonferroni."""
+    best = min(options, key=lambda option: option.p_value)
+    return best, min(best.p_value * len(options), 1.0)
+
+
+def _gate(attack: Attack, excess: Excess, p: float, significance: float) -> Gate:
+    figure, gated = finite(excess.figure), attack.only_reported is None
+    leaks = figure is not None and p <= significance and figure > attack.limit
+    reason = ""
+    if attack.only_reported is not None:
+        reason = attack.only_reported
+    elif figure is None:
+        reason = NOT_COMPUTED
+    elif excess.detectable is None:
+        reason = TOO_FEW
+    elif leaks:
+        reason = (
+            f"training is above its control by {figure:.4f} ({attack.unit}), limit "
+            f"{attack.limit:g}, at p {p:.1e}"
+        )
+    return Gate(
+        name=attack.name,
+        figure=figure,
+        unit=attack.unit,
+        limit=attack.limit,
+        passed=not gated or not reason,
+        reason=reason,
+        remedy=REMEDY,
+        interval=excess.interval if np.isfinite(excess.interval).all() else None,
+        p=p,
+        detectable=excess.detectable,
+        applicable=gated,
+    )
+
+
+def _untested(attack: Attack, reason: str) -> Gate:
+    remedy = "hold back whole households for a control, and more of them where they are too few"
+    return Gate(attack.name, None, attack.unit, attack.limit, False, reason, remedy)
+
+
+def _without_target(spec: SurveySpec) -> list[Gate]:
+    if spec.with_role("sensitive"):
+        return []
+    reason = "the spec models no sensitive column"
+    names = ("attribute_inference", "disclosive")
+    return [not_applicable(name, "share of rows", reason) for name in names]
+
+
+def _information(distances: Distances, population: Population) -> dict[str, float | None]:
+    """Sizes, and the distances that are usually told; they close nothing (arXiv 2505.01524)."""
+    held = population.has_holdout
+    return {
+        "train_rows": float(population.train_rows),
+        "holdout_rows": float(len(population.real) - population.train_rows),
+        "synthetic_rows": float(len(population.synthetic)),
+        "households": float(population.household.max() + 1),
+        "distance_to_train_p5": float(np.percentile(distances.to_train, 5)),
+        "distance_to_holdout_p5": float(np.percentile(distances.to_holdout, 5)) if held else None,
+        "nearer_to_train_share": float(distances.train_shares.mean()) if held else None,
+        "nearer_to_train_expected": population.train_rows / len(population.real) if held else None,
+    }

@@ -1,0 +1,93 @@
+"""What the gates let through, and how an audit is told outside the restricted area: rounded.
+
+Exact figures let whoever asks often enough rebuild the rows that they are about (Ganev and De
+Cristofaro 2023, arXiv 2312.05114): messages and public files round them or leave them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from include.espejo.disclose.gates import Audit
+from include.espejo.errors import GateError, ParameterError
+
+# What no reason can override: it would publish what stands on too few people, or a wrong table.
+ABSOLUTE = ("rules", "floor", "floor_codes")
+SHORTEST_REASON = 10  # characters: an override needs more than a word
+
+Verdict = Mapping[str, Any]
+
+
+def across_periods(now: Audit, union: Audit) -> Audit:
+    """The audit of this period with the attacks of the union of several beside its own.
+
+    Floors and rules are this period's: the same person counts once.
+    """
+    attacks = [gate for gate in union.gates if gate.name not in ABSOLUTE and gate.applicable]
+    renamed = tuple(replace(gate, name=f"{gate.name}_across_periods") for gate in attacks)
+    return Audit(now.gates + renamed, now.information)
+
+
+def require(audit: Verdict, override: str | None) -> dict[str, Any]:
+    """What an override let pass, empty where nothing failed. Raises GateError.
+
+    `audit`: Audit.as_dict(). An override passes attacks that found something, never a floor, a
+    rule, or a figure that is missing.
+    """
+    if audit["passed"] is True and not audit["failed"]:
+        return {}
+    failed = [gate for gate in audit["gates"] if not gate["passed"]]
+    names = [gate["name"] for gate in failed] or ["audit"]
+    absolute = [gate["name"] for gate in failed
+                if gate["name"] in ABSOLUTE or gate["figure"] is None]  # fmt: skip
+    if override is None or absolute or not failed:
+        hint = f"; no reason overrides {', '.join(absolute)}" if override and absolute else ""
+        raise GateError("\n".join([f"held back by {', '.join(names)}{hint}", *told(audit)]), names)
+    if len(override.strip()) < SHORTEST_REASON:
+        raise ParameterError(
+            f"parameter override_reason: write who decided and why, {SHORTEST_REASON} characters "
+            "or more"
+        )
+    return {"gates": names, "reason": override.strip()}
+
+
+def told(audit: Verdict) -> list[str]:
+    """A line for each gate that failed: by how much, rounded, and what may be changed."""
+    return [
+        f"gate {gate['name']}: {_how_much(gate)}; {gate['remedy']}"
+        for gate in audit["gates"]
+        if not gate["passed"]
+    ]
+
+
+def _how_much(gate: Mapping[str, Any]) -> str:
+    if gate["figure"] is None:
+        return str(gate["reason"])
+    if gate["name"] == "rules":
+        return str(gate["reason"])  # counts of synthetic rows
+    if gate["name"] in ABSOLUTE:
+        return (
+            f"something stands on fewer than {gate['limit']:.0f} people, or on too few households"
+        )
+    excess = f"training is above its control by about {gate['figure']:.2f} ({gate['unit']})"
+    return f"{excess}, and may be by {gate['limit']:.2f} where that is no chance"
+
+
+def public_verdict(audit: Verdict) -> list[dict[str, Any]]:
+    """The gates as a release tells them: pass or fail, and rounded what would have been seen."""
+    return [
+        {
+            "name": gate["name"],
+            "applicable": gate["applicable"],
+            "passed": gate["passed"],
+            "safe_to_within": _coarse(gate["detectable"]),
+        }
+        for gate in audit["gates"]
+    ]
+
+
+def _coarse(figure: float | None) -> float | None:
+    """Rounded up to the next hundredth."""
+    return None if figure is None else round(int(figure * 100 + 0.999999) / 100, 2)

@@ -1,0 +1,114 @@
+"""The ledger of a survey, in the restricted area: what releases and households have been through.
+
+It survives reruns. Attempts at the gate are counted, so that trying until it passes cannot turn
+the gate into an oracle (Ganev and De Cristofaro 2023, arXiv 2312.05114). Households are told by a
+keyed hash of their panel key, since one of them answers in several quarters. A ledger that cannot
+be read or written ends the run: nothing passes by it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.espejo.errors import GateError, LakeError
+from include.espejo.keys import Workspace, ledger_place, workspace
+from include.espejo.lake import Lake, join
+from include.espejo.lake.failures import PreconditionError
+from include.espejo.spec import Period
+
+_SALT_BYTES = 32
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A survey's ledger, as the identity of the restricted area sees it."""
+
+    lake: Lake
+    restricted: str
+    survey: str
+
+    @property
+    def root(self) -> str:
+        return ledger_place(self.restricted, self.survey)
+
+    def salt(self) -> bytes:
+        """The survey's secret: made once, and the same in every quarter."""
+        uri = join(self.root, "salt")
+        self.lake.create(uri, secrets.token_bytes(_SALT_BYTES))
+        salt = self.lake.read(uri)
+        if len(salt) != _SALT_BYTES:
+            raise _damaged(uri, "it is no salt")
+        return salt
+
+    def attempt(self, period: Period, release: str, limit: int, override: str | None) -> int:
+        """Count a release that comes to the gate; the same one again is the same attempt.
+
+        Gives its number. Raises GateError beyond `limit`, unless `override` is the reason why.
+        """
+        uri = join(self.root, "attempts", f"{period}.json")
+        for _ in range(_TRIES):
+            stored = self.lake.read_tagged(uri)
+            attempts = [] if stored is None else _attempts(stored.content, uri)
+            names = [attempt["release"] for attempt in attempts]
+            if release in names:
+                return names.index(release) + 1
+            if len(attempts) >= limit and override is None:
+                raise GateError(
+                    f"gate attempts: {limit} releases of {period} have been tried, the most that "
+                    "the spec allows; look into why they failed, and give an override's reason"
+                )
+            attempts.append({"release": release, "override": override})
+            content = json.dumps({"attempts": attempts}, indent=2).encode() + b"\n"
+            if self._write(uri, content, None if stored is None else stored.tag):
+                return len(attempts)
+        raise LakeError(f"{uri}: others keep writing it; try again later", retryable=True)
+
+    def _write(self, uri: str, content: bytes, tag: str | None) -> bool:
+        """Write unless somebody else wrote meanwhile."""
+        try:
+            if tag is None:
+                return self.lake.create(uri, content)
+            self.lake.replace(uri, content, tag)
+        except PreconditionError:
+            return False
+        return True
+
+    def enter(self, period: Period, release: str, households: np.ndarray) -> None:
+        """Record the households that a release learnt from. `households`: hashes, uint64."""
+        sink = io.BytesIO()
+        pq.write_table(pa.table({"household": np.unique(households)}), sink)
+        self.lake.write(join(self.root, "households", f"{period}.{release}.parquet"),
+                        sink.getvalue())  # fmt: skip
+
+    def earlier(self, period: Period, periods: int) -> list[tuple[Period, Workspace]]:
+        """Where the releases of the periods before this one were made, `periods` with it."""
+        found = []
+        for uri in self.lake.list(join(self.root, "households", "*.parquet")):
+            written, _, release = uri.rpartition("/")[2].removesuffix(".parquet").partition(".")
+            then = Period.parse(written)
+            if 0 < period.quarters_since(then) < periods:
+                found.append((then, workspace(self.restricted, self.survey, written, release)))
+        return found
+
+
+def _attempts(content: bytes, uri: str) -> list[dict[str, Any]]:
+    try:
+        attempts = json.loads(content)["attempts"]
+        if all(isinstance(attempt["release"], str) for attempt in attempts):
+            return list(attempts)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise _damaged(uri, "it is not what was written")
+
+
+def _damaged(uri: str, how: str) -> GateError:
+    return GateError(f"{uri}: {how}; put the ledger back from the bucket's versions or a copy")

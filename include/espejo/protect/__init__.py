@@ -1,0 +1,10 @@
+"""Protect: nothing under the floor reaches a model, and households go to one side of a split.
+
+What a release must not show is taken out of the training table before anything learns from it:
+places are coarsened, rare codes become unknown, rare numbers are merged (docs/disclosure.md).
+"""
+
+from include.espejo.protect.flow import Protected, protect
+from include.espejo.protect.households import household_hashes, split
+
+__all__ = ["Protected", "household_hashes", "protect", "split"]

@@ -1,0 +1,168 @@
+"""The kernel beside plain NumPy, and the encoding that it is given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.espejo.disclose import kernel
+from include.espejo.disclose.distances import measure_distances
+from include.espejo.disclose.encode import FULL_WEIGHT, Encoded, encode, fixed_columns, weights
+from include.espejo.disclose.population import Population
+from include.espejo.errors import InputError
+from include.espejo.spec import SurveySpec
+
+OPERATIONS = np.array(
+    [
+        [kernel.BYTE, 0, 0, 16],
+        [kernel.WORD, 1, 2, 8],
+        [kernel.GRADE, 3, 0, 15],
+        [kernel.BYTE, 4, 0, 1],
+        [kernel.GRADE, 5, 0, 200],
+    ]
+)
+
+
+def naive(left: np.ndarray, right: np.ndarray, operations: np.ndarray) -> np.ndarray:
+    """All distances, shape (left rows, right rows), by the definition."""
+    total = np.zeros((left.shape[1], right.shape[1]), dtype=np.int64)
+    for kind, one, two, weight in operations:
+        gaps = {p: left[p].astype(int)[:, None] - right[p].astype(int) for p in (one, two)}
+        if kind == kernel.GRADE:
+            total += np.minimum(np.abs(gaps[one]), weight)
+        else:
+            other = gaps[two] if kind == kernel.WORD else gaps[one]
+            total += weight * ((gaps[one] != 0) | (other != 0))
+    return total
+
+
+@pytest.fixture(scope="module")
+def tables() -> tuple[Encoded, Population]:
+    """Enough rows for several blocks a side, few codes, so that many rows tie."""
+    random = np.random.default_rng(4)
+    real = random.integers(0, 3, (6, kernel.BLOCK * 2 + 77)).astype(np.uint8)
+    synthetic = random.integers(0, 3, (6, 300)).astype(np.uint8)
+    real[5] = random.integers(0, 40, real.shape[1])
+    synthetic[5] = random.integers(0, 40, 300)
+    household = np.sort(random.integers(0, 900, real.shape[1]))
+    train_rows = int(np.searchsorted(household, 700))
+    population = Population(pd.DataFrame(index=range(real.shape[1])), household, train_rows,
+                            pd.DataFrame(index=range(300)))  # fmt: skip
+    return Encoded(real, synthetic, OPERATIONS, 3), population
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_distances_are_those_of_the_definition(tables: tuple[Encoded, Population], threads: int):
+    encoded, population = tables
+    found = measure_distances(encoded, population, threads)
+    pairs = naive(encoded.synthetic, encoded.real, OPERATIONS)
+    quasi = naive(encoded.synthetic, encoded.real, OPERATIONS[:3])
+    train = population.train_rows
+    np.testing.assert_array_equal(found.to_synthetic, pairs.min(axis=0))
+    np.testing.assert_array_equal(found.quasi_to_synthetic, quasi.min(axis=0))
+    np.testing.assert_array_equal(found.nearest_quasi, quasi.argmin(axis=0))
+    np.testing.assert_array_equal(found.to_train, pairs[:, :train].min(axis=1))
+    np.testing.assert_array_equal(found.to_holdout, pairs[:, train:].min(axis=1))
+
+
+def test_ties_share_a_synthetic_row(tables: tuple[Encoded, Population]):
+    encoded, population = tables
+    found = measure_distances(encoded, population, 2)
+    pairs = naive(encoded.synthetic, encoded.real, OPERATIONS)
+    nearest = pairs == pairs.min(axis=1, keepdims=True)
+    assert nearest.sum() > len(pairs)  # there are ties, or this tests nothing
+    shares = nearest / nearest.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.shares, shares.sum(axis=0), atol=1e-8)
+    in_train = shares[:, : population.train_rows].sum(axis=1)
+    np.testing.assert_allclose(found.train_shares, in_train)
+
+
+def test_isolation_is_the_distance_to_another_household(tables: tuple[Encoded, Population]):
+    encoded, population = tables
+    found = measure_distances(encoded, population, 2).to_other
+    pairs = naive(encoded.real, encoded.real, OPERATIONS)
+    own = population.household[:, None] == population.household
+    np.testing.assert_array_equal(found, np.where(own, kernel.FAR, pairs).min(axis=1))
+    alone = replace(population, household=np.zeros(len(population.household), dtype=np.int64))
+    assert set(measure_distances(encoded, alone, 1).to_other) == {kernel.FAR}
+
+
+# --- encoding ----------------------------------------------------------------------------------
+
+
+def encoded_distances(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec) -> np.ndarray:
+    """Distances of each synthetic row to each real one, after the encoding."""
+    for name in real:
+        if spec.columns[name].is_code():
+            codes = sorted(set(real[name].dropna()) | set(synthetic[name].dropna()))
+            real[name] = pd.Categorical(real[name], codes)
+            synthetic[name] = pd.Categorical(synthetic[name], codes)
+    population = Population(real, np.arange(len(real)), len(real), synthetic)
+    encoded = encode(population, spec)
+    return naive(encoded.synthetic, encoded.real, encoded.operations)
+
+
+PERSON = {
+    "LOC": "0001", "MUN": "007", "T_LOC": "1", "MAN": "010", "CD_A": "01", "ENT": "09", "SEX": "1",
+    "EDA": 30.0, "NAC_DIA": "05", "NAC_MES": "07", "NAC_ANIO": 1985.0, "CS_P13_1": "03",
+    "POS_OCU": "1", "INGOCUP": 4300.0,
+}  # fmt: skip
+
+
+def changed_distance(spec: SurveySpec, **changes: object) -> int:
+    """How far a row goes from PERSON by these changes, among people of all kinds."""
+    others = [
+        PERSON | {"EDA": float(age), "NAC_ANIO": 2015.0 - age, "INGOCUP": 86.0 * age}
+        for age in range(98)
+    ]
+    others += [PERSON | {"ENT": "15"}, PERSON | {"SEX": "2", "CS_P13_1": None, "LOC": "0002"}]
+    real = pd.DataFrame([PERSON, *others])
+    return int(encoded_distances(real, pd.DataFrame([PERSON | changes]), spec)[0, 0])
+
+
+def test_only_equal_rows_have_no_distance(enoe: SurveySpec):
+    assert changed_distance(enoe) == 0
+    for name, value in PERSON.items():
+        other = None if isinstance(value, str) else value + 1
+        assert changed_distance(enoe, **{name: other}) >= 1, name
+        assert changed_distance(enoe, **{name: None}) >= 1, name
+
+
+def test_small_changes_are_near_and_large_ones_far(enoe: SurveySpec):
+    assert changed_distance(enoe, EDA=31.0, NAC_ANIO=1984.0) <= 3
+    assert changed_distance(enoe, EDA=90.0) == FULL_WEIGHT
+    assert changed_distance(enoe, EDA=98.0) == FULL_WEIGHT  # unknown: no neighbour of 97
+    assert changed_distance(enoe, INGOCUP=None) == FULL_WEIGHT
+    step, leap = (changed_distance(enoe, CS_P13_1=code) for code in ("04", "08"))
+    assert 0 < step < leap == FULL_WEIGHT
+    assert changed_distance(enoe, CS_P13_1="99") == FULL_WEIGHT  # not known: beside no level
+
+
+def test_a_place_means_something_only_within_its_parent(enoe: SurveySpec):
+    block = changed_distance(enoe, MAN="011")
+    state = changed_distance(enoe, ENT="15")
+    assert block == FULL_WEIGHT // 2
+    # The same codes in another state are another municipality, locality and block.
+    assert state == 4 * block
+
+
+def test_a_fact_that_others_fix_hardly_counts(enoe: SurveySpec):
+    fixed = fixed_columns(enoe, enoe.model.columns)
+    assert fixed == {"T_LOC", "CD_A", "NAC_ANIO"}
+    assert {weights(enoe)[name] for name in fixed} == {1}
+    assert fixed_columns(enoe, ("LOC",)) == {"T_LOC", "CD_A"}
+
+
+def test_weights_fit_a_byte_or_are_refused(enoe: SurveySpec):
+    def with_columns(count: int) -> SurveySpec:
+        more = {f"X{k}": enoe.columns["SEX"] for k in range(count)}
+        model = enoe.model.model_copy(update={"columns": tuple(more)})
+        return enoe.model_copy(update={"columns": more, "model": model})
+
+    assert set(weights(with_columns(15)).values()) == {16}
+    assert set(weights(with_columns(60)).values()) == {4}
+    with pytest.raises(InputError, match="too many to compare"):
+        weights(with_columns(128))
