@@ -22,6 +22,7 @@ from include.espejo.errors import GateError, LakeError
 from include.espejo.keys import Workspace, ledger_place, workspace
 from include.espejo.lake import Lake, join
 from include.espejo.lake.failures import PreconditionError
+from include.espejo.parameters import given_reason
 from include.espejo.spec import Period
 
 _SALT_BYTES = 32
@@ -54,23 +55,34 @@ class Ledger:
 
         Gives its number. Raises GateError beyond `limit`, unless `override` is the reason why.
         """
-        uri = join(self.root, "attempts", f"{period}.json")
+        reason = None if override is None else given_reason(override)
+        uri = self._attempts_of(period)
         for _ in range(_TRIES):
             stored = self.lake.read_tagged(uri)
             attempts = [] if stored is None else _attempts(stored.content, uri)
             names = [attempt["release"] for attempt in attempts]
             if release in names:
                 return names.index(release) + 1
-            if len(attempts) >= limit and override is None:
+            if len(attempts) >= limit and reason is None:
                 raise GateError(
                     f"gate attempts: {limit} releases of {period} have been tried, the most that "
                     "the spec allows; look into why they failed, and give an override's reason"
                 )
-            attempts.append({"release": release, "override": override})
+            attempts.append({"release": release, "override": reason})
             content = json.dumps({"attempts": attempts}, indent=2).encode() + b"\n"
             if self._write(uri, content, None if stored is None else stored.tag):
                 return len(attempts)
         raise LakeError(f"{uri}: others keep writing it; try again later", retryable=True)
+
+    def reason_beyond(self, period: Period, release: str, limit: int) -> str | None:
+        """The reason that took a release past the limit of attempts; None for one within it."""
+        uri = self._attempts_of(period)
+        stored = self.lake.read_tagged(uri)
+        beyond = [] if stored is None else _attempts(stored.content, uri)[limit:]
+        return next((a["override"] for a in beyond if a["release"] == release), None)
+
+    def _attempts_of(self, period: Period) -> str:
+        return join(self.root, "attempts", f"{period}.json")
 
     def _write(self, uri: str, content: bytes, tag: str | None) -> bool:
         """Write unless somebody else wrote meanwhile."""
@@ -103,7 +115,7 @@ class Ledger:
 def _attempts(content: bytes, uri: str) -> list[dict[str, Any]]:
     try:
         attempts = json.loads(content)["attempts"]
-        if all(isinstance(attempt["release"], str) for attempt in attempts):
+        if all(isinstance(a["release"], str) and "override" in a for a in attempts):
             return list(attempts)
     except (ValueError, KeyError, TypeError):
         pass

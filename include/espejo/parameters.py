@@ -23,6 +23,7 @@ BOUNDS = {
     "max_steps": (1, 100_000_000, 1),
     "threads": (0, 256, 1),
 }
+SHORTEST_REASON = 10  # characters: an override needs more than a word
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,17 @@ def _check(name: str, value: Any, low: int, high: int, step: int) -> None:
         raise ParameterError(f"parameter {name}: it must lie between {low} and {high}")
     if value % step:
         raise ParameterError(f"parameter {name}: it must be a multiple of {step}")
+
+
+def given_reason(override: str) -> str:
+    """An override's reason, trimmed. Raises ParameterError where it is hardly a word."""
+    reason = override.strip()
+    if len(reason) < SHORTEST_REASON:
+        raise ParameterError(
+            f"parameter override_reason: write who decided and why, {SHORTEST_REASON} characters "
+            "or more"
+        )
+    return reason
 
 
 def release_name(input_sha256: str, spec_digest: str, parameters: Parameters, period: str) -> str:

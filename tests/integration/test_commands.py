@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 
 from demo.enoe_like import generate_survey, write_survey
 from demo.lake_server import RAW_BUCKET, RESTRICTED_BUCKET, LakeServer
+from tests.canaries import found_in_file, found_in_table, found_in_text, plant
 from tests.conftest import ROOT
 
 COLUMNS = ["LOC", "MUN", "MAN", "T_LOC", "CD_A", "ENT", "SEX", "EDA", "NAC_DIA", "NAC_MES",
            "NAC_ANIO", "CS_P13_1", "POS_OCU", "INGOCUP"]  # fmt: skip
-CANARY = "345677"  # an income that no generated row has, planted as a person's
+SEED = "987654321"  # must be nowhere but in the restricted area
+SETTINGS = ("--epochs", "1", "--rows", "900", "--seed", SEED)
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -30,11 +33,8 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    table = generate_survey(2015, 2, people=1300, seed=3)
-    paid = table.index[(table["INGOCUP"] != "0")][0]
-    table.loc[paid, "INGOCUP"] = CANARY
     path = tmp_path_factory.mktemp("survey") / "sdemt215.csv"
-    write_survey(table, path)
+    write_survey(plant(generate_survey(2015, 2, people=3000, seed=3)), path)
     return path
 
 
@@ -42,10 +42,15 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One whole `synthesize`, and what it said."""
     out = tmp_path_factory.mktemp("made") / "release"
-    done = run("synthesize", str(survey), str(out), *SURVEY, "--epochs", "1", "--rows", "900",
-               "--seed", "11")  # fmt: skip
+    done = run("synthesize", str(survey), str(out), *SURVEY, *SETTINGS)
     assert done.returncode == 0, done.stderr
-    return {"out": out, "said": json.loads(done.stdout.splitlines()[-1]), "log": done.stderr}
+    restricted = out.with_name(out.name + ".restricted")
+    return {
+        "out": out,
+        "restricted": restricted,
+        "said": json.loads(done.stdout.splitlines()[-1]),
+        "log": done.stderr,
+    }
 
 
 SURVEY = ("--survey", "enoe_sdem", "--period", "2015T2")
@@ -55,7 +60,7 @@ def test_validate_says_so_and_writes_nothing(survey: Path) -> None:
     before = sorted(survey.parent.iterdir())
     done = run("validate", str(survey), *SURVEY)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["rows"] >= 1300
+    assert json.loads(done.stdout.splitlines()[-1])["rows"] >= 3000
     assert sorted(survey.parent.iterdir()) == before
 
 
@@ -64,6 +69,8 @@ def test_synthesize_says_what_the_contract_lists(made: dict[str, Any]) -> None:
     assert {"rows", "fit_seconds", "sample_seconds", "steps", "overall", "peak_rss_mb",
             "fit_peak_rss_mb", "release"} <= set(said)  # fmt: skip
     assert said["rows"] == 900
+    assert said["passed"] is True
+    assert said["failed"] == []
     assert said["peak_rss_mb"] >= said["fit_peak_rss_mb"] > 0
     assert 0 < said["overall"] < 1
     assert "epoch 1 of 1" in made["log"]
@@ -113,28 +120,108 @@ def test_restricted_things_stay_in_the_restricted_folder(made: dict[str, Any]) -
     out: Path = made["out"]
     restricted = out.with_name(out.name + ".restricted")
     for name in ("typed.parquet", "run.json", "validation.json", "training.json", "losses.csv",
-                 "manifest.json", "candidate/manifest.json", "figures/quality.json"):  # fmt: skip
+                 "manifest.json", "candidate/manifest.json", "figures/quality.json",
+                 "figures/disclosure.json", "train.parquet", "holdout.parquet",
+                 "protection.json", "internal.html"):  # fmt: skip
         assert (restricted / name).is_file(), name
     assert not (restricted / "scratch").exists()
-    assert json.loads((restricted / "manifest.json").read_text())["seed"] == 11
+    assert json.loads((restricted / "manifest.json").read_text())["seed"] == int(SEED)
     assert '"seed"' not in (out / "manifest.json").read_text()
 
 
-def test_no_public_byte_and_no_log_holds_the_canary(made: dict[str, Any]) -> None:
-    """An income far outside every other: the model may not have learnt it within one epoch, and
-    no table, picture's text, report or message may show it."""
-    assert CANARY not in made["log"]
-    for path in made["out"].rglob("*"):
-        if path.is_file() and path.suffix not in {".png", ".parquet"}:
-            text = path.read_text(encoding="latin-1")
-            assert CANARY not in text, path.name
+def test_no_row_breaks_a_rule(made: dict[str, Any]) -> None:
+    figures = json.loads((made["restricted"] / "figures/quality.json").read_text())
+    assert figures["broken_rules"] == []
+    assert "synthetic rows break rule" not in made["log"]
+
+
+def test_the_model_is_two_files_and_no_checkpoint_stays(made: dict[str, Any]) -> None:
+    restricted: Path = made["restricted"]
+    names = {p.name for p in (restricted / "model").iterdir()}
+    assert names == {"model.json", "model.safetensors"}
+    assert not [p for p in restricted.rglob("*") if p.is_file() and "checkpoint" in p.as_posix()]
+
+
+def test_no_public_byte_and_no_message_holds_a_canary(survey: Path, made: dict[str, Any]) -> None:
+    planted = found_in_table(pd.read_csv(survey, dtype=str, encoding="latin-1"))
+    assert len(planted) == 10  # what the search finds where the canaries are
+    assert len(set(found_in_text(survey.read_text("latin-1")))) == 7
+    found = {p.name: found_in_file(p.name, p.read_bytes()) for p in public_files(made)}
+    assert not any(found.values()), found
+    assert found_in_text(made["log"]) == []
+    assert found_in_text(json.dumps(made["said"])) == []
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "holdout.parquet"])
+def test_what_training_and_the_audit_see_holds_no_canary_but_keys(
+    made: dict[str, Any], name: str
+) -> None:
+    table = pd.read_parquet(made["restricted"] / name)
+    assert found_in_table(table) == []
+    assert {"AGEB", "FAC"}.isdisjoint(table.columns)
+
+
+def test_no_file_of_the_model_holds_a_canary(made: dict[str, Any]) -> None:
+    for path in (made["restricted"] / "model").iterdir():
+        assert found_in_text(path.read_text("latin-1")) == [], path.name
+
+
+def test_public_files_tell_scores_to_two_decimals(made: dict[str, Any]) -> None:
+    exact = json.loads((made["restricted"] / "figures/quality.json").read_text())
+    public = json.loads((made["out"] / "quality.json").read_text())
+    assert public["overall"] == round(exact["overall"], 2) != exact["overall"]
+    finer = {p.name: re.findall(r"(?<![\w.])\d+\.\d{3,}(?![\w.])", text_of(p))
+             for p in public_files(made) if p.suffix in (".json", ".html")
+             or p.name.startswith("column_")}  # fmt: skip
+    assert len(finer) == 6
+    assert not any(finer.values()), finer
+
+
+def test_public_files_tell_nothing_of_split_seed_or_distances(made: dict[str, Any]) -> None:
+    restricted = made["restricted"]
+    split = json.loads((restricted / "protection.json").read_text())
+    audit = json.loads((restricted / "figures/disclosure.json").read_text())
+    assert split["train_rows"] + split["holdout_rows"] == split["rows"]
+    figures = [gate[name] for gate in audit["gates"] for name in ("figure", "p", "detectable")]
+    figures += [bound for gate in audit["gates"] for bound in gate["interval"] or ()]
+    figures += list(audit["information"].values())
+    told = [f"{abs(f):.4f}" for f in figures if f is not None and round(f, 2) != f]
+    secrets = [SEED, *told, *(str(split[name]) for name in ("train_rows", "holdout_rows", "rows"))]
+    assert len(told) > 20
+    for path in public_files(made):
+        if path.suffix in (".json", ".html") or path.name.startswith("column_"):
+            text = text_of(path)
+            words = set(re.findall(r"[\d.,]+", text.replace(",", "")))
+            assert not [secret for secret in secrets if secret in words], path.name
+            assert not re.search("holdout_rows|train_rows|distance_to|interval|detectable", text)
+    assert "gates" in json.loads((made["out"] / "manifest.json").read_text())
+
+
+def test_the_page_shows_every_gate(made: dict[str, Any]) -> None:
+    page = (made["out"] / "report.html").read_text(encoding="utf-8")
+    gates = json.loads((made["out"] / "manifest.json").read_text())["gates"]
+    assert len(gates) > 20
+    for gate in gates:
+        assert set(gate) == {"name", "applicable", "passed", "safe_to_within"}
+        assert f"<code>{gate['name']}</code>" in page
+
+
+def public_files(made: dict[str, Any]) -> list[Path]:
+    return sorted(path for path in made["out"].rglob("*") if path.is_file())
+
+
+def text_of(path: Path) -> str:
+    """A public file's text, without its pictures and without sizes and hashes of other files."""
+    text = path.read_text(encoding="utf-8")
+    if path.name == "manifest.json":
+        return json.dumps(json.loads(text) | {"files": []})
+    return re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
 
 
 def test_the_same_again_is_harmless(survey: Path, made: dict[str, Any]) -> None:
     out: Path = made["out"]
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}
-    done = run("synthesize", str(survey), str(out), *SURVEY, "--epochs", "1", "--rows", "900",
-               "--seed", "11")  # fmt: skip
+    done = run("synthesize", str(survey), str(out), *SURVEY, *SETTINGS)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["release"] == made["said"]["release"]
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == before

@@ -36,7 +36,7 @@ def p_value(rows: Households, score: Score, seed: int = 1) -> float:
     (14, 0, False),  # by chance at four to one: 0.8 ** 14 is 4 %
     (60, 0, True),
     (60, 15, False),
-    (120, 10, True),
+    (120, 8, True),
 ])  # fmt: skip
 def test_few_matches_prove_nothing_and_many_do(in_train: int, in_control: int, closes: bool):
     rows = households(800, 200)

@@ -11,8 +11,8 @@ from include.espejo.disclose.score import Score
 from include.espejo.spec import Column
 
 REMEDY = (
-    "train shorter or with a smaller model, take the checkpoint that the selection split "
-    "prefers, or raise the floors; a limit is changed in the spec alone"
+    "train with fewer epochs, raise the floors, or leave out or coarsen a column; a limit is "
+    "changed in the spec alone"
 )
 
 

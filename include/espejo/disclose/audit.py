@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits
 
 from include.espejo.disclose.attack import REMEDY, Attack
 from include.espejo.disclose.checks import check_floors, check_rules

@@ -19,11 +19,13 @@ from include.espejo.spec import SurveySpec
 
 NEAREST_SHARES = (0.005, 0.01, 0.02, 0.04)  # of the rows
 NEAREST_HOUSEHOLD_SHARES = (0.01, 0.02, 0.03, 0.04)
-ISOLATED_SHARE = 0.05
+ISOLATED_SHARE = 0.1
 OUTLIER_SHARE = 0.1
 OUTLIERS_PER_SIDE = 1_000
-COPY_WEIGHT = 20.0  # of some 90 in all; see excess.py
-_NEAR = 0.25  # of its isolation: a row that is matched rather than neighboured
+# Of some 110 in all (see excess.py). What happens to whole households, or to few rows, has the
+# fewest households to show it.
+COPY_WEIGHT, FEW_WEIGHT = 20.0, 30.0
+_NEAR = 0.1  # of its isolation: a row that is matched, and hardly ever by chance
 _CLOSE = FULL_WEIGHT / 2  # distances below it hardly differ in what they tell
 
 
@@ -55,7 +57,7 @@ def _matches(distances: Distances, isolation_rank: np.ndarray) -> list[Attack]:
     same = Score.of_flags(distances.to_synthetic == 0)
     return [
         Attack("identical", (same,), "share of rows", weight=COPY_WEIGHT),
-        Attack("isolated_matched", (alone,), "share of rows", weight=COPY_WEIGHT),
+        Attack("isolated_matched", (alone,), "share of rows", weight=FEW_WEIGHT),
     ]
 
 
@@ -74,7 +76,7 @@ def _near_households(nearness: np.ndarray, population: Population, spec: SurveyS
         "near_identical_households",
         nearest,
         "share of rows",
-        weight=COPY_WEIGHT,
+        weight=FEW_WEIGHT,
         only_reported=same,
     )
 

@@ -43,7 +43,7 @@ def p_values(
         else:
             drawn.append(k)
     if drawn:
-        draws = max(50_000, int(np.ceil(2 / least)))
+        draws = max(50_000, int(np.ceil(1.2 / least)))
         permuted = _permuted([scores[k] for k in drawn], households, draws, seed)
         found |= dict(zip(drawn, permuted, strict=True))
     return [found[k] for k in range(len(scores))]
@@ -78,7 +78,9 @@ def _hypergeometric(sums: Sums, households: Households) -> float:
 def _normal(sums: Sums, households: Households) -> float:
     train, control = sums.means(households.in_train)
     error = _null_error(sums, households)
-    return float(stats.norm.sf((train - control) / error)) if error else 1.0
+    if error == 0 or np.isnan(train - control):
+        return 1.0  # the score does not vary, or a side has no row of it
+    return float(stats.norm.sf((train - control) / error))
 
 
 def _null_error(sums: Sums, households: Households) -> float:

@@ -6,16 +6,17 @@ Cristofaro 2023, arXiv 2312.05114): messages and public files round them or leav
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from include.espejo.disclose.gates import Audit
-from include.espejo.errors import GateError, ParameterError
+from include.espejo.errors import GateError
+from include.espejo.parameters import given_reason
 
 # What no reason can override: it would publish what stands on too few people, or a wrong table.
 ABSOLUTE = ("rules", "floor", "floor_codes")
-SHORTEST_REASON = 10  # characters: an override needs more than a word
 
 Verdict = Mapping[str, Any]
 
@@ -33,8 +34,8 @@ def across_periods(now: Audit, union: Audit) -> Audit:
 def require(audit: Verdict, override: str | None) -> dict[str, Any]:
     """What an override let pass, empty where nothing failed. Raises GateError.
 
-    `audit`: Audit.as_dict(). An override passes attacks that found something, never a floor, a
-    rule, or a figure that is missing.
+    `audit`: Audit.as_dict(). An override names the attacks that it passes although they found
+    something; it never passes a floor, a rule, or a figure that is missing.
     """
     if audit["passed"] is True and not audit["failed"]:
         return {}
@@ -45,12 +46,13 @@ def require(audit: Verdict, override: str | None) -> dict[str, Any]:
     if override is None or absolute or not failed:
         hint = f"; no reason overrides {', '.join(absolute)}" if override and absolute else ""
         raise GateError("\n".join([f"held back by {', '.join(names)}{hint}", *told(audit)]), names)
-    if len(override.strip()) < SHORTEST_REASON:
-        raise ParameterError(
-            f"parameter override_reason: write who decided and why, {SHORTEST_REASON} characters "
-            "or more"
-        )
-    return {"gates": names, "reason": override.strip()}
+    unnamed = [name for name in names if name not in override]
+    if unnamed:
+        raise GateError(
+            f"held back by {', '.join(unnamed)}, which the override's reason does not name: write "
+            "which gates are overridden, who decided, and why", names,
+        )  # fmt: skip
+    return {"gates": names, "reason": given_reason(override)}
 
 
 def told(audit: Verdict) -> list[str]:
@@ -63,14 +65,14 @@ def told(audit: Verdict) -> list[str]:
 
 
 def _how_much(gate: Mapping[str, Any]) -> str:
-    if gate["figure"] is None:
-        return str(gate["reason"])
-    if gate["name"] == "rules":
-        return str(gate["reason"])  # counts of synthetic rows
+    if gate["figure"] is None or gate["name"] == "rules":
+        return str(gate["reason"])  # no figure, or counts of synthetic rows
     if gate["name"] in ABSOLUTE:
         return (
             f"something stands on fewer than {gate['limit']:.0f} people, or on too few households"
         )
+    if gate["detectable"] is None:
+        return str(gate["reason"])  # too few to tell: no excess was found
     excess = f"training is above its control by about {gate['figure']:.2f} ({gate['unit']})"
     return f"{excess}, and may be by {gate['limit']:.2f} where that is no chance"
 
@@ -82,12 +84,18 @@ def public_verdict(audit: Verdict) -> list[dict[str, Any]]:
             "name": gate["name"],
             "applicable": gate["applicable"],
             "passed": gate["passed"],
-            "safe_to_within": _coarse(gate["detectable"]),
+            "safe_to_within": _safe_to_within(gate),
         }
         for gate in audit["gates"]
     ]
 
 
-def _coarse(figure: float | None) -> float | None:
-    """Rounded up to the next hundredth."""
-    return None if figure is None else round(int(figure * 100 + 0.999999) / 100, 2)
+def _safe_to_within(gate: Mapping[str, Any]) -> float | None:
+    """The smallest leak that would have closed the gate, rounded up to the next hundredth.
+
+    A leak under the limit closes nothing, however well it would be seen.
+    """
+    if gate["detectable"] is None:
+        return None
+    smallest = max(float(gate["detectable"]), float(gate["limit"]))
+    return math.ceil(smallest * 100) / 100

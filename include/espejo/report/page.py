@@ -24,6 +24,9 @@ _GATES = {
         es="Filas idénticas en lo que se puede saber", en="Rows identical in what may be known"
     ),
     "near_identical": Label(es="Filas casi idénticas", en="Nearly identical rows"),
+    "near_identical_households": Label(
+        es="Hogares casi idénticos", en="Nearly identical households"
+    ),
     "isolated_matched": Label(es="Copias de filas aisladas", en="Copies of isolated rows"),
     "rare_numbers": Label(es="Números raros repetidos", en="Rare numbers repeated"),
     "closest_record": Label(

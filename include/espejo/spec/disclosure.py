@@ -39,7 +39,7 @@ class Disclosure(Strict):
     """
 
     floor: Floor = Floor()
-    holdout_share: float = Field(default=0.2, ge=0.05, le=0.5)
+    holdout_share: float = Field(default=0.3, ge=0.05, le=0.5)
     key_sets: dict[str, tuple[str, ...]] = Field(min_length=1)
     panel_key: tuple[str, ...] | None = Field(default=None, min_length=1)
     periods: int = Field(default=5, ge=1)

@@ -84,7 +84,7 @@ def evaluate(job: Job, lakes: Lakes, work: Workspace) -> Summary:
 
     done = done_before(lakes, work.figure("quality.json"))
     if done is not None:
-        return {"overall": done["overall"]}
+        return {"overall": round(done["overall"], 2)}
     run = read_summary(lakes, work.run)
     synthetic = to_frame(from_parquet(lakes.work.read(work.synthetic)))
     scores = score(to_frame(training_table(job, lakes, work)), synthetic, job.spec, run["seed"])
@@ -95,8 +95,9 @@ def evaluate(job: Job, lakes: Lakes, work: Workspace) -> Summary:
                           ("column_pair_trends.csv", scores.quality.pair_details)):  # fmt: skip
         lakes.work.write(work.figure(name), details.to_csv(index=False).encode())
     lakes.work.write(work.figure("quality.json"), as_json(figures))
-    log.info("overall quality %.3f", scores.quality.overall)
-    return {"overall": scores.quality.overall}
+    overall = round(scores.quality.overall, 2)  # exact figures stay in the workspace
+    log.info("overall quality %.2f", overall)
+    return {"overall": overall}
 
 
 def training_table(job: Job, lakes: Lakes, work: Workspace) -> Any:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
+from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from include.espejo.errors import without_values
 from include.espejo.keys import MANIFEST, PublicPlace, Workspace
 from include.espejo.lake import Lakes, join
 from include.espejo.ledger import Ledger
+from include.espejo.rules import group_numbers
+from include.espejo.spec import Period, SurveySpec
 from include.espejo.steps.job import Job, Summary, as_json, done_before, read_summary
 from include.espejo.steps.model import training_table
 
@@ -55,8 +60,11 @@ def _audited(job: Job, lakes: Lakes, work: Workspace, ledger: Ledger | None) -> 
     now = audit(train, holdout, synthetic, job.spec, job.period, seed)
     earlier = [] if ledger is None else _earlier(job, lakes, ledger)
     if earlier:
-        trains, holdouts = zip((train, holdout), *earlier, strict=True)
-        union = audit(pd.concat(trains), pd.concat(holdouts), synthetic, job.spec, job.period, seed)
+        trains, holdouts = (
+            pd.concat(side) for side in zip((train, holdout), *earlier, strict=True)
+        )
+        control = _never_trained_on(holdouts, trains, job.spec)
+        union = audit(trains, control, synthetic, job.spec, job.period, seed)
         now = across_periods(now, union)
     return now.as_dict() | {"periods": 1 + len(earlier)}
 
@@ -71,14 +79,34 @@ def _sides(lakes: Lakes, work: Workspace) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _earlier(job: Job, lakes: Lakes, ledger: Ledger) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Training and holdout rows of the earlier releases that are still there."""
-    found = []
+    """Training and holdout rows of each earlier period whose releases are still there.
+
+    Releases of one period share their people: each is taken once, or nobody would be unique.
+    """
+    found: dict[Period, list[tuple[pd.DataFrame, pd.DataFrame]]] = defaultdict(list)
     for period, work in ledger.earlier(job.period, job.spec.disclosure.periods):
         if lakes.work.exists(work.train) and lakes.work.exists(work.holdout):
-            found.append(_sides(lakes, work))
+            found[period].append(_sides(lakes, work))
         else:
             log.warning("%s: its training rows are no longer there: not held against", period)
-    return found
+    return [
+        (_each_once(trains, job.spec), _each_once(holdouts, job.spec))
+        for trains, holdouts in (zip(*sides, strict=True) for sides in found.values())
+    ]
+
+
+def _never_trained_on(holdout: pd.DataFrame, train: pd.DataFrame, spec: SurveySpec) -> pd.DataFrame:
+    """The control without households that another quarter trained on, at another holdout share."""
+    key = [name for name in spec.panel_key() if name in holdout]
+    if not key:
+        return holdout
+    household = group_numbers(pd.concat([holdout[key], train[key]], ignore_index=True))
+    return holdout[~np.isin(household[: len(holdout)], household[len(holdout) :])]
+
+
+def _each_once(tables: Iterable[pd.DataFrame], spec: SurveySpec) -> pd.DataFrame:
+    rows = pd.concat(tables, ignore_index=True)
+    return rows.drop_duplicates([name for name in spec.key("person") if name in rows])
 
 
 @without_values
@@ -124,25 +152,31 @@ def publish(
     from include.espejo.publish import publish as release_it
 
     manifest = read_summary(lakes, join(work.candidate, MANIFEST))
-    passed = require_gates(lakes, work, override)
-    _enter(job, lakes, work, ledger, manifest["release"])
+    release = manifest["release"]
+    beyond = ledger.reason_beyond(job.period, release, job.spec.disclosure.attempts)
+    passed = require_gates(lakes, work, override, beyond)
+    _enter(job, lakes, work, ledger, release)
     published = release_it(
-        lakes.work, work.candidate, lakes.publish, place, str(job.period), manifest["release"],
-        passed,
-    )  # fmt: skip
+        lakes.work, work.candidate, lakes.publish, place, str(job.period), release, passed
+    )
     log.info("%s: %s", published.manifest, "was there" if published.already_there else "published")
     return {"manifest": published.manifest, "already_there": published.already_there,
             "rows": manifest["rows"], "overall": manifest["overall"]}  # fmt: skip
 
 
-def require_gates(lakes: Lakes, work: Workspace, override: str | None = None) -> Summary:
+def require_gates(
+    lakes: Lakes, work: Workspace, override: str | None = None, beyond: str | None = None
+) -> Summary:
     """What the manifest says of an override, empty without one. Raises GateError.
 
-    The first reason given for a release is the one that stands: what is published is not changed.
+    `beyond`: the reason that took the release past the limit of attempts. The first reason given
+    for a release is the one that stands: what is published is not changed.
     """
     from include.espejo.disclose.verdict import require
 
     overridden = require(read_summary(lakes, work.audit), override)
+    if beyond is not None:
+        overridden = {"gates": ["attempts", *overridden.get("gates", [])], "reason": beyond}
     if not overridden:
         return {}
     lakes.work.create(work.override, as_json(overridden))

@@ -1,0 +1,320 @@
+"""The gates around a release, step by step on a disk: what is held back, let pass, and counted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from demo.enoe_like import generate_survey, write_survey
+from include.espejo import steps
+from include.espejo.disclose.gates import Audit, Gate
+from include.espejo.errors import GateError, ParameterError
+from include.espejo.keys import PublicPlace, Workspace, scratch, workspace
+from include.espejo.lake import Lakes, open_lake
+from include.espejo.ledger import Ledger
+from include.espejo.parameters import Parameters
+from include.espejo.publish import read_pointer
+from include.espejo.spec import Period, SurveySpec, load_spec
+from include.espejo.tables import from_parquet, to_frame, to_parquet, to_table
+from tests.surveys.parks import SPEC, write_parks
+
+REASON = "the director of the survey, 3 May"
+LEAK = Gate("identical", 0.123456, "share of rows", 0.0, False, "above", "train shorter",
+            (0.1, 0.2), 0.0003, 0.05)  # fmt: skip
+UNDER_FLOOR = Gate("floor", 7.0, "people", 10.0, False, "under it", "protect again")
+SAFE = Gate("rules", 0.0, "rows", 0.0, True, "", "")
+
+
+@dataclass(frozen=True)
+class Office:
+    """A lake on a disk with the places of a survey."""
+
+    root: Path
+    spec: SurveySpec
+
+    @property
+    def lakes(self) -> Lakes:
+        lake = open_lake(str(self.root))
+        return Lakes(lake, lake, lake)
+
+    @property
+    def restricted(self) -> str:
+        return str(self.root / "restricted")
+
+    @property
+    def place(self) -> PublicPlace:
+        return PublicPlace(str(self.root / "public"), self.spec.survey)
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.lakes.work, self.restricted, self.spec.survey)
+
+    def job(self, period: str, **given: Any) -> steps.Job:
+        return steps.Job(self.spec, Period.parse(period), Parameters.of(self.spec, given))
+
+    def take_in(self, job: steps.Job, survey: Path) -> Workspace:
+        """The steps up to protected tables, as the DAG runs them."""
+        period = str(job.period)
+
+        def place(release: str) -> Workspace:
+            return workspace(self.restricted, self.spec.survey, period, release)
+
+        loose = scratch(self.restricted, self.spec.survey, period)
+        steps.ingest(job, self.lakes, str(survey), loose)
+        work = place(steps.validate(job, self.lakes, loose, place)["release"])
+        steps.protect(job, self.lakes, work, self.ledger.salt())
+        return work
+
+
+def put_candidate(work: Workspace, *gates: Gate) -> None:
+    """What `disclose` and `report` leave, made up."""
+    content = b"a,b\n1,2\n"
+    entry = {"name": "synthetic.csv", "size": len(content),
+             "sha256": hashlib.sha256(content).hexdigest()}  # fmt: skip
+    release = json.loads(Path(work.run).read_text())["public"]
+    manifest = {**release, "rows": 1, "overall": 0.5, "files": [entry]}
+    write(f"{work.candidate}/synthetic.csv", content)
+    write(f"{work.candidate}/manifest.json", json.dumps(manifest).encode())
+    write(work.audit, json.dumps(Audit(gates, {}).as_dict()).encode())
+
+
+def write(path: str, content: bytes) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(content)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+# --- publish -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path / "lake", load_spec(SPEC))
+
+
+@pytest.fixture
+def work(office: Office, tmp_path: Path) -> Workspace:
+    write_parks(tmp_path / "parks.csv")
+    return office.take_in(office.job("2015T2"), tmp_path / "parks.csv")
+
+
+def publish(office: Office, work: Workspace, override: str | None = None) -> dict[str, Any]:
+    job = office.job("2015T2")
+    return steps.publish(job, office.lakes, work, office.place, office.ledger, override)
+
+
+def test_what_passes_is_published_and_its_households_are_entered(
+    office: Office, work: Workspace
+) -> None:
+    put_candidate(work, SAFE)
+    done = publish(office, work)
+    assert "override" not in json.loads(Path(done["manifest"]).read_text())
+    (entered,) = Path(office.ledger.root).glob("households/*.parquet")
+    rows = json.loads(Path(work.protection).read_text())
+    assert len(pq.read_table(entered)) == rows["train_rows"]  # a visitor is a household here
+    assert publish(office, work)["already_there"]
+    assert len(list(Path(office.ledger.root).glob("households/*"))) == 1
+
+
+def test_a_failed_gate_publishes_nothing_and_keeps_the_candidate(
+    office: Office, work: Workspace
+) -> None:
+    put_candidate(work, SAFE, LEAK)
+    kept = files(Path(work.candidate))
+    with pytest.raises(GateError, match="gate identical: .* about 0.12 .*; train shorter"):
+        publish(office, work)
+    assert not Path(office.place.root).exists()
+    assert files(Path(work.candidate)) == kept
+    assert office.ledger.earlier(Period(2015, 3), 5) == []
+
+
+def test_a_reason_publishes_it_and_stands_in_the_manifest(office: Office, work: Workspace) -> None:
+    put_candidate(work, SAFE, LEAK)
+    done = publish(office, work, REASON)
+    manifest = json.loads(Path(done["manifest"]).read_text())
+    assert manifest["override"] == {"gates": ["identical"], "reason": REASON}
+    before = files(Path(office.place.root))
+    for reason in (REASON, "another person, another reason"):  # the first one stands
+        assert publish(office, work, reason)["already_there"]
+        assert files(Path(office.place.root)) == before
+    pointer = read_pointer(office.lakes.publish, office.place.latest())
+    assert pointer is not None
+    assert len(pointer["history"]) == 1
+
+
+@pytest.mark.parametrize("reason", ["", "because", "          "])
+def test_a_word_is_no_reason(office: Office, work: Workspace, reason: str) -> None:
+    put_candidate(work, SAFE, LEAK)
+    with pytest.raises(ParameterError, match="override_reason"):
+        publish(office, work, reason)
+    assert not Path(office.place.root).exists()
+
+
+def test_no_reason_publishes_what_is_under_the_floor(office: Office, work: Workspace) -> None:
+    put_candidate(work, SAFE, LEAK, UNDER_FLOOR)
+    with pytest.raises(GateError, match="no reason overrides floor\n"):
+        publish(office, work, REASON)
+    assert not Path(office.place.root).exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"passed": true}'])
+def test_an_audit_that_is_broken_or_missing_is_no_pass(
+    office: Office, work: Workspace, content: bytes
+) -> None:
+    put_candidate(work, SAFE)
+    write(work.audit, content)
+    with pytest.raises(Exception, match="unexpected|held back"):
+        publish(office, work, REASON)
+    Path(work.audit).unlink()
+    with pytest.raises(Exception, match="not found"):
+        publish(office, work, REASON)
+    assert not Path(office.place.root).exists()
+
+
+# --- attempts ----------------------------------------------------------------------------------
+
+
+def test_attempts_are_counted_before_anything_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The spec allows three; the fourth release is refused before its audit."""
+    import include.espejo.disclose as disclose
+
+    audits = []
+
+    def attacked(*_: Any) -> Audit:
+        audits.append(1)
+        return Audit((SAFE, LEAK), {})
+
+    monkeypatch.setattr(disclose, "audit", attacked)
+    office = Office(tmp_path / "lake", load_spec(SPEC))
+    write_parks(tmp_path / "parks.csv")
+    jobs = [office.job("2015T2", seed=seed) for seed in range(4)]
+    works = [office.take_in(job, tmp_path / "parks.csv") for job in jobs]
+    for work in works:
+        pq.write_table(pq.read_table(work.train), work.synthetic)
+
+    def disclose_it(number: int, reason: str | None = None) -> Mapping[str, Any]:
+        job, work = jobs[number], works[number]
+        return steps.disclose(job, office.lakes, work, office.ledger, reason)
+
+    for number in (0, 1, 2, 0, 1, 2):
+        assert disclose_it(number) == {"passed": False, "failed": ["identical"]}
+    assert len(audits) == 3  # once a release
+    with pytest.raises(GateError, match="3 releases of 2015T2 have been tried"):
+        disclose_it(3)
+    assert len(audits) == 3
+    assert not Path(works[3].audit).exists()
+    disclose_it(3, REASON)
+    assert len(audits) == 4
+    put_candidate(works[3], SAFE)
+    done = steps.publish(jobs[3], office.lakes, works[3], office.place, office.ledger)
+    override = json.loads(Path(done["manifest"]).read_text())["override"]
+    assert override == {"gates": ["attempts"], "reason": REASON}
+
+
+# --- across periods ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Two quarters of the invented ENOE in one lake; a part of the households is in both."""
+
+    office: Office
+    first: Workspace
+    second: Workspace
+    job: steps.Job
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
+    folder = tmp_path_factory.mktemp("panel")
+    office = Office(folder / "lake", load_spec("enoe_sdem"))
+    everybody = generate_survey(2015, 2, people=2600, seed=3)
+    household = everybody.groupby(["CD_A", "ENT", "CON", "V_SEL", "N_HOG", "H_MUD"]).ngroup() % 5
+    write_survey(everybody[household < 4], folder / "first.csv")
+    write_survey(everybody[household > 0].assign(PER="315"), folder / "second.csv")
+    before, job = office.job("2015T2"), office.job("2015T3")
+    first = office.take_in(before, folder / "first.csv")
+    put_candidate(first, SAFE)
+    steps.publish(before, office.lakes, first, office.place, office.ledger)
+    return Panel(office, first, office.take_in(job, folder / "second.csv"), job)
+
+
+def table(uri: str) -> pd.DataFrame:
+    return to_frame(from_parquet(Path(uri).read_bytes()))
+
+
+def households(uri: str) -> set[tuple[str, ...]]:
+    rows = table(uri)[["ENT", "CON", "V_SEL", "N_HOG", "H_MUD"]].astype(str)
+    return set(rows.itertuples(index=False, name=None))
+
+
+def test_a_household_is_on_the_same_side_in_both_quarters(panel: Panel) -> None:
+    trained = [households(work.train) for work in (panel.first, panel.second)]
+    held = [households(work.holdout) for work in (panel.first, panel.second)]
+    both = (trained[0] | held[0]) & (trained[1] | held[1])
+    assert len(both) > 200
+    assert trained[0] & both == trained[1] & both
+    assert held[0] & both == held[1] & both
+    assert all(side & both for side in (*trained, *held))
+
+
+def test_the_second_audit_is_also_held_against_the_first_quarters_people(panel: Panel) -> None:
+    """Rows of the first quarter's training that left the panel: this quarter's own people do not
+    show the copies, those of both do."""
+    real = pd.concat([table(panel.second.train), table(panel.second.holdout)])
+    left = table(panel.first.train)
+    gone = ~left["CON"].astype(str).str.cat(left[["ENT", "V_SEL"]].astype(str), "-").isin(
+        real["CON"].astype(str).str.cat(real[["ENT", "V_SEL"]].astype(str), "-")
+    )
+    random = np.random.default_rng(1)
+    half = real.iloc[random.permutation(len(real))[: len(real) // 2]]
+    columns = list(panel.job.spec.model_columns())
+    copies = pd.concat([half, left[gone]])[columns]
+    write(panel.second.synthetic, to_parquet(to_table(copies, panel.job.spec)))
+    done = steps.disclose(panel.job, panel.office.lakes, panel.second, panel.office.ledger)
+    found = json.loads(Path(panel.second.audit).read_text())
+    assert found["periods"] == 2
+    assert "identical_across_periods" in done["failed"]
+    assert "identical" not in done["failed"]
+    with pytest.raises(GateError, match="identical_across_periods"):
+        steps.require_gates(panel.office.lakes, panel.second)
+
+
+def test_two_releases_of_one_quarter_count_its_people_once(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import include.espejo.disclose as disclose
+
+    seen = []
+
+    def attacked(train: pd.DataFrame, holdout: pd.DataFrame, *_: Any) -> Audit:
+        seen.append((len(train), len(holdout)))
+        return Audit((SAFE,), {})
+
+    monkeypatch.setattr(disclose, "audit", attacked)
+    office, root = panel.office, Path(panel.first.base)
+    again = root.with_name("again")
+    write(str(again / "train.parquet"), Path(panel.first.train).read_bytes())
+    write(str(again / "holdout.parquet"), Path(panel.first.holdout).read_bytes())
+    office.ledger.enter(Period(2015, 2), "again", np.zeros(1, dtype=np.uint64))
+    write(panel.second.synthetic, Path(panel.second.train).read_bytes())
+    Path(panel.second.audit).unlink(missing_ok=True)
+    steps.disclose(panel.job, office.lakes, panel.second, office.ledger)
+    now = (len(table(panel.second.train)), len(table(panel.second.holdout)))
+    then = (len(table(panel.first.train)), len(table(panel.first.holdout)))
+    assert seen == [now, (now[0] + then[0], now[1] + then[1])]
+    assert json.loads(Path(panel.second.audit).read_text())["periods"] == 2

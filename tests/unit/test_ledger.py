@@ -1,0 +1,231 @@
+"""The ledger: one secret, attempts that are counted before anything is known, earlier quarters."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from include.espejo.errors import EspejoError, GateError, LakeError
+from include.espejo.keys import workspace
+from include.espejo.lake import open_lake
+from include.espejo.lake.failures import PreconditionError
+from include.espejo.lake.store import LocalLake
+from include.espejo.ledger import Ledger
+from include.espejo.spec import Period
+
+PERIOD = Period(2026, 3)
+REASON = "the director of the survey, 3 May"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(open_lake(str(tmp_path)), str(tmp_path), "parks")
+
+
+def attempts_file(ledger: Ledger) -> Path:
+    return Path(ledger.root) / "attempts" / f"{PERIOD}.json"
+
+
+# --- the salt ----------------------------------------------------------------------------------
+
+
+def test_the_salt_is_made_once_by_however_many_at_once(tmp_path: Path) -> None:
+    together = threading.Barrier(8)
+
+    def make(_: int) -> bytes:
+        together.wait()
+        return Ledger(LocalLake(), str(tmp_path), "parks").salt()
+
+    with ThreadPoolExecutor(8) as pool:
+        salts = set(pool.map(make, range(8)))
+    (salt,) = salts
+    assert len(salt) == 32
+    assert Ledger(LocalLake(), str(tmp_path), "parks").salt() == salt  # and stays
+
+
+def test_surveys_have_salts_of_their_own(ledger: Ledger, tmp_path: Path) -> None:
+    assert ledger.salt() != Ledger(ledger.lake, str(tmp_path), "museums").salt()
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 31, b"x" * 33])
+def test_a_salt_that_is_none_is_refused(ledger: Ledger, content: bytes) -> None:
+    ledger.lake.write(f"{ledger.root}/salt", content)
+    with pytest.raises(GateError, match="it is no salt; put the ledger back"):
+        ledger.salt()
+
+
+# --- attempts ----------------------------------------------------------------------------------
+
+
+def test_a_release_is_one_attempt_however_often_it_is_run(ledger: Ledger) -> None:
+    assert ledger.attempt(PERIOD, "aaa", 3, None) == 1
+    assert ledger.attempt(PERIOD, "bbb", 3, None) == 2
+    assert ledger.attempt(PERIOD, "aaa", 3, None) == 1
+    assert ledger.attempt(PERIOD, "bbb", 3, None) == 2
+    assert len(json.loads(attempts_file(ledger).read_text())["attempts"]) == 2
+
+
+def test_one_more_than_the_limit_is_refused_and_leaves_no_trace(ledger: Ledger) -> None:
+    for name in ("aaa", "bbb"):
+        ledger.attempt(PERIOD, name, 2, None)
+    before = attempts_file(ledger).read_bytes()
+    with pytest.raises(GateError, match="2 releases of 2026T3 have been tried") as caught:
+        ledger.attempt(PERIOD, "ccc", 2, None)
+    assert "an override's reason" in str(caught.value)
+    assert caught.value.exit_code == 3
+    assert not caught.value.retryable
+    assert attempts_file(ledger).read_bytes() == before
+    assert ledger.attempt(PERIOD, "bbb", 2, None) == 2  # one that was counted may be run again
+    assert ledger.attempt(Period(2026, 4), "ccc", 2, None) == 1  # other periods count apart
+
+
+def test_an_override_goes_beyond_the_limit_and_is_recorded(ledger: Ledger) -> None:
+    ledger.attempt(PERIOD, "aaa", 1, None)
+    assert ledger.attempt(PERIOD, "bbb", 1, REASON) == 2
+    recorded = json.loads(attempts_file(ledger).read_text())["attempts"]
+    assert recorded == [{"release": "aaa", "override": None},
+                        {"release": "bbb", "override": REASON}]  # fmt: skip
+    assert ledger.reason_beyond(PERIOD, "aaa", 1) is None
+    assert ledger.reason_beyond(PERIOD, "bbb", 1) == REASON
+    assert ledger.reason_beyond(PERIOD, "bbb", 2) is None  # within the limit none is needed
+    with pytest.raises(GateError, match="1 releases"):
+        ledger.attempt(PERIOD, "ccc", 1, None)
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "yes", " " * 40])
+def test_an_override_without_a_reason_goes_nowhere(ledger: Ledger, reason: str) -> None:
+    ledger.attempt(PERIOD, "aaa", 1, None)
+    with pytest.raises(EspejoError, match=r"override_reason|have been tried"):
+        ledger.attempt(PERIOD, "bbb", 1, reason)
+    assert len(json.loads(attempts_file(ledger).read_text())["attempts"]) == 1
+
+
+def test_attempts_at_once_are_all_counted_and_no_more_pass_than_may(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def attempt(name: str) -> int | None:
+        together.wait()
+        for _ in range(20):
+            try:
+                return Ledger(LocalLake(), str(tmp_path), "parks").attempt(PERIOD, name, 2, None)
+            except GateError:
+                return None
+            except LakeError as error:
+                if not error.retryable:
+                    raise
+        raise AssertionError("never got through")
+
+    with ThreadPoolExecutor(4) as pool:
+        numbers = list(pool.map(attempt, ["aaa", "bbb", "ccc", "ddd"]))
+    assert sorted(n for n in numbers if n) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", b'{"attempts": 3}', b'{"attempts": [3]}', b'{"attempts": [{}]}',
+     b'{"attempts": {"a": 1}}', b"\xff\xfe"],
+)  # fmt: skip
+def test_damaged_attempts_are_refused(ledger: Ledger, content: bytes) -> None:
+    ledger.lake.write(str(attempts_file(ledger)), content)
+    with pytest.raises(GateError, match="it is not what was written; put the ledger back"):
+        ledger.attempt(PERIOD, "aaa", 3, REASON)
+    assert attempts_file(ledger).read_bytes() == content
+
+
+# --- households --------------------------------------------------------------------------------
+
+
+def test_only_the_last_five_periods_of_this_survey_are_found(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    household = np.array([7, 5, 7], dtype=np.uint64)
+    entered = ["2025T2", "2025T3", "2025T4", "2026T1", "2026T2", "2026T3", "2026T4"]
+    for period in entered:
+        ledger.enter(Period.parse(period), f"of{period}", household)
+    ledger.enter(Period(2026, 2), "again", household)
+    Ledger(ledger.lake, str(tmp_path), "museums").enter(Period(2026, 1), "other", household)
+    found = ledger.earlier(PERIOD, 5)
+    last_four = [("2025T3", "of2025T3"), ("2025T4", "of2025T4"), ("2026T1", "of2026T1"),
+                 ("2026T2", "again"), ("2026T2", "of2026T2")]  # fmt: skip
+    assert found == [
+        (Period.parse(period), workspace(str(tmp_path), "parks", period, release))
+        for period, release in last_four
+    ]
+    assert ledger.earlier(PERIOD, 1) == []
+    assert [str(period) for period, _ in ledger.earlier(PERIOD, 2)] == ["2026T2", "2026T2"]
+
+
+def test_a_ledger_without_entries_finds_nothing(ledger: Ledger) -> None:
+    assert ledger.earlier(PERIOD, 5) == []
+
+
+def test_households_are_entered_once_each(ledger: Ledger) -> None:
+    ledger.enter(PERIOD, "aaa", np.array([9, 2**64 - 1, 9], dtype=np.uint64))
+    (path,) = Path(ledger.root).rglob("*.parquet")
+    assert path.name == "2026T3.aaa.parquet"
+    assert pq.read_table(path)["household"].to_pylist() == [9, 2**64 - 1]
+
+
+# --- a lake that fails -------------------------------------------------------------------------
+
+
+class Broken(LocalLake):
+    """A lake of which some methods fail."""
+
+    def __init__(self, *names: str) -> None:
+        for name in names:
+            setattr(self, name, self._fail)
+
+    @staticmethod
+    def _fail(*_: Any) -> Any:
+        raise LakeError("s3://restricted/parks: cannot read it: refused")
+
+
+def use(ledger: Ledger, name: str) -> None:
+    match name:
+        case "salt":
+            ledger.salt()
+        case "attempt":
+            ledger.attempt(PERIOD, "aaa", 3, None)
+        case "enter":
+            ledger.enter(PERIOD, "aaa", np.zeros(1, dtype=np.uint64))
+        case "earlier":
+            ledger.earlier(PERIOD, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "failing"),
+    [("salt", "create"), ("salt", "read"), ("attempt", "read_tagged"), ("attempt", "create"),
+     ("enter", "write"), ("earlier", "list")],
+)  # fmt: skip
+def test_a_ledger_that_cannot_be_read_or_written_ends_the_run(
+    tmp_path: Path, name: str, failing: str
+) -> None:
+    with pytest.raises(LakeError, match="refused"):
+        use(Ledger(Broken(failing), str(tmp_path), "parks"), name)
+    use(Ledger(LocalLake(), str(tmp_path), "parks"), name)  # as it does where nothing fails
+
+
+@pytest.mark.parametrize("name", ["salt", "attempt", "enter"])
+def test_a_place_that_is_no_folder_is_a_lake_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "parks").write_text("where a folder should be")
+    with pytest.raises(LakeError, match=str(tmp_path)):
+        use(Ledger(LocalLake(), str(tmp_path), "parks"), name)
+
+
+def test_a_ledger_that_others_keep_writing_may_be_tried_again(tmp_path: Path) -> None:
+    class Busy(LocalLake):
+        def replace(self, uri: str, content: bytes, tag: str) -> None:
+            raise PreconditionError("changed meanwhile")
+
+    Ledger(LocalLake(), str(tmp_path), "parks").attempt(PERIOD, "aaa", 3, None)
+    with pytest.raises(LakeError, match="others keep writing it") as caught:
+        Ledger(Busy(), str(tmp_path), "parks").attempt(PERIOD, "bbb", 3, None)
+    assert caught.value.retryable

@@ -1,0 +1,184 @@
+"""The verdict: what may be overridden, and that nobody outside is told an exact figure."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from include.espejo.disclose.gates import Audit, Gate
+from include.espejo.disclose.verdict import ABSOLUTE, across_periods, public_verdict, require, told
+from include.espejo.errors import GateError, ParameterError
+
+REASON = "  the director of the survey, 3 May "
+# Told, each of these could be asked for again and again until the rows are known.
+FIGURE, LIMIT, LOW, HIGH, P, DETECTABLE, FEWEST = (
+    0.123456, 0.034567, 0.045678, 0.156789, 0.000345, 0.067891, 7.0,
+)  # fmt: skip
+SECRETS = [*(f"{figure:g}"[:5] for figure in (FIGURE, LOW, HIGH, P, DETECTABLE)), "0.0003"]
+FINE = re.compile(r"\d\.\d{3}|\d[eE]-\d|(?<![.\d])7(?!\d)")  # the last: the fewest people
+
+
+def attack(name: str = "identical", *, passed: bool = False, **more: Any) -> Gate:
+    given: dict[str, Any] = {
+        "figure": FIGURE, "unit": "share of rows", "limit": LIMIT, "interval": (LOW, HIGH), "p": P,
+        "detectable": DETECTABLE, "remedy": "train shorter",
+        "reason": "" if passed else f"training is above its control by {FIGURE:.4f}, at p {P:.1e}",
+    } | more  # fmt: skip
+    return Gate(name=name, passed=passed, **given)
+
+
+def floor(name: str = "floor", *, passed: bool = False) -> Gate:
+    reason = "" if passed else f"column MAN, rule floor: 1 under it, the fewest people {FEWEST}"
+    return Gate(name, FEWEST, "people", 10.0, passed, reason, "protect the input again")
+
+
+def rules(*, passed: bool = False) -> Gate:
+    reason = "" if passed else "column SEX, rule code_list: 3 rows"
+    return Gate("rules", 3.0, "rows", 0.0, passed, reason, "mend the engine")
+
+
+def missing(name: str = "membership") -> Gate:
+    return Gate(name, None, "AUC", 0.0, False, "no holdout", "hold back whole households")
+
+
+def audit(*gates: Gate) -> dict[str, Any]:
+    return json.loads(json.dumps(Audit(gates, {"distance_to_train_p5": 17.25}).as_dict()))
+
+
+def assert_rounded(text: str) -> None:
+    assert not FINE.search(text), text
+    assert not [secret for secret in SECRETS if secret in text]
+
+
+# --- what is let through -----------------------------------------------------------------------
+
+
+def test_gates_that_all_pass_need_no_reason_and_record_none() -> None:
+    passing = audit(attack(passed=True), floor(passed=True), rules(passed=True))
+    assert require(passing, None) == {}
+    assert require(passing, REASON) == {}
+
+
+def test_a_failed_gate_holds_back_and_says_which_by_how_much_and_what_to_do() -> None:
+    with pytest.raises(GateError) as caught:
+        require(audit(attack(), attack("closest_record", passed=True)), None)
+    text = str(caught.value)
+    assert caught.value.failed == ("identical",)
+    assert "held back by identical\n" in text
+    assert "by about 0.12 (share of rows)" in text
+    assert "by 0.03" in text
+    assert "train shorter" in text
+    assert "closest_record" not in text
+
+
+def test_a_reason_lets_an_attack_pass_and_is_recorded() -> None:
+    found = require(audit(attack(), attack("membership"), floor(passed=True)), REASON)
+    assert found == {"gates": ["identical", "membership"], "reason": REASON.strip()}
+
+
+@pytest.mark.parametrize("gate", [rules(), floor(), floor("floor_codes"), missing()])
+def test_no_reason_overrides_a_floor_a_rule_or_a_missing_figure(gate: Gate) -> None:
+    with pytest.raises(GateError, match=f"no reason overrides {gate.name}\n") as caught:
+        require(audit(gate), REASON)
+    assert caught.value.failed == (gate.name,)
+    with pytest.raises(GateError, match=f"no reason overrides {gate.name}\n"):
+        require(audit(attack(), gate), REASON)  # nor where an attack beside it could be
+
+
+def test_what_cannot_be_overridden_is_what_is_named() -> None:
+    assert set(ABSOLUTE) == {"rules", "floor", "floor_codes"}
+
+
+@pytest.mark.parametrize(("reason", "enough"), [
+    ("123456789", False), ("1234567890", True), (" 123456789 ", False), ("", False),
+])  # fmt: skip
+def test_a_reason_is_more_than_a_word(reason: str, enough: bool) -> None:
+    if enough:
+        assert require(audit(attack()), reason)["reason"] == reason
+    else:
+        with pytest.raises(ParameterError, match="override_reason"):
+            require(audit(attack()), reason)
+
+
+@pytest.mark.parametrize("broken", [
+    {"passed": False, "failed": [], "gates": []},  # an audit without gates is none
+    {"passed": True, "failed": ["identical"], "gates": []},
+    {"passed": "yes", "failed": [], "gates": []},
+    {"passed": None, "failed": [], "gates": [{"name": "identical", "passed": True}]},
+])  # fmt: skip
+def test_an_audit_that_does_not_hold_together_is_no_pass(broken: dict[str, Any]) -> None:
+    with pytest.raises(GateError, match="held back by audit"):
+        require(broken, REASON)
+
+
+def test_an_audit_without_gates_has_not_passed() -> None:
+    assert not Audit((), {}).passed
+
+
+# --- what is told ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("override", [None, REASON])
+def test_no_message_tells_an_exact_figure(override: str | None) -> None:
+    every = audit(attack(), attack("membership"), floor(), floor("floor_codes"), missing("near"))
+    for line in told(every):
+        assert_rounded(line)
+    with pytest.raises(GateError) as caught:
+        require(every, override)
+    assert_rounded(str(caught.value))
+    assert "fewer than 10 people" in str(caught.value)
+    assert "gate near: no holdout" in str(caught.value)
+
+
+def test_a_gate_too_weak_to_tell_says_so_and_claims_no_leak() -> None:
+    weak = attack(detectable=None, reason="too few households to tell a leak from chance")
+    (line,) = told(audit(weak))
+    assert "too few households" in line
+    assert "above its control" not in line
+    assert_rounded(line)
+
+
+def test_a_broken_rule_is_told_by_its_columns_and_synthetic_rows() -> None:
+    (line,) = told(audit(rules()))
+    assert line == "gate rules: column SEX, rule code_list: 3 rows; mend the engine"
+
+
+def test_the_public_verdict_is_pass_or_fail_and_a_rounded_bound() -> None:
+    absent = Gate("floor", None, "people", 0.0, True, "no geography", "", applicable=False)
+    public = public_verdict(audit(attack(passed=True), attack("near"), absent, missing()))
+    assert public == [
+        {"name": "identical", "applicable": True, "passed": True, "safe_to_within": 0.07},
+        {"name": "near", "applicable": True, "passed": False, "safe_to_within": 0.07},
+        {"name": "floor", "applicable": False, "passed": True, "safe_to_within": None},
+        {"name": "membership", "applicable": True, "passed": False, "safe_to_within": None},
+    ]
+    assert_rounded(json.dumps(public))
+
+
+@pytest.mark.parametrize(("exact", "told_as"), [
+    (0.0, 0.0), (0.0001, 0.01), (0.01, 0.01), (0.0101, 0.02), (0.07, 0.07), (0.999, 1.0),
+    (1.0, 1.0),
+])  # fmt: skip
+def test_a_bound_is_rounded_up_never_down(exact: float, told_as: float) -> None:
+    (gate,) = public_verdict(audit(attack(detectable=exact)))
+    assert gate["safe_to_within"] == told_as
+
+
+# --- several periods ---------------------------------------------------------------------------
+
+
+def test_the_attacks_of_several_periods_stand_beside_this_ones_own() -> None:
+    now = Audit((rules(passed=True), floor(passed=True), attack(passed=True)), {"train_rows": 1.0})
+    outliers = attack("membership_outliers", passed=True, applicable=False)
+    union = Audit((rules(), floor(), floor("floor_codes"), attack(), outliers), {})
+    both = across_periods(now, union)
+    names = ["rules", "floor", "identical", "identical_across_periods"]
+    assert [gate.name for gate in both.gates] == names
+    assert both.failed == ("identical_across_periods",)
+    assert both.information == now.information
+    with pytest.raises(GateError):
+        require(both.as_dict(), None)
+    assert require(both.as_dict(), REASON)["gates"] == ["identical_across_periods"]
