@@ -50,9 +50,9 @@ def form(spec: SurveySpec) -> dict[str, Param]:
         "override_reason": Param(
             None, type=["null", "string"], minLength=10, maxLength=500,
             title="Motivo para publicar pese a una prueba / Reason to override a gate",
-            description_md="Quién lo decide y por qué; queda en el manifiesto. Vacío: una prueba "
-            "que no pasa detiene la publicación. Who decides and why; it goes into the manifest. "
-            "Empty: a gate that fails holds the release back.", **how,
+            description_md="Qué pruebas, quién lo decide y por qué; va al manifiesto. Vacío: una "
+            "prueba que no pasa detiene la publicación. Which gates, who decides and why; into the "
+            "manifest. Empty: a gate that fails holds the release back.", **how,
         ),
         "engine": Param(spec.model.engine, type="string", enum=list(ENGINES), **how,
                         title="Motor / Engine"),

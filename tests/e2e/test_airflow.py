@@ -18,6 +18,7 @@ from demo.enoe_like import generate_survey, write_survey
 from demo.lake_server import DOWNSTREAM_BUCKET, PUBLIC_BUCKET, RESTRICTED_BUCKET
 from demo.run import upload
 from include.espejo.spec import Period, load_spec
+from tests.canaries import found_in_file, found_in_text, plant
 
 from .conftest import Stage
 
@@ -75,7 +76,7 @@ class Api:
 
 def put_survey(stage: Stage, folder: Path, period: str, change: Any = None) -> Path:
     parsed = Period.parse(period)
-    table = generate_survey(parsed.year, parsed.quarter, people=1200, seed=5)
+    table = plant(generate_survey(parsed.year, parsed.quarter, people=3000, seed=5))
     if change is not None:
         change(table)
     path = folder / f"sdem_{period}.csv"
@@ -169,12 +170,34 @@ def test_a_researcher_reads_the_release(stage: Stage, api: Api, done: str) -> No
 def test_the_log_shows_the_training_and_no_seed(api: Api, done: str) -> None:
     text = api.log(done, "train")
     assert "epoch 1 of 1: generator loss" in text
-    for task in api.tasks(done):
-        assert str(SEED) not in api.log(done, task), task
+    tasks = api.tasks(done)
+    assert {"protect", "disclose"} <= set(tasks)
+    for task in tasks:
+        log = api.log(done, task)
+        assert str(SEED) not in log, task
+        assert found_in_text(log) == [], task
+
+
+def test_no_public_byte_holds_a_canary(stage: Stage, done: str) -> None:
+    lake = stage.lake.client("admin")
+    files = {key: bytes(lake.get_object(Bucket=PUBLIC_BUCKET, Key=key)["Body"].read())
+             for key in keys(stage, PUBLIC_BUCKET, "enoe_sdem/2015T2/")}  # fmt: skip
+    assert {key.rpartition("/")[2] for key in files} >= {"synthetic.csv", "synthetic.parquet",
+                                                        "manifest.json", "report.html"}  # fmt: skip
+    found = {key: found_in_file(key.rpartition("/")[2], body) for key, body in files.items()}
+    assert not any(found.values()), found
+    assert not [key for key, body in files.items() if str(SEED).encode() in body]
+
+
+def test_the_ledger_has_the_attempt_and_the_households(stage: Stage, done: str) -> None:
+    ledger = {k.removeprefix("enoe_sdem/ledger/").partition(".")[0]
+              for k in keys(stage, RESTRICTED_BUCKET, "enoe_sdem/ledger/")}  # fmt: skip
+    assert {"salt", "attempts/2015T2", "households/2015T2"} <= ledger
+    assert not [key for key in keys(stage, PUBLIC_BUCKET) if "ledger" in key]
 
 
 def test_what_passes_between_tasks_is_small(stage: Stage, api: Api, done: str) -> None:
-    """XComs and rendered templates hold URIs and counts, no seed and no rows."""
+    """XComs and rendered templates hold URIs and counts, no seed, no rows and nothing of them."""
     with sqlite3.connect(stage.airflow.home / "airflow.db") as database:
         values = [str(row[0]) for row in database.execute("select value from xcom")]
         rendered = [
@@ -184,6 +207,7 @@ def test_what_passes_between_tasks_is_small(stage: Stage, api: Api, done: str) -
     assert values
     for text in (*values, *rendered):
         assert str(SEED) not in text
+        assert found_in_text(text) == []
         assert len(text) < 4000
 
 

@@ -112,7 +112,7 @@ def retry_at_once(stage: Stage, run: str) -> None:
 def train_here(stage: Stage, folder: Path) -> Path:
     """The same step on the same table, by itself and without a stop: the folder it worked in."""
     folder.mkdir()
-    for name in ("typed.parquet", "run.json"):
+    for name in ("train.parquet", "run.json"):
         (folder / name).write_bytes(fetched(stage, name))
     spec, lake = load_spec("enoe_sdem"), open_lake(str(folder))
     job = steps.Job(spec, Period.parse(PERIOD), Parameters.of(spec, PARAMETERS))

@@ -12,7 +12,8 @@ from include.espejo.disclose.gates import Audit, Gate
 from include.espejo.disclose.verdict import ABSOLUTE, across_periods, public_verdict, require, told
 from include.espejo.errors import GateError, ParameterError
 
-REASON = "  the director of the survey, 3 May "
+WHO = "the director of the survey, 3 May"
+REASON = f" identical, membership: {WHO} "
 # Told, each of these could be asked for again and again until the rows are known.
 FIGURE, LIMIT, LOW, HIGH, P, DETECTABLE, FEWEST = (
     0.123456, 0.034567, 0.045678, 0.156789, 0.000345, 0.067891, 7.0,
@@ -93,7 +94,7 @@ def test_what_cannot_be_overridden_is_what_is_named() -> None:
 
 
 @pytest.mark.parametrize(("reason", "enough"), [
-    ("123456789", False), ("1234567890", True), (" 123456789 ", False), ("", False),
+    ("identical", False), ("identical!", True), (" identical  ", False),
 ])  # fmt: skip
 def test_a_reason_is_more_than_a_word(reason: str, enough: bool) -> None:
     if enough:
@@ -101,6 +102,33 @@ def test_a_reason_is_more_than_a_word(reason: str, enough: bool) -> None:
     else:
         with pytest.raises(ParameterError, match="override_reason"):
             require(audit(attack()), reason)
+
+
+@pytest.mark.parametrize(("gate", "reason", "named"), [
+    ("identical", f"identical: {WHO}", True),
+    ("identical", f"({WHO}) identical.", True),
+    ("identical", WHO, False),
+    ("identical", "", False),
+    # The name of one gate is a part of another's.
+    ("identical", f"identical_quasi, {WHO}", False),
+    ("identical", f"near_identical, {WHO}", False),
+    ("identical", f"identical_across_periods, {WHO}", False),
+    ("identical_quasi", f"identical, {WHO}", False),
+    ("disclosive:neighbour:INGOCUP", f"disclosive:neighbour:INGOCUP: {WHO}", True),
+    ("disclosive:neighbour:INGOCUP", f"disclosive:neighbour, {WHO}", False),
+])  # fmt: skip
+def test_a_reason_names_the_gates_that_it_is_for(gate: str, reason: str, named: bool) -> None:
+    if named:
+        assert require(audit(attack(gate)), reason)["gates"] == [gate]
+    else:
+        with pytest.raises(GateError, match=f"held back by {gate}, which the override's reason"):
+            require(audit(attack(gate)), reason)
+
+
+def test_every_gate_that_failed_is_named() -> None:
+    with pytest.raises(GateError, match="held back by membership, which") as caught:
+        require(audit(attack(), attack("membership")), f"identical: {WHO}")
+    assert caught.value.failed == ("identical", "membership")
 
 
 @pytest.mark.parametrize("broken", [
@@ -124,6 +152,9 @@ def test_an_audit_without_gates_has_not_passed() -> None:
 @pytest.mark.parametrize("override", [None, REASON])
 def test_no_message_tells_an_exact_figure(override: str | None) -> None:
     every = audit(attack(), attack("membership"), floor(), floor("floor_codes"), missing("near"))
+    with pytest.raises(GateError) as unnamed:
+        require(audit(attack()), WHO)
+    assert_rounded(str(unnamed.value))
     for line in told(every):
         assert_rounded(line)
     with pytest.raises(GateError) as caught:
@@ -163,11 +194,16 @@ def test_the_public_verdict_is_pass_or_fail_and_a_rounded_bound() -> None:
     (1.0, 1.0),
 ])  # fmt: skip
 def test_a_bound_is_rounded_up_never_down(exact: float, told_as: float) -> None:
-    (gate,) = public_verdict(audit(attack(detectable=exact)))
+    (gate,) = public_verdict(audit(attack(detectable=exact, limit=0.0)))
     assert gate["safe_to_within"] == told_as
 
 
 # --- several periods ---------------------------------------------------------------------------
+
+
+def test_a_bound_under_the_limit_is_the_limit() -> None:
+    (gate,) = public_verdict(audit(attack(detectable=0.01, limit=0.07)))
+    assert gate["safe_to_within"] == 0.07
 
 
 def test_the_attacks_of_several_periods_stand_beside_this_ones_own() -> None:
@@ -181,4 +217,5 @@ def test_the_attacks_of_several_periods_stand_beside_this_ones_own() -> None:
     assert both.information == now.information
     with pytest.raises(GateError):
         require(both.as_dict(), None)
-    assert require(both.as_dict(), REASON)["gates"] == ["identical_across_periods"]
+    reason = f"identical_across_periods: {WHO}"
+    assert require(both.as_dict(), reason)["gates"] == ["identical_across_periods"]

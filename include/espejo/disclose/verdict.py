@@ -7,6 +7,7 @@ Cristofaro 2023, arXiv 2312.05114): messages and public files round them or leav
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -46,7 +47,9 @@ def require(audit: Verdict, override: str | None) -> dict[str, Any]:
     if override is None or absolute or not failed:
         hint = f"; no reason overrides {', '.join(absolute)}" if override and absolute else ""
         raise GateError("\n".join([f"held back by {', '.join(names)}{hint}", *told(audit)]), names)
-    unnamed = [name for name in names if name not in override]
+    # By whole words: `identical` is a part of other gates' names.
+    named = {word.strip(":") for word in re.split(r"[^\w:]+", override)}
+    unnamed = [name for name in names if name not in named]
     if unnamed:
         raise GateError(
             f"held back by {', '.join(unnamed)}, which the override's reason does not name: write "
@@ -98,4 +101,4 @@ def _safe_to_within(gate: Mapping[str, Any]) -> float | None:
     if gate["detectable"] is None:
         return None
     smallest = max(float(gate["detectable"]), float(gate["limit"]))
-    return math.ceil(smallest * 100) / 100
+    return math.ceil(round(smallest * 100, 9)) / 100  # 0.07 is 7.000000000000001 hundredths
