@@ -6,6 +6,8 @@ INPUT ?=
 NATIONAL ?=
 PERIOD ?= 2015T2
 SURVEY ?= enoe_sdem
+# Two processes for the tests, a file of them each at a time (tests/conftest.py), in their order.
+BOTH_CORES := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup browser demo ui test check unit bench clean
@@ -42,10 +44,10 @@ check: setup  ## lint, format and types
 	$(BIN)/mypy
 
 unit: setup  ## the tests that take seconds
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest $(BOTH_CORES) tests/unit
 
 test: setup browser check  ## all tests, after lint, format and types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(BOTH_CORES)
 
 bench: setup  ## speed, memory and engines, beside the notebook's own; INPUT=file.csv and NATIONAL=file.csv for files of yours
 	$(BIN)/python -m bench.run --engines --period $(PERIOD) $(if $(INPUT),--input "$(INPUT)") $(if $(NATIONAL),--national "$(NATIONAL)")

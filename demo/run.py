@@ -134,17 +134,20 @@ def _fetch_release(server: LakeServer, manifest_uri: str, target: Path) -> dict[
 
 def _say(release: dict[str, Any], seconds: float) -> None:
     manifest, quality = release["manifest"], release["quality"]
+    gates = [gate for gate in manifest["gates"] if gate["applicable"]]
+    passed = sum(gate["passed"] for gate in gates)
     folder = os.path.relpath(release["folder"])
     trends = quality["column_pair_trends"]
     print(f"""
 {manifest["survey"]} {manifest["period"]}, release {manifest["release"]}
   rows / filas                          {manifest["rows"]:,} in {seconds:.0f} s
-  overall quality / calidad global      {quality["overall"]:.3f}
-  column shapes / formas                {quality["column_shapes"]:.3f}
-  column pair trends / pares            {"-" if trends is None else format(trends, ".3f")}
-  diagnostic / diagnóstico              {quality["diagnostic"]["overall"]:.3f}
-  mean of metrics / promedio            {quality["metrics"]["aggregate"]:.3f}
+  overall quality / calidad global      {quality["overall"]:.2f}
+  column shapes / formas                {quality["column_shapes"]:.2f}
+  column pair trends / pares            {"-" if trends is None else format(trends, ".2f")}
+  diagnostic / diagnóstico              {quality["diagnostic"]["overall"]:.2f}
+  mean of metrics / promedio            {quality["metrics"]["aggregate"]:.2f}
   rules broken / reglas rotas           {len(quality["broken_rules"])}
+  disclosure gates / confidencialidad   {passed} of {len(gates)} passed
 
 Open / abra: {folder}/report.html
 The table / la tabla: {folder}/synthetic.csv, {folder}/synthetic.parquet""")

@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("rows", "epochs", "batch-size", "seed"):
         synthesize.add_argument(f"--{name}", type=int, metavar="N")
     synthesize.add_argument("--engine", metavar="E")
-    synthesize.add_argument("--no-calibrate", action="store_true",
-                            help="draw rows as they come, not to the training margins")  # fmt: skip
+    synthesize.add_argument("--calibrate", action=argparse.BooleanOptionalAction,
+                            help="draw rows to the training margins, or as they come")  # fmt: skip
     synthesize.add_argument("--restricted", metavar="DIR",
                             help="for rows, model, figures (OUT_DIR.restricted)")  # fmt: skip
     withdraw = commands.add_parser("withdraw", help="withdraw a release from the public place")

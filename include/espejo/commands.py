@@ -41,9 +41,8 @@ def validate(options: argparse.Namespace) -> Result:
 def synthesize(options: argparse.Namespace) -> Result:
     """The whole flow: OUT_DIR is the release, the restricted folder holds all the rest."""
     spec, period = load_spec(options.survey), Period.parse(options.period)
-    names = ("rows", "epochs", "batch_size", "seed", "engine")
+    names = ("rows", "epochs", "batch_size", "seed", "engine", "calibrate")
     given: Result = {name: getattr(options, name) for name in names}
-    given["calibrate"] = False if options.no_calibrate else None
     job = steps.Job(spec, period, Parameters.of(spec, given))
     work = Workspace(options.restricted or f"{options.out_dir.rstrip('/')}.restricted")
     _refuse_shared_folder(work.base, options.out_dir, options.input)
@@ -106,7 +105,9 @@ def protect(options: argparse.Namespace) -> Result:
     seed = seed_for(parameters, ingested.sha256)
     frame = to_frame(ingested.table)
     protected = hold_floors(frame, spec, period, seed)
-    share = options.holdout_share or spec.disclosure.holdout_share
+    share = spec.disclosure.holdout_share
+    if options.holdout_share is not None:
+        share = options.holdout_share
     held = split(frame, spec, share, steps.salt_of_seed(seed))
     lake = open_lake(options.out_dir)
     for name, rows in (("train.csv", ~held), ("holdout.csv", held)):

@@ -33,6 +33,8 @@ def test_a_second_survey_goes_through_the_same_dag(tmp_path: Path) -> None:
     manifest = json.loads((release / "manifest.json").read_text())
     table = pd.read_csv(release / "synthetic.csv", sep=";", encoding="utf-8", dtype=str)
     assert len(table) == manifest["rows"] == 400
+    gates = [gate["passed"] for gate in manifest["gates"] if gate["applicable"]]
+    assert f"confidencialidad   {len(gates)} of {len(gates)} passed" in done.stdout
     assert "Tabla sintética" in (release / "report.html").read_text(encoding="utf-8")
 
 

@@ -11,10 +11,12 @@ from uuid import uuid4
 import pytest
 
 from demo.lake_server import PUBLIC_BUCKET, RESTRICTED_BUCKET, LakeServer
-from include.espejo.errors import InputError, LakeError
+from include.espejo.errors import GateError, InputError, LakeError
 from include.espejo.keys import PublicPlace
 from include.espejo.lake import Lake, open_lake
+from include.espejo.ledger import Ledger
 from include.espejo.publish import publish, read_pointer, withdraw
+from include.espejo.spec import Period
 
 PERIOD = "2026T3"
 
@@ -211,6 +213,39 @@ def test_a_full_public_bucket_leaves_nothing_half_seen(
         publish(work, folder, public, place, PERIOD, "aaa")
     assert current(public, place) is None
     assert not public.exists(place.release(PERIOD, "aaa") + "/manifest.json")
+
+
+def test_the_ledger_is_one_for_all_who_write_at_once(lake_server: LakeServer) -> None:
+    restricted = f"s3://{RESTRICTED_BUCKET}/{uuid4().hex}"
+
+    def use(name: str) -> tuple[bytes, int | None]:
+        ledger = Ledger(lake_as(lake_server, "work"), restricted, "parks")
+        salt = ledger.salt()
+        for _ in range(20):
+            try:
+                return salt, ledger.attempt(Period(2026, 3), name, 2, None)
+            except GateError:
+                return salt, None
+            except LakeError as error:
+                if not error.retryable:
+                    raise
+        raise AssertionError("never got through")
+
+    with ThreadPoolExecutor(4) as pool:
+        salts, numbers = zip(*pool.map(use, ["aaa", "bbb", "ccc", "ddd"]), strict=True)
+    assert len(set(salts)) == 1
+    assert sorted(n for n in numbers if n) == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["ingest", "publish", "consumer", "downstream"])
+def test_nobody_else_may_use_the_ledger(lake_server: LakeServer, name: str) -> None:
+    restricted = f"s3://{RESTRICTED_BUCKET}/{uuid4().hex}"
+    Ledger(lake_as(lake_server, "work"), restricted, "parks").salt()
+    ledger = Ledger(lake_as(lake_server, name), restricted, "parks")
+    for use in (ledger.salt, lambda: ledger.attempt(Period(2026, 3), "aaa", 3, None),
+                lambda: ledger.earlier(Period(2026, 3), 5)):  # fmt: skip
+        with pytest.raises(LakeError, match="refused"):
+            use()
 
 
 def test_an_unreachable_lake_is_told_and_may_be_tried_again() -> None:

@@ -16,7 +16,9 @@ import numpy as np
 POOL = 4  # rows drawn for each one kept
 BOUNDS = (0.25, 3.0)  # a weight over POOL would ask for a row twice
 ROUNDS = 10
-FLOOR = 10  # training rows under a cell that is held to its frequency
+# Training rows under a cell that is held to its frequency. Smaller ones say more of the people who
+# happened to be trained on than of the population, and draw the table towards them.
+FLOOR = 50
 
 
 @dataclass(frozen=True)

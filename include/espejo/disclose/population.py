@@ -138,7 +138,8 @@ def _with_shared_categories(frames: list[pd.DataFrame], spec: SurveySpec) -> lis
             having = [frame for frame in frames if name in frame]
             codes = sorted(set().union(*(frame[name].cat.categories for frame in having)))
             for frame in having:
-                frame[name] = frame[name].astype(pd.CategoricalDtype(codes))
+                # Not astype(): it leaves the same codes in another order as they are.
+                frame[name] = frame[name].cat.set_categories(codes)
     return frames
 
 

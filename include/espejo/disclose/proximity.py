@@ -44,7 +44,7 @@ def proximity_attacks(
         Attack("near_identical", nearest, "share of rows", weight=COPY_WEIGHT / 2),
         _near_households(nearness, population, spec),
         Attack("identical_quasi", (same_quasi,), "share of rows"),
-        _closest_record(distances, population),
+        _closest_record(distances, population, spec),
         Attack("membership", (Score(rank),), "AUC", spec.disclosure.limits.membership),
         _outliers(nearness, isolation_rank, population, spec),
     ]
@@ -86,7 +86,7 @@ def _rank(values: np.ndarray) -> np.ndarray:
     return np.asarray(stats.rankdata(values) / max(len(values), 1))
 
 
-def _closest_record(distances: Distances, population: Population) -> Attack:
+def _closest_record(distances: Distances, population: Population, spec: SurveySpec) -> Attack:
     """The share of synthetic rows that are nearer to train, over what sizes alone give.
 
     A real row's score is what it has of that share: with n synthetic rows, of which it is the
@@ -97,7 +97,8 @@ def _closest_record(distances: Distances, population: Population) -> Attack:
     scale = train * (rows - train) / (rows * count)
     noise = float(distances.train_shares.var() / count)
     score = Score(distances.shares * scale, noise=noise)
-    return Attack("closest_record", (score,), "share of synthetic rows")
+    limit = spec.disclosure.limits.closest_record
+    return Attack("closest_record", (score,), "share of synthetic rows", limit)
 
 
 def _outliers(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pandas as pd
+import pyarrow as pa
 
 from include.espejo.errors import InputError
 from include.espejo.ingest import ingest
@@ -30,9 +33,36 @@ def _read(uri: str, spec: SurveySpec, names: list[str]) -> tuple[pd.DataFrame, i
     """The columns named, and how many others the file has."""
     lake = open_lake(uri)
     if uri.endswith(".parquet"):
-        frame = to_frame(from_parquet(lake.read(uri)))
-        return frame[[n for n in names if n in frame]], len(set(frame.columns) - set(names))
+        table = _parquet(uri, lake.read(uri))
+        missing = [name for name in spec.model.columns if name not in table.column_names]
+        if missing:
+            problem = f"column {', '.join(missing)}: not in the table; ship all modelled columns"
+            raise InputError(uri, [problem])
+        known = [name for name in names if name in table.column_names]
+        return _typed(uri, table.select(known), spec), table.num_columns - len(known)
     # Of the spec, the parser is told these columns only: a table without the others is whole.
     narrowed = spec.model_copy(update={"columns": {name: spec.columns[name] for name in names}})
     found = ingest(lake, uri, narrowed)
     return to_frame(found.table), found.other_columns
+
+
+def _parquet(uri: str, content: bytes) -> pa.Table:
+    with suppress(pa.ArrowInvalid):
+        return from_parquet(content)
+    # Outside the handler: Arrow's own words may quote the file's.
+    raise InputError(uri, ["rule parquet: it cannot be read as Parquet; write the table again"])
+
+
+def _typed(uri: str, table: pa.Table, spec: SurveySpec) -> pd.DataFrame:
+    """Codes as text and numbers as numbers, whoever wrote the file."""
+    arrays, problems = {}, []
+    for name in table.column_names:
+        kind = pa.string() if spec.columns[name].is_code() else pa.float64()
+        try:
+            arrays[name] = table[name].cast(kind)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            what = "text codes" if spec.columns[name].is_code() else "numbers"
+            problems.append(f"column {name}, rule types: not {what}; write it by its spec")
+    if problems:
+        raise InputError(uri, problems)
+    return to_frame(pa.table(arrays))

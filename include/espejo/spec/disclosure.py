@@ -18,11 +18,13 @@ class Limits(Strict):
     """What an attack may win over its control before a gate closes.
 
     A gate closes where the excess is significant, at `significance` corrected by Holm over all
-    gates, and above its limit. Limits are differences of shares; `membership` is one of AUC.
+    gates, and above its limit. Limits are differences of shares; `membership` is one of AUC. That
+    of `closest_record` is above what the training margins alone give (docs/decisions/0017).
     """
 
     significance: float = Field(default=0.001, gt=0, lt=0.5)
     attribute_inference: float = Field(default=0.07, ge=0, lt=1)
+    closest_record: float = Field(default=0.05, ge=0, lt=1)
     membership: float = Field(default=0.0, ge=0, lt=0.5)
     unique_matches: float = Field(default=0.01, ge=0, lt=1)
     replicated_uniques: float = Field(default=0.01, ge=0, lt=1)

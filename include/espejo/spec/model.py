@@ -85,7 +85,7 @@ class Geography(Strict):
 class Model(Strict):
     """What is modelled and with which defaults; a run's parameters may replace the latter.
 
-    `calibrate`: draw rows to the training margins. `max_training_minutes` ends a training early.
+    `calibrate`: draw rows to the training margins, which also draws them towards those trained on. `max_training_minutes` ends a training early.
     `threads` 0: as many as the engine finds best.
     """
 
@@ -93,7 +93,7 @@ class Model(Strict):
     engine: Literal["ctgan", "sdv"] = "ctgan"
     epochs: int = Field(default=10, ge=1, le=10_000)
     batch_size: int = Field(default=100, ge=10, le=100_000, multiple_of=10)
-    calibrate: bool = True
+    calibrate: bool = False
     max_training_minutes: float | None = Field(default=None, gt=0)
     threads: int = Field(default=0, ge=0, le=256)
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -1,0 +1,74 @@
+"""Which figures of an indicator stand on enough real people to be told.
+
+A group under the floor is left out, and so is a share of a group that too few have, or all but
+too few: the rest of a told share is told, too. What is left out must not be worked out from what
+is told: if all that is left out, together, is under the floor, the next smallest goes with it
+(complementary suppression, Hundepool et al. 2012, "Statistical Disclosure Control", 4.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from include.espejo.evaluate.specific_cells import Cells, Key
+from include.espejo.protect.floors import Counts, count_behind
+from include.espejo.spec.disclosure import Floor
+from include.espejo.spec.model import Indicator
+
+_OF_CATEGORIES = {"share", "distribution"}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The groups and the single shares, of groups that are told, that are not told."""
+
+    groups: frozenset[str]
+    shares: frozenset[tuple[str, str]]
+
+    def holds_back(self, key: Key) -> bool:
+        """Whether the figure of this statistic, group and category is left out."""
+        statistic, group, category = key
+        return group in self.groups or (statistic == "share" and (group, category) in self.shares)
+
+
+def left_out(indicator: Indicator, cells: Cells, household: np.ndarray, floor: Floor) -> LeftOut:
+    """What of an indicator is left out; `household`: int64, (rows,), of the table's rows."""
+    inside = cells.cell >= 0
+    here, homes = cells.cell[inside], household[inside]
+    by_group = count_behind(cells.group[here], len(cells.groups), homes)
+    by_cell = count_behind(here, cells.size, homes)
+    hidden = _hide(by_group, floor)
+    groups = frozenset(name for name, out in zip(cells.groups, hidden, strict=True) if out)
+    shares: set[tuple[str, str]] = set()
+    if _OF_CATEGORIES & set(indicator.statistics):
+        for group, span in cells.spans():
+            if group not in groups:
+                categories = _hidden_categories(indicator, cells, by_cell, span, floor)
+                shares |= {(group, category) for category in categories}
+    return LeftOut(groups, frozenset(shares))
+
+
+def _hidden_categories(
+    indicator: Indicator, cells: Cells, by_cell: Counts, span: slice, floor: Floor
+) -> list[str]:
+    """The categories of one group whose share is not told; of a plain share, the empty one."""
+    counts = Counts(by_cell.people[span], by_cell.households[span])
+    # What everybody of a group is, each of them is known to be.
+    hidden = np.ones(1, bool) if len(counts.people) == 1 else _hide(counts, floor)
+    if "share" in indicator.statistics:
+        return [""] if hidden.any() else []
+    return [str(value) for value, out in zip(cells.values[span], hidden, strict=True) if out]
+
+
+def _hide(counts: Counts, floor: Floor) -> np.ndarray:
+    """Those under the floor, with the next smallest until they hold it: boolean, (values,)."""
+    hidden = ~counts.hold(floor)
+    if not hidden.any():
+        return np.asarray(hidden)
+    for place in np.argsort(counts.people, kind="stable"):
+        if counts.people[hidden].sum() >= floor.people:
+            break
+        hidden[place] = True
+    return np.asarray(hidden)
