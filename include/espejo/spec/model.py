@@ -85,8 +85,8 @@ class Geography(Strict):
 class Model(Strict):
     """What is modelled and with which defaults; a run's parameters may replace the latter.
 
-    `calibrate`: draw rows to the training margins, which also draws them towards those trained on. `max_training_minutes` ends a training early.
-    `threads` 0: as many as the engine finds best.
+    `calibrate`: draw rows to the training margins, which also draws them towards those trained on.
+    `max_training_minutes` ends a training early. `threads` 0: as many as the engine finds best.
     """
 
     columns: tuple[str, ...] = Field(min_length=2)
