@@ -289,9 +289,9 @@ def test_the_second_audit_is_also_held_against_the_first_quarters_people(panel: 
     found = json.loads(Path(panel.second.audit).read_text())
     assert found["periods"] == 2
     attacks = [name for name in done["failed"] if not name.startswith("floor")]
-    assert "identical_across_periods" in attacks
+    assert "unique_matches_across_periods" in attacks
     assert all(name.endswith("_across_periods") for name in attacks)
-    with pytest.raises(GateError, match="identical_across_periods"):
+    with pytest.raises(GateError, match="unique_matches_across_periods"):
         steps.require_gates(panel.office.lakes, panel.second)
 
 
