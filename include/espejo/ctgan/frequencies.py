@@ -9,7 +9,7 @@ from torch import Tensor
 from include.espejo.ctgan.layout import Layout
 from include.espejo.ctgan.networks import Generator
 
-SMOOTHING = 5.0  # rows of prior weight: a code seen with another only once or twice says little
+SMOOTHING = 12.0  # rows of prior weight: a code seen with another a few times tells of those few
 
 
 def start_at_frequencies(generator: Generator, rows: np.ndarray) -> None:
