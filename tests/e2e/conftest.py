@@ -22,7 +22,7 @@ from tests.canaries import plant
 
 DAG = "enoe_sdem_synthesis"
 SEED = 987_654_321  # must be nowhere but in the run's own parameters and the restricted area
-# Some seconds of training, of which a late step is kept: test_retry.py counts on both.
+# Some seconds of training: test_retry.py kills it half way.
 QUICK = {"epochs": 10, "batch_size": 100, "rows": 700, "seed": SEED}
 
 

@@ -32,7 +32,7 @@ SEEKER = AT_HOME | {"CLASE1": "1", "CLASE2": "2"}
 
 @pytest.fixture(scope="module")
 def labour() -> SurveySpec:
-    return load_spec(str(Path(__file__).parents[1] / "surveys" / "enoe_labour.yaml"))
+    return load_spec("enoe_labour")
 
 
 def table(spec: SurveySpec, *rows: Mapping[str, Any]) -> pd.DataFrame:
