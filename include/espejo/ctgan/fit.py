@@ -7,14 +7,14 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from include.espejo.ctgan.checkpoint import pack, unpack
 from include.espejo.ctgan.constraints import find_constraints
-from include.espejo.ctgan.encode import encode
+from include.espejo.ctgan.encode import Encoding, encode
 from include.espejo.ctgan.frequencies import (
     pair_frequencies,
     start_at_frequencies,
@@ -24,6 +24,7 @@ from include.espejo.ctgan.layout import Layout
 from include.espejo.ctgan.model import Model
 from include.espejo.ctgan.networks import Generator, Masks, Shape
 from include.espejo.ctgan.selection import pair_score, split_households
+from include.espejo.ctgan.shrinkage import Households, expected_rows
 from include.espejo.ctgan.threads import torch_threads
 from include.espejo.ctgan.training import Rates, Training
 from include.espejo.engines.interface import EpochProgress, FitSettings, Learning, Progress, Store
@@ -83,6 +84,7 @@ def _fit(
 ) -> Trained:
     frame = to_frame(learning.table)
     encoding, leaves, codes = encode(frame, learning.spec, learning.period)
+    encoding = _with_expected_places(encoding, leaves, learning.households)
     layout = Layout.of(encoding)
     device = pick_device(settings.device)
     constraints, unforced = find_constraints(encoding)
@@ -96,7 +98,9 @@ def _fit(
     with _seeded(settings.seed):
         generator = Generator(layout, recipe.shape)
         if recipe.frequencies:
-            start_at_frequencies(generator, rows[fitted])
+            homes = None if learning.households is None else learning.households[fitted]
+            left_out = Households.of(len(fitted), homes)
+            start_at_frequencies(generator, rows[fitted], left_out)
         generator.to(device)
         training = Training(rows[fitted], leaves[fitted], layout, masks, generator,
                             settings.batch_size, _planned(len(fitted), settings),
@@ -114,6 +118,17 @@ def _fit(
                                   learning.spec.disclosure.floor.people)  # fmt: skip
     model = Model(encoding, generator, moments, len(rows))
     return Trained(model, training.steps, run.best_step, tuple(run.losses))
+
+
+def _with_expected_places(
+    encoding: Encoding, leaves: np.ndarray, households: np.ndarray | None
+) -> Encoding:
+    """How many of a block's households were trained on is chance, and theirs: it is not kept."""
+    places = encoding.places
+    if places is None:
+        return encoding
+    rows = expected_rows(places.paths, leaves, Households.of(len(leaves), households))
+    return replace(encoding, places=replace(places, counts=rows))
 
 
 def pick_device(name: str) -> str:

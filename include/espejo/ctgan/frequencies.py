@@ -8,16 +8,15 @@ from torch import Tensor
 
 from include.espejo.ctgan.layout import Layout
 from include.espejo.ctgan.networks import Generator
+from include.espejo.ctgan.shrinkage import Households, choose_weight
 
-SMOOTHING = 12.0  # rows of prior weight: a code seen with another a few times tells of those few
 
-
-def start_at_frequencies(generator: Generator, rows: np.ndarray) -> None:
+def start_at_frequencies(generator: Generator, rows: np.ndarray, left: Households) -> None:
     """Set bias and tables so that, before training, each field follows its best single parent.
 
-    Each drawn field's parent is the earlier field with the most mutual information (a tree, Chow
-    and Liu 1968, within the drawing order); the table between them holds the log of the smoothed
-    conditional over the marginal frequency, and the bias the log marginal.
+    Each drawn field's parent is the earlier field that foretells most of it in households left
+    out (a tree, Chow and Liu 1968, within the drawing order); the table between them holds the log
+    of the shrunk conditional over the marginal frequency, and the bias the log marginal.
     """
     layout = generator.layout
     bias = np.zeros(layout.width, dtype=np.float32)
@@ -28,9 +27,9 @@ def start_at_frequencies(generator: Generator, rows: np.ndarray) -> None:
         share = (counts + 0.5) / (counts + 0.5).sum()
         here = slice(offsets[field], offsets[field] + sizes[field])
         bias[here] = np.log(share)
-        parent = _best_parent(rows, field, sizes)
+        parent, weight = _best_parent(rows, field, sizes, share, left)
         if parent is not None:
-            lift = _log_lift(_pair_counts(rows, parent, field, sizes), share)
+            lift = _log_lift(_pair_counts(rows, parent, field, sizes), share, weight)
             tables[offsets[parent] : offsets[parent] + sizes[parent], here] = lift
     with torch.no_grad():
         generator.bias.copy_(torch.from_numpy(bias))
@@ -61,24 +60,19 @@ def _pair_counts(rows: np.ndarray, a: int, b: int, sizes: tuple[int, ...]) -> np
     return np.bincount(joint, minlength=sizes[a] * sizes[b]).reshape(sizes[a], sizes[b])
 
 
-def _best_parent(rows: np.ndarray, field: int, sizes: tuple[int, ...]) -> int | None:
-    gains = {}
+def _best_parent(
+    rows: np.ndarray, field: int, sizes: tuple[int, ...], share: np.ndarray, left: Households
+) -> tuple[int | None, float]:
+    """The field that foretells most of this one in households left out, and its prior's weight."""
+    found: tuple[int | None, float, float] = (None, 0.0, 0.0)
     for parent in range(field):
         counts = _pair_counts(rows, parent, field, sizes)
-        # Miller and Madow's correction: many codes look informative by chance.
-        seen = (counts > 0).sum() - (counts.sum(0) > 0).sum() - (counts.sum(1) > 0).sum() + 1
-        gains[parent] = _mutual_information(counts) - max(seen, 0) / (2 * len(rows))
-    best = max(gains, key=lambda parent: gains[parent], default=None)
-    return best if best is not None and gains[best] > 0 else None
+        weight, gain = choose_weight(counts, share, rows[:, parent], rows[:, field], left)
+        if gain > found[2]:
+            found = (parent, weight, gain)
+    return found[:2]
 
 
-def _mutual_information(counts: np.ndarray) -> float:
-    joint = counts / counts.sum()
-    independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
-    seen = joint > 0
-    return float((joint[seen] * np.log(joint[seen] / independent[seen])).sum())
-
-
-def _log_lift(counts: np.ndarray, share: np.ndarray) -> np.ndarray:
-    smoothed = (counts + SMOOTHING * share) / (counts.sum(1, keepdims=True) + SMOOTHING)
+def _log_lift(counts: np.ndarray, share: np.ndarray, weight: float) -> np.ndarray:
+    smoothed = (counts + weight * share) / (counts.sum(1, keepdims=True) + weight)
     return np.asarray(np.log(smoothed / share), dtype=np.float32)

@@ -1,7 +1,7 @@
 """A trained model: encoding, networks and frequencies, and its file.
 
 The file is safetensors and JSON, no pickle: it holds weights, code lists, the places with their
-counts, and two-way frequencies; no training row. Loading checks version and spec.
+expected rows, and two-way frequencies; no training row. Loading checks version and spec.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def save_model(model: Model, folder: Path) -> None:
     }
     if places is not None:
         tensors["places.paths"] = torch.from_numpy(places.paths)
-        tensors["places.counts"] = torch.from_numpy(places.counts.astype(np.int64))
+        tensors["places.counts"] = torch.from_numpy(places.counts.astype(float))
         columns = {n: places.tuples[n].tolist() for n in places.tuples.columns}
         about["places"] = columns
     weights = save_tensors(tensors)

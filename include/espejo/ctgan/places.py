@@ -29,7 +29,7 @@ LEARNABLE_ROWS = 200  # a place with fewer is drawn like those around it
 class Places:
     """`tuples`: the codes of each leaf, a column a level or function (None: blank).
     `paths`: int64, shape (leaves, levels), node numbers counted through all levels.
-    `counts`: training rows of each leaf."""
+    `counts`: rows of each leaf, as counted or as expected (`shrinkage.py`)."""
 
     tuples: pd.DataFrame
     paths: np.ndarray
