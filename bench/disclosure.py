@@ -97,13 +97,14 @@ def keep_floor(split: Split, spec: SurveySpec) -> Split:
         real, synthetic = (
             _blank(rows, blanked, ~_holds(rows, real, place, spec)) for rows in (real, synthetic)
         )
-    for columns in [place, *([n] for n, c in spec.model_columns().items() if c.is_code())]:
-        keep = _holds(synthetic, real, columns, spec)
-        if len(columns) == 1:
-            keep |= synthetic[columns[0]].isna().to_numpy()
-        synthetic = synthetic[keep].reset_index(drop=True)
+    synthetic = synthetic[_holds(synthetic, real, place, spec)]
+    for name, column in spec.model_columns().items():
+        values = synthetic[name]
+        code = values.notna() if column.is_code() else values.isin(list(column.special))
+        synthetic = synthetic[~code | _holds(synthetic, real, [name], spec)]
     train = len(split.train)
-    return Split(real[:train], real[train:].reset_index(drop=True), synthetic)
+    holdout, synthetic = (rows.reset_index(drop=True) for rows in (real[train:], synthetic))
+    return Split(real[:train], holdout, synthetic)
 
 
 def _functions_of(level: str, spec: SurveySpec) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -38,7 +39,7 @@ class Parameters:
     batch_size: int
     seed: int | None
     engine: str
-    calibrate: bool = True
+    calibrate: bool = False
     max_training_minutes: float | None = None
     max_steps: int | None = None
     threads: int = 0
@@ -83,6 +84,11 @@ def given_reason(override: str) -> str:
             "or more"
         )
     return reason
+
+
+def named_in(reason: str) -> set[str]:
+    """What an override's reason may name: its whole words, since some gates' names hold others."""
+    return {word.strip(":") for word in re.split(r"[^\w:]+", reason)}
 
 
 def release_name(input_sha256: str, spec_digest: str, parameters: Parameters, period: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from bench.disclosure import LEAKS, Split, keep_floor, plain, read_rows, split_rows
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.disclose import Audit, audit
-from include.espejo.disclose.audit import NO_HOLDOUT, TOO_FEW
+from include.espejo.disclose.audit import NO_HOLDOUT, NOT_COMPUTED, TOO_FEW
 from include.espejo.errors import InputError
 from include.espejo.spec import Period, SurveySpec
 from tests.surveys.parks import write_parks
@@ -112,6 +112,29 @@ def test_a_holdout_too_small_to_tell_is_no_pass(split: Split, enoe: SurveySpec, 
     assert set(found.failed) >= NEEDS_CONTROL
 
 
+def test_a_number_that_the_synthetic_table_never_tells_is_left_out(
+    split: Split, clean: Audit, enoe: SurveySpec, period: Period
+):
+    blank = split.synthetic.assign(NAC_ANIO=np.nan)
+    found = {g.name: g for g in run(with_rows(split, synthetic=blank), enoe, period).gates}
+    for gate in clean.gates:
+        if gate.name.startswith("attribute_inference"):
+            assert found[gate.name].passed
+            assert found[gate.name].figure is not None
+
+
+def test_a_table_that_tells_of_no_quasi_identifier_gives_no_figure(
+    split: Split, enoe: SurveySpec, period: Period
+):
+    blank = split.synthetic.assign(**dict.fromkeys(enoe.with_role("quasi"), np.nan))
+    codes = {n: "category" for n, c in enoe.model_columns().items() if c.is_code()}
+    found = run(with_rows(split, synthetic=blank.astype(codes)), enoe, period)
+    inference = [g for g in found.gates if g.name.startswith("attribute_inference")]
+    assert len(inference) == 2 * len(enoe.with_role("sensitive"))
+    for gate in inference:
+        assert (gate.passed, gate.figure, gate.reason) == (False, None, NOT_COMPUTED)
+
+
 # --- a survey without geography and households --------------------------------------------------
 
 
@@ -169,7 +192,7 @@ BAD_INPUT: dict[str, tuple[Callable[[Split], Split], str]] = {
     "a real column less": (lambda s: with_rows(s, train=s.train.drop(columns="SEX")), "SEX"),
     "no key": (
         lambda s: with_rows(s, train=s.train[list(s.synthetic)].drop(columns=["ENT", "CD_A"])),
-        "rule household key",
+        "those of the household key",
     ),
     "no rows": (lambda s: with_rows(s, synthetic=s.synthetic[:0]), "rule rows"),
     "a household on both sides": (shared_household, "1 households are also in train"),

@@ -111,6 +111,21 @@ def test_floor_counts_train_and_holdout_together(enoe: SurveySpec):
     assert check_floors(both, enoe)[0].figure == 12
 
 
+@pytest.mark.parametrize(("count", "size", "passes"), [
+    (10, 2, True), (9, 2, False), (12, 6, False), (0, 2, False),
+])  # fmt: skip
+def test_floor_behind_the_special_codes_of_a_number(
+    count: int, size: int, passes: bool, enoe: SurveySpec
+):
+    unknown = {"EDA": 99.0}
+    real = people((36, {}), (count, unknown), (1, {"EDA": 31.0}), size=size)
+    _, codes = check_floors(population(real, synthetic_rows({}, unknown), enoe), enoe)
+    assert (codes.figure, codes.passed) == (count, passes)
+    assert ("column EDA, rule floor: 1 released under it" in codes.reason) == (not passes)
+    _, codes = check_floors(population(real, synthetic_rows({}, {"EDA": 31.0}), enoe), enoe)
+    assert codes.passed  # another number is no code
+
+
 def test_floor_of_a_survey_without_geography(parks: SurveySpec):
     row = {"park": "Peñón", "age": 30.0, "birth_year": 1985.0, "month": "05", "day": "07",
            "member": "no", "pass_type": None, "hours": 2.0, "spent": 1.0, "rating": 3.0,

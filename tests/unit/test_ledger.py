@@ -21,7 +21,7 @@ from include.espejo.ledger import Ledger
 from include.espejo.spec import Period
 
 PERIOD = Period(2026, 3)
-REASON = "the director of the survey, 3 May"
+REASON = "attempts: the director of the survey, 3 May"
 
 
 @pytest.fixture
@@ -59,6 +59,20 @@ def test_a_salt_that_is_none_is_refused(ledger: Ledger, content: bytes) -> None:
     ledger.lake.write(f"{ledger.root}/salt", content)
     with pytest.raises(GateError, match="it is no salt; put the ledger back"):
         ledger.salt()
+
+
+@pytest.mark.parametrize("entry", ["attempts", "households"])
+def test_a_salt_that_is_gone_is_not_made_anew(ledger: Ledger, entry: str) -> None:
+    ledger.salt()
+    if entry == "attempts":
+        ledger.attempt(PERIOD, "aaa", 3, None)
+    else:
+        ledger.enter(PERIOD, "aaa", np.zeros(1, dtype=np.uint64))
+    salt = Path(ledger.root) / "salt"
+    salt.unlink()
+    with pytest.raises(GateError, match=r"salt: it is missing, .* 1 entries .*; put the ledger"):
+        ledger.salt()
+    assert not salt.exists()
 
 
 # --- attempts ----------------------------------------------------------------------------------
@@ -99,7 +113,10 @@ def test_an_override_goes_beyond_the_limit_and_is_recorded(ledger: Ledger) -> No
         ledger.attempt(PERIOD, "ccc", 1, None)
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "yes", " " * 40])
+@pytest.mark.parametrize(
+    "reason", ["", "   ", "yes", " " * 40, "attempts", "membership: the director, 3 May",
+               "the third of our attempted releases"],
+)  # fmt: skip
 def test_an_override_without_a_reason_goes_nowhere(ledger: Ledger, reason: str) -> None:
     ledger.attempt(PERIOD, "aaa", 1, None)
     with pytest.raises(EspejoError, match=r"override_reason|have been tried"):
@@ -130,13 +147,25 @@ def test_attempts_at_once_are_all_counted_and_no_more_pass_than_may(tmp_path: Pa
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b"{}", b'{"attempts": 3}', b'{"attempts": [3]}', b'{"attempts": [{}]}',
-     b'{"attempts": {"a": 1}}', b"\xff\xfe"],
+     b'{"attempts": {"a": 1}}', b'{"attempts": {}}', b'{"attempts": ""}', b"\xff\xfe"],
 )  # fmt: skip
 def test_damaged_attempts_are_refused(ledger: Ledger, content: bytes) -> None:
     ledger.lake.write(str(attempts_file(ledger)), content)
     with pytest.raises(GateError, match="it is not what was written; put the ledger back"):
         ledger.attempt(PERIOD, "aaa", 3, REASON)
     assert attempts_file(ledger).read_bytes() == content
+
+
+def test_attempts_that_are_gone_are_not_begun_anew(ledger: Ledger) -> None:
+    ledger.attempt(PERIOD, "aaa", 3, None)
+    ledger.enter(PERIOD, "aaa", np.zeros(1, dtype=np.uint64))
+    attempts_file(ledger).unlink()
+    for ask in (lambda: ledger.attempt(PERIOD, "bbb", 3, REASON),
+                lambda: ledger.reason_beyond(PERIOD, "aaa", 3)):  # fmt: skip
+        with pytest.raises(GateError, match=r"json: it is missing, .*; put the ledger back"):
+            ask()
+    assert not attempts_file(ledger).exists()
+    assert ledger.attempt(Period(2026, 4), "bbb", 3, None) == 1  # a period of which nothing is out
 
 
 # --- households --------------------------------------------------------------------------------

@@ -45,6 +45,11 @@ def missing(name: str = "membership") -> Gate:
     return Gate(name, None, "AUC", 0.0, False, "no holdout", "hold back whole households")
 
 
+def blind(name: str = "membership") -> Gate:
+    """A figure, and too few households to say whether it is chance."""
+    return attack(name, detectable=None, reason="too few households to tell a leak from chance")
+
+
 def audit(*gates: Gate) -> dict[str, Any]:
     return json.loads(json.dumps(Audit(gates, {"distance_to_train_p5": 17.25}).as_dict()))
 
@@ -80,8 +85,8 @@ def test_a_reason_lets_an_attack_pass_and_is_recorded() -> None:
     assert found == {"gates": ["identical", "membership"], "reason": REASON.strip()}
 
 
-@pytest.mark.parametrize("gate", [rules(), floor(), floor("floor_codes"), missing()])
-def test_no_reason_overrides_a_floor_a_rule_or_a_missing_figure(gate: Gate) -> None:
+@pytest.mark.parametrize("gate", [rules(), floor(), floor("floor_codes"), missing(), blind()])
+def test_no_reason_overrides_a_floor_a_rule_or_what_could_not_be_judged(gate: Gate) -> None:
     with pytest.raises(GateError, match=f"no reason overrides {gate.name}\n") as caught:
         require(audit(gate), REASON)
     assert caught.value.failed == (gate.name,)
@@ -136,6 +141,13 @@ def test_every_gate_that_failed_is_named() -> None:
     {"passed": True, "failed": ["identical"], "gates": []},
     {"passed": "yes", "failed": [], "gates": []},
     {"passed": None, "failed": [], "gates": [{"name": "identical", "passed": True}]},
+    {"passed": True, "failed": [], "gates": []},
+    {"passed": True, "failed": [], "gates": [{"name": "identical", "passed": False}]},
+    {"passed": True, "failed": [], "gates": [{"name": "identical", "passed": "no"}]},
+    audit(attack(), attack("membership")) | {"failed": ["identical"]},
+    audit(attack(), attack("membership")) | {"passed": True},
+    audit(attack(passed=True)) | {"passed": False},
+    audit(attack(passed=True)) | {"failed": ["identical"]},
 ])  # fmt: skip
 def test_an_audit_that_does_not_hold_together_is_no_pass(broken: dict[str, Any]) -> None:
     with pytest.raises(GateError, match="held back by audit"):
@@ -165,8 +177,7 @@ def test_no_message_tells_an_exact_figure(override: str | None) -> None:
 
 
 def test_a_gate_too_weak_to_tell_says_so_and_claims_no_leak() -> None:
-    weak = attack(detectable=None, reason="too few households to tell a leak from chance")
-    (line,) = told(audit(weak))
+    (line,) = told(audit(blind()))
     assert "too few households" in line
     assert "above its control" not in line
     assert_rounded(line)
@@ -179,11 +190,14 @@ def test_a_broken_rule_is_told_by_its_columns_and_synthetic_rows() -> None:
 
 def test_the_public_verdict_is_pass_or_fail_and_a_rounded_bound() -> None:
     absent = Gate("floor", None, "people", 0.0, True, "no geography", "", applicable=False)
-    public = public_verdict(audit(attack(passed=True), attack("near"), absent, missing()))
+    reported = attack("outliers", passed=True, applicable=False)
+    gates = attack(passed=True), attack("near"), absent, reported, missing()
+    public = public_verdict(audit(*gates))
     assert public == [
         {"name": "identical", "applicable": True, "passed": True, "safe_to_within": 0.07},
-        {"name": "near", "applicable": True, "passed": False, "safe_to_within": 0.07},
+        {"name": "near", "applicable": True, "passed": False, "safe_to_within": None},
         {"name": "floor", "applicable": False, "passed": True, "safe_to_within": None},
+        {"name": "outliers", "applicable": False, "passed": True, "safe_to_within": None},
         {"name": "membership", "applicable": True, "passed": False, "safe_to_within": None},
     ]
     assert_rounded(json.dumps(public))
@@ -194,7 +208,7 @@ def test_the_public_verdict_is_pass_or_fail_and_a_rounded_bound() -> None:
     (1.0, 1.0),
 ])  # fmt: skip
 def test_a_bound_is_rounded_up_never_down(exact: float, told_as: float) -> None:
-    (gate,) = public_verdict(audit(attack(detectable=exact, limit=0.0)))
+    (gate,) = public_verdict(audit(attack(passed=True, detectable=exact, limit=0.0)))
     assert gate["safe_to_within"] == told_as
 
 
@@ -202,7 +216,7 @@ def test_a_bound_is_rounded_up_never_down(exact: float, told_as: float) -> None:
 
 
 def test_a_bound_under_the_limit_is_the_limit() -> None:
-    (gate,) = public_verdict(audit(attack(detectable=0.01, limit=0.07)))
+    (gate,) = public_verdict(audit(attack(passed=True, detectable=0.01, limit=0.07)))
     assert gate["safe_to_within"] == 0.07
 
 

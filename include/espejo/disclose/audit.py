@@ -32,15 +32,17 @@ def audit(
     period: Period,
     seed: int,
     threads: int = 2,
+    across_periods: bool = False,
 ) -> Audit:
     """Attack `synthetic` as an outsider would, and say which gates it passes.
 
     `train` and `holdout` are typed tables (see tables.to_frame) with the modelled columns and
     those of the household key; `synthetic` has the modelled columns alone. A household without
-    a key in the spec is a row. The same seed gives the same answer. Without a holdout the gates
-    that need a control are failed. Raises InputError for tables that cannot be compared.
+    a key in the spec is a row. `across_periods`: see `gather`. The same seed gives the same
+    answer. Without a holdout the gates that need a control are failed. Raises InputError for
+    tables that cannot be compared.
     """
-    population = gather(train, holdout, synthetic, spec, seed)
+    population = gather(train, holdout, synthetic, spec, seed, across_periods)
     # The kernel's own threads share work without waiting on each other; those of BLAS and of the
     # trees spin, and on a busy machine two have been seen to take ten times as long as one.
     with threadpool_limits(1):

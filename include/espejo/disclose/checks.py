@@ -44,10 +44,10 @@ def check_rules(population: Population, spec: SurveySpec, period: Period) -> Gat
 def check_floors(population: Population, spec: SurveySpec) -> list[Gate]:
     """The fewest real people behind a released place, and behind a released code."""
     floor, place = spec.disclosure.floor, list(spec.geography_columns())
-    codes = [[name] for name, column in spec.model_columns().items() if column.is_code()]
+    codes = _released_codes(population, spec)
     gates = []
     if place:
-        gates.append(_floor_gate("floor", [place], population, floor))
+        gates.append(_floor_gate("floor", [population.synthetic[place]], population, floor))
     else:
         reason = "the spec declares no geography, or models none of it"
         gates.append(not_applicable("floor", "people", reason))
@@ -56,6 +56,19 @@ def check_floors(population: Population, spec: SurveySpec) -> list[Gate]:
     else:
         gates.append(not_applicable("floor_codes", "people", "the spec models no codes"))
     return gates
+
+
+def _released_codes(population: Population, spec: SurveySpec) -> list[pd.DataFrame]:
+    """The released rows of each column of codes, and of each number those with a special code."""
+    found = []
+    for name, column in spec.model_columns().items():
+        rows = population.synthetic[[name]]
+        special = rows[name].isin(list(column.special))
+        if column.is_code():
+            found.append(rows)
+        elif special.any():
+            found.append(rows[special])
+    return found
 
 
 def _check_codes(name: str, column: Column, values: pd.Series, real: pd.Series) -> Iterator[Broken]:
@@ -99,19 +112,21 @@ def _check_places(population: Population, spec: SurveySpec) -> Iterator[Broken]:
             yield about, strange
 
 
-def _floor_gate(name: str, tuples: list[list[str]], population: Population, floor: Floor) -> Gate:
+def _floor_gate(
+    name: str, tuples: list[pd.DataFrame], population: Population, floor: Floor
+) -> Gate:
     """The fewest people, and households, over all released values of each tuple of columns."""
     fewest, problems = [], []
-    for columns in tuples:
-        people, households = _behind(columns, population)
+    for released in tuples:
+        people, households = _behind(released, population)
         if not len(people):
             continue
         fewest.append((int(people.min()), int(households.min())))
         under = int(((people < floor.people) | (households < floor.households)).sum())
         if under:
             problems.append(
-                f"column {', '.join(columns)}, rule floor: {under:,} released under it, the fewest "
-                f"people {people.min()}, the fewest households {households.min()}"
+                f"column {', '.join(released)}, rule floor: {under:,} released under it, the "
+                f"fewest people {people.min()}, the fewest households {households.min()}"
             )
     least = float(min(people for people, _ in fewest)) if fewest else None
     reason = "; ".join(problems) if fewest else "nothing was released to count behind"
@@ -121,13 +136,12 @@ def _floor_gate(name: str, tuples: list[list[str]], population: Population, floo
     )  # fmt: skip
 
 
-def _behind(columns: list[str], population: Population) -> tuple[np.ndarray, np.ndarray]:
+def _behind(released: pd.DataFrame, population: Population) -> tuple[np.ndarray, np.ndarray]:
     """People and households of each released tuple: int64 (tuples,). A blank is a value of a
     tuple of places; a blank in a single column is no code."""
-    released = population.synthetic[columns]
-    if len(columns) == 1:
+    if released.shape[1] == 1:
         released = released.dropna()
-    real = population.real[columns]
+    real = population.real[list(released)]
     both = group_numbers(pd.concat([real, released], ignore_index=True))
     group, size = both[: len(real)], int(both.max(initial=0)) + 1
     out = np.unique(both[len(real) :])

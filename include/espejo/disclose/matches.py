@@ -21,14 +21,16 @@ from include.espejo.spec import SurveySpec
 def match_attacks(population: Population, spec: SurveySpec) -> list[Attack]:
     """Unique matches on all columns; repU and DiSCO on each key set; rare numbers released."""
     limits = spec.disclosure.limits
-    every = _unique_in_both(_groups(population, list(population.real.columns)))
+    every = _unique_in_both(
+        _groups(population, list(population.real.columns)), population.household
+    )
     found = [
         Attack("unique_matches", (Score(every),), "share of rows", limits.unique_matches),
         _rare_numbers(population, spec),
     ]
     for name, key in spec.disclosure.key_sets.items():
         groups = _groups(population, list(key))
-        unique = Score(_unique_in_both(groups))
+        unique = Score(_unique_in_both(groups, population.household))
         found.append(
             Attack(
                 f"replicated_uniques:{name}", (unique,), "share of rows", limits.replicated_uniques
@@ -51,12 +53,17 @@ def _groups(population: Population, columns: list[str]) -> tuple[np.ndarray, np.
     return numbers[: len(population.real)], numbers[len(population.real) :]
 
 
-def _unique_in_both(groups: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Real rows alone in their tuple whose tuple one synthetic row has: 0 or 1, (rows,)."""
+def _unique_in_both(groups: tuple[np.ndarray, np.ndarray], household: np.ndarray) -> np.ndarray:
+    """Real rows of the only household with their tuple, which one synthetic row has: (rows,).
+
+    By household: who answers in several quarters is not less unique for it.
+    """
     real, synthetic = groups
     size = max(int(real.max(initial=0)), int(synthetic.max(initial=0))) + 1
-    once = [np.bincount(side, minlength=size) == 1 for side in groups]
-    return np.asarray((once[0] & once[1])[real], dtype=float)
+    pairs = np.unique(real * (int(household.max(initial=0)) + 1) + household, return_index=True)[1]
+    of_one = np.bincount(real[pairs], minlength=size) == 1
+    drawn_once = np.bincount(synthetic, minlength=size) == 1
+    return np.asarray((of_one & drawn_once)[real], dtype=float)
 
 
 def _disclosed(

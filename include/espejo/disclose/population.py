@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.errors import InputError
+from include.espejo.protect.households import panel_unit
 from include.espejo.rules import group_numbers
 from include.espejo.spec import SurveySpec
 
@@ -50,21 +51,28 @@ def gather(
     synthetic: pd.DataFrame,
     spec: SurveySpec,
     seed: int,
+    across_periods: bool = False,
 ) -> Population:
     """Check the three tables and join them.
 
-    Raises InputError on other columns, types that cannot be read, an empty table, a missing
-    household key, or a household on both sides.
+    `across_periods`: the real rows are of several quarters, and a household is all that the
+    panel's key names, so that nobody is a stranger to herself a quarter later. Raises InputError
+    on other columns, types that cannot be read, an empty table, a key without its columns, or a
+    household on both sides.
     """
     names = list(spec.model_columns())
-    key = list(spec.key("household"))
     _check_columns("synthetic", list(synthetic.columns), names, names)
     sides = [_typed(train, "train", spec)]
     if holdout is not None and len(holdout):
         sides.append(_typed(holdout, "holdout", spec))
     rows = _typed(synthetic, "synthetic", spec)[names]
     *sides, rows = _with_shared_categories([*sides, rows], spec)
-    households = _households(sides, key)
+    _check_same_key(sides, names)
+    one = sides[0]
+    key = (
+        panel_unit(one, spec) if across_periods else [n for n in spec.key("household") if n in one]
+    )
+    households = _households(sides, key, names)
     order = np.lexsort((households, np.repeat(np.arange(len(sides)), [len(s) for s in sides])))
     real = pd.concat([side[names] for side in sides], ignore_index=True)
     shuffled = np.random.default_rng([seed, 0]).permutation(len(rows))
@@ -78,10 +86,13 @@ def gather(
 
 def _typed(frame: pd.DataFrame, source: str, spec: SurveySpec) -> pd.DataFrame:
     """The model and key columns: codes as categoricals of text, numbers as float64."""
-    key = [name for name in spec.key("household") if name in frame.columns]
-    if spec.key("household") and not key and source != "synthetic":
-        raise InputError(source, ["rule household key: no column of it; keep the key's columns"])
-    names = list(dict.fromkeys([*spec.model_columns(), *key]))
+    names = list(spec.model_columns())
+    if source != "synthetic":
+        household = spec.key("household")
+        names += [name for name in household if not spec.columns[name].optional]
+        known = [*household, *spec.panel_key(), *spec.key("person")]
+        names += [name for name in known if name in frame.columns]
+    names = list(dict.fromkeys(names))
     _check_columns(source, list(frame.columns), names, None)
     if not len(frame):
         raise InputError(source, ["rule rows: the table is empty; give it the rows"])
@@ -106,7 +117,10 @@ def _check_columns(
     other = [] if allowed is None else [name for name in have if name not in allowed]
     problems = []
     if missing:
-        problems.append(f"column {', '.join(missing)}: not in the table; ship all modelled columns")
+        problems.append(
+            f"column {', '.join(missing)}: not in the table; ship all modelled columns, and of "
+            "real people those of the household key"
+        )
     if other or len(set(have)) < len(have):
         # A foreign header may be a value, in a file without one: only their number is told.
         count = len(other) or len(have) - len(set(have))
@@ -143,17 +157,29 @@ def _with_shared_categories(frames: list[pd.DataFrame], spec: SurveySpec) -> lis
     return frames
 
 
-def _households(sides: list[pd.DataFrame], key: list[str]) -> np.ndarray:
-    """One number a household over all sides, int64 (rows,); without a key, one a row."""
-    rows = sum(map(len, sides))
+def _check_same_key(sides: list[pd.DataFrame], names: list[str]) -> None:
+    """A key without one of its columns on one side would match nobody on the other."""
+    of_train, *others = [set(side.columns) - set(names) for side in sides]
+    for other in others:
+        if odd := sorted(of_train ^ other):
+            problem = f"column {', '.join(odd)}: in one of train and holdout only; give it in both"
+            raise InputError("holdout", [problem])
+
+
+def _households(sides: list[pd.DataFrame], key: list[str], modelled: list[str]) -> np.ndarray:
+    """One number a household over all sides, int64 (rows,); without a key, one a row.
+
+    Protection may have blanked a `modelled` column of the key: households of one side that then
+    have the same key are taken for one, and those of different sides are not.
+    """
     if not key:
-        return np.arange(rows)
-    present = [name for name in key if any(name in side for side in sides)]
-    keys = pd.concat([side.reindex(columns=present) for side in sides], ignore_index=True)
-    number = group_numbers(keys)
-    split = len(sides[0])
-    shared = np.intersect1d(number[:split], number[split:]).size
+        return np.arange(sum(map(len, sides)))
+    keys = pd.concat([side[key] for side in sides], ignore_index=True)
+    blanked = keys[[name for name in modelled if name in key]].isna()
+    whole = ~blanked.loc[:, ~blanked.all()].any(axis=1).to_numpy()
+    number, train = group_numbers(keys), np.arange(len(keys)) < len(sides[0])
+    shared = np.intersect1d(number[train & whole], number[~train & whole]).size
     if shared:
         problem = f"rule household split: {shared} households are also in train; split by household"
         raise InputError("holdout", [problem])
-    return number
+    return np.asarray(2 * number + train)

@@ -7,14 +7,13 @@ Cristofaro 2023, arXiv 2312.05114): messages and public files round them or leav
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from include.espejo.disclose.gates import Audit
 from include.espejo.errors import GateError
-from include.espejo.parameters import given_reason
+from include.espejo.parameters import given_reason, named_in
 
 # What no reason can override: it would publish what stands on too few people, or a wrong table.
 ABSOLUTE = ("rules", "floor", "floor_codes")
@@ -36,26 +35,34 @@ def require(audit: Verdict, override: str | None) -> dict[str, Any]:
     """What an override let pass, empty where nothing failed. Raises GateError.
 
     `audit`: Audit.as_dict(). An override names the attacks that it passes although they found
-    something; it never passes a floor, a rule, or a figure that is missing.
+    something; it never passes a floor, a rule, a figure that is missing, or a test that could
+    not tell.
     """
-    if audit["passed"] is True and not audit["failed"]:
+    failed = [gate for gate in audit["gates"] if gate["passed"] is not True]
+    names = [gate["name"] for gate in failed]
+    if not audit["gates"] or audit["failed"] != names or audit["passed"] is not (not names):
+        raise GateError(
+            "held back by audit: what it says of its gates is not what they say; delete "
+            "figures/disclosure.json and run `disclose` again", ["audit"],
+        )  # fmt: skip
+    if not failed:
         return {}
-    failed = [gate for gate in audit["gates"] if not gate["passed"]]
-    names = [gate["name"] for gate in failed] or ["audit"]
-    absolute = [gate["name"] for gate in failed
-                if gate["name"] in ABSOLUTE or gate["figure"] is None]  # fmt: skip
-    if override is None or absolute or not failed:
+    absolute = [gate["name"] for gate in failed if _is_absolute(gate)]
+    if override is None or absolute:
         hint = f"; no reason overrides {', '.join(absolute)}" if override and absolute else ""
         raise GateError("\n".join([f"held back by {', '.join(names)}{hint}", *told(audit)]), names)
-    # By whole words: `identical` is a part of other gates' names.
-    named = {word.strip(":") for word in re.split(r"[^\w:]+", override)}
-    unnamed = [name for name in names if name not in named]
+    unnamed = [name for name in names if name not in named_in(override)]
     if unnamed:
         raise GateError(
             f"held back by {', '.join(unnamed)}, which the override's reason does not name: write "
             "which gates are overridden, who decided, and why", names,
         )  # fmt: skip
     return {"gates": names, "reason": given_reason(override)}
+
+
+def _is_absolute(gate: Mapping[str, Any]) -> bool:
+    """Whether no reason passes it; what cannot be told to be safe is no finding to weigh."""
+    return gate["name"] in ABSOLUTE or gate["figure"] is None or gate["detectable"] is None
 
 
 def told(audit: Verdict) -> list[str]:
@@ -96,9 +103,10 @@ def public_verdict(audit: Verdict) -> list[dict[str, Any]]:
 def _safe_to_within(gate: Mapping[str, Any]) -> float | None:
     """The smallest leak that would have closed the gate, rounded up to the next hundredth.
 
-    A leak under the limit closes nothing, however well it would be seen.
+    A leak under the limit closes nothing, however well it would be seen. None where the gate is
+    closed or does not apply: nothing is said to be safe there.
     """
-    if gate["detectable"] is None:
+    if not gate["applicable"] or not gate["passed"] or gate["detectable"] is None:
         return None
     smallest = max(float(gate["detectable"]), float(gate["limit"]))
     return math.ceil(round(smallest * 100, 9)) / 100  # 0.07 is 7.000000000000001 hundredths

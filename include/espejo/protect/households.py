@@ -32,7 +32,7 @@ def split(frame: pd.DataFrame, spec: SurveySpec, share: float, salt: bytes) -> n
         raise ParameterError("parameter holdout_share: it must lie between 0 and 1, ends excluded")
     if not 1 <= len(salt) <= hashlib.blake2b.MAX_KEY_SIZE:
         raise ParameterError("parameter salt: it must have 1 to 64 bytes")
-    key = _deciding_key(frame, spec)
+    key = panel_unit(frame, spec)
     number = group_numbers(frame[key]) if key else np.arange(len(frame))
     first = np.unique(number, return_index=True)[1]
     named = _names(frame.iloc[first][key]) if key else [str(n).encode() for n in first]
@@ -44,14 +44,16 @@ def split(frame: pd.DataFrame, spec: SurveySpec, share: float, salt: bytes) -> n
 
 def household_hashes(frame: pd.DataFrame, spec: SurveySpec, salt: bytes) -> np.ndarray:
     """A keyed hash of each row's household, the same in every quarter: uint64, shape (rows,)."""
-    key = _deciding_key(frame, spec)
+    key = panel_unit(frame, spec)
     names = _names(frame[key]) if key else [str(n).encode() for n in range(len(frame))]
     digests = [hashlib.blake2b(name, key=salt, digest_size=_DIGEST_BYTES) for name in names]
     return np.frombuffer(b"".join(d.digest() for d in digests), dtype=">u8").astype(np.uint64)
 
 
-def _deciding_key(frame: pd.DataFrame, spec: SurveySpec) -> list[str]:
-    """The panel's key if whole households share it, else the household's, else the person's.
+def panel_unit(frame: pd.DataFrame, spec: SurveySpec) -> list[str]:
+    """The columns that name who answers in several quarters; none where nobody can be named.
+
+    The panel's key if whole households share it, else the household's, else the person's.
 
     The optional columns of a key may be missing from a file.
     """

@@ -1,0 +1,65 @@
+"""The documented defaults and limits are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from include.espejo.spec.disclosure import Disclosure, Limits
+from include.espejo.spec.model import Model
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROW = re.compile(r"^\| `([a-z_.]+)` \| ([^|]*) \|", re.M)
+# The gates whose limit the spec may change under another name than their own.
+LIMIT_OF = {"membership_outliers": "membership"}
+
+
+def section(page: str, heading: str) -> str:
+    """The text under a heading, to the next one of its level."""
+    text = (DOCS / page).read_text()
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def default(settings: type[BaseModel], key: str) -> object:
+    """The default of a setting, or of one within it: `floor.people`."""
+    name, _, within = key.partition(".")
+    value = settings.model_fields[name].default
+    return getattr(value, within) if within else value
+
+
+@pytest.mark.parametrize("page", ["spec.md", "spec.es.md"])
+@pytest.mark.parametrize(("heading", "settings", "told_apart"), [
+    ("`model`", Model, {"columns", "max_training_minutes"}),
+    ("`disclosure`", Disclosure, {"key_sets", "panel_key", "limits"}),
+])  # fmt: skip
+def test_defaults_are_told_as_they_are(
+    page: str, heading: str, settings: type[BaseModel], told_apart: set[str]
+) -> None:
+    rows = dict(ROW.findall(section(page, heading)))
+    limits = {key: rows.pop(key) for key in Limits.model_fields if key in rows}
+    told = {key: text.strip("` ") for key, text in rows.items() if key not in told_apart}
+    assert {key.partition(".")[0] for key in rows} == set(settings.model_fields)
+    assert told == {key: written(default(settings, key)) for key in told}
+    if settings is Disclosure:
+        assert limits == {key: written(default(Limits, key)) for key in Limits.model_fields}
+
+
+@pytest.mark.parametrize(("page", "heading"), [
+    ("disclosure.md", "The attacks"), ("disclosure.es.md", "Los ataques"),
+])  # fmt: skip
+def test_limits_of_the_gates_are_told_as_they_are(page: str, heading: str) -> None:
+    table = re.findall(r"^\| `([a-z_]+)[^|]*\|[^|]*\| ([0-9.]+) \|", section(page, heading), re.M)
+    told = dict(table)
+    assert set(told) >= set(Limits.model_fields) - {"significance"}
+    for gate, limit in told.items():
+        name = str(LIMIT_OF.get(gate, gate))
+        known = name in Limits.model_fields
+        assert limit == written(default(Limits, name) if known else 0.0), gate
+
+
+def written(value: object) -> str:
+    """As the tables write it."""
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
