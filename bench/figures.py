@@ -63,8 +63,8 @@ FIGURES = (
 )
 FULL_FIGURES = (
     *FIGURES,
-    Figure("evaluation", "s", "evaluate", "seconds"),
-    Figure("evaluation, peak memory", "MB", "evaluate", "peak_mb"),
+    Figure("evaluation", "s", "evaluate", "seconds", target=Target(90)),
+    Figure("evaluation, peak memory", "MB", "evaluate", "peak_mb", target=Target(2000)),
 )
 
 

@@ -99,18 +99,28 @@ def parse_dags(request: Request) -> Sample:
 
 
 def evaluate_table(request: Request) -> Sample:
-    """All scores of the table against a bootstrap resample of itself; memory with children's."""
+    """The whole evaluation of a bootstrap resample of the training side; memory with children's."""
     from include.espejo.evaluate import evaluate
+    from include.espejo.protect import split
     from include.espejo.resources import PeakMemory
-    from include.espejo.spec import load_spec
+    from include.espejo.spec import Period, load_spec
     from include.espejo.tables import from_parquet, to_frame
 
-    spec = load_spec(SURVEY)
-    real = to_frame(from_parquet(Path(request["typed"]).read_bytes(), spec.model_columns()))
-    resample = real.sample(frac=1.0, replace=True, random_state=request["seed"], ignore_index=True)
+    spec, period, seed = load_spec(SURVEY), Period.parse(request["period"]), request["seed"]
+    real = to_frame(from_parquet(Path(request["typed"]).read_bytes()))
+    held = split(real, spec, spec.disclosure.holdout_share, b"bench")
+    train, holdout = (real[side].reset_index(drop=True) for side in (~held, held))
+    names = list(spec.model_columns())
+    synthetic = train[names].sample(len(real), replace=True, random_state=seed, ignore_index=True)
+    del real
     started = perf_counter()
     with PeakMemory() as memory:
-        evaluate(real, resample, spec, request["seed"])
+        evaluate(train[names], synthetic, spec, seed, holdout[names])
+        from include.espejo.evaluate.specific import specific_utility  # as in the flow: only here
+        from include.espejo.evaluate.utility import general_utility
+
+        general_utility(train, holdout, synthetic, spec, seed)
+        specific_utility(train, holdout, synthetic, spec, period, seed)
     seconds = perf_counter() - started
     return {"seconds": seconds, "peak_mb": memory.peak_mb * 2**20 / MEGABYTE}
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
+from dags.lineage import datasets_of_indicators, traced
 from dags.wiring import lake_by, release_asset, told_to_airflow
 from include.espejo.errors import SpecError
 from include.espejo.keys import PublicPlace
@@ -36,7 +38,7 @@ def build_indicators(spec: SurveySpec) -> DAG:
                       "execution_timeout": timedelta(hours=1)},
     ) as dag:  # fmt: skip
 
-        @task
+        @traced(partial(datasets_of_indicators, spec))
         @told_to_airflow
         def write_indicators() -> dict[str, Any]:
             from include.espejo.indicators import compute_indicators
@@ -55,7 +57,7 @@ def build_indicators(spec: SurveySpec) -> DAG:
             own = lake_by(spec.connections.downstream, spec.places.downstream)
             uri = join(spec.places.downstream, spec.survey, period, release, "indicators.csv")
             own.write(uri, figures.to_csv(index=False).encode())
-            return {"indicators": uri, "rows": len(figures)}
+            return {"indicators": uri, "rows": len(figures), "period": period, "release": release}
 
         write_indicators()
     return dag

@@ -11,6 +11,7 @@ from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
+from dags.lineage import datasets_of_release, traced
 from dags.wiring import (
     RawFileSensor,
     form,
@@ -193,7 +194,16 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
         job, lakes = job_of(spec, run["period"]), lakes_of(spec)
         return steps.disclose(job, lakes, at(run), ledger_of(spec, lakes), override_of_run())
 
-    @task(outlets=[asset])
+    @task
+    @told_to_airflow
+    def report(run: dict[str, str]) -> dict[str, Any]:
+        from include.espejo import steps
+
+        job, lakes = job_of(spec, run["period"]), lakes_of(spec)
+        place = PublicPlace(spec.places.public, spec.survey)
+        return steps.report(job, lakes, at(run), place, ledger_of(spec, lakes))
+
+    @traced(partial(datasets_of_release, spec), outlets=[asset])
     @told_to_airflow
     def publish(run: dict[str, str], *, outlet_events: Any = None) -> dict[str, Any]:
         from include.espejo import steps
@@ -207,7 +217,7 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
         )  # fmt: skip
         told = ("rows", "overall", "manifest")
         outlet_events[asset].extra = {"period": run["period"], **{n: done[n] for n in told}}
-        return done
+        return {**run, **done}
 
     training_limit = timedelta(hours=spec.schedule.training_hours)
     trained = step("train", execution_timeout=training_limit)
@@ -218,7 +228,7 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
         >> step("sample")
         >> step("evaluate")
         >> disclose(validated)
-        >> step("report")
+        >> report(validated)
         >> publish(validated)
     )
 

@@ -50,9 +50,10 @@ def form(spec: SurveySpec) -> dict[str, Param]:
         "override_reason": Param(
             None, type=["null", "string"], minLength=10, maxLength=500,
             title="Motivo para publicar pese a una prueba / Reason to override a gate",
-            description_md="Qué pruebas, quién lo decide y por qué; va al manifiesto. Vacío: una "
-            "prueba que no pasa detiene la publicación. Which gates, who decides and why; into the "
-            "manifest. Empty: a gate that fails holds the release back.", **how,
+            description_md="Qué pruebas (`attempts`: el límite de intentos), quién lo decide y por "
+            "qué; va al manifiesto. Vacío: una prueba que no pasa detiene la publicación. Which "
+            "gates (`attempts`: the limit of attempts), who decides and why; into the manifest. "
+            "Empty: a gate that fails holds the release back.", **how,
         ),
         "engine": Param(spec.model.engine, type="string", enum=list(ENGINES), **how,
                         title="Motor / Engine"),
@@ -90,8 +91,11 @@ def job_of(spec: SurveySpec, period: str) -> Job:
     return Job(spec, Period.parse(period), Parameters.of(spec, given))
 
 
-def lake_by(connection_id: str, uri: str) -> Lake:
-    """The lake at `uri` as the identity of an Airflow connection sees it."""
+def lake_by(connection_id: str, uri: str, address: str = "endpoint_url") -> Lake:
+    """The lake at `uri` as the identity of an Airflow connection sees it.
+
+    `address`: the extra field that has the endpoint, `endpoint_url` where that field is not there.
+    """
     from include.espejo.lake import open_lake
 
     if not uri.startswith("s3://"):
@@ -108,7 +112,7 @@ def lake_by(connection_id: str, uri: str) -> Lake:
     return open_lake(uri, {
         "key": connection.login,
         "secret": connection.password,
-        "endpoint_url": extra.get("endpoint_url"),
+        "endpoint_url": extra.get(address) or extra.get("endpoint_url"),
         "client_kwargs": {"region_name": extra.get("region_name", "us-east-1")},
     })  # fmt: skip
 

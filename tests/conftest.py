@@ -6,8 +6,6 @@ import os
 import tempfile
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 _home = tempfile.mkdtemp(prefix="espejo-tests-")
 os.environ.update({
@@ -24,10 +22,3 @@ def pytest_sessionfinish() -> None:
     import shutil
 
     shutil.rmtree(_home, ignore_errors=True)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """With two processes (`make test`) a file stays in one of them, and so does all of Airflow."""
-    place = item.path.relative_to(ROOT / "tests")
-    group = "e2e" if place.parts[0] == "e2e" else place.as_posix()
-    item.add_marker(pytest.mark.xdist_group(group))

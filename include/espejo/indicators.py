@@ -40,14 +40,14 @@ def _indicator(
         chosen = evaluate(spec.expression(indicator.among), frame, period)
     table = frame[chosen]
     values = pd.Series(evaluate(spec.expression(indicator.of), table, period), index=table.index)
-    groups = _groups(indicator.by, table)
+    groups = group_labels(indicator.by, table)
     for group, members in values.groupby(groups, sort=True):
         for statistic in indicator.statistics:
             for name, category, value in _statistic(statistic, members):
                 yield indicator.name, name, str(group), category, value, len(members)
 
 
-def _groups(by: tuple[str | Band, ...], table: pd.DataFrame) -> pd.Series:
+def group_labels(by: tuple[str | Band, ...], table: pd.DataFrame) -> pd.Series:
     """The written group of each row; rows that are blank in a grouping column are left out."""
     text = pd.Series("", index=table.index, dtype=object)
     for part in by:

@@ -53,6 +53,11 @@ class Workspace:
         return join(self.base, "checkpoint", "training.safetensors")
 
     @property
+    def progress(self) -> str:
+        """How far a training is, for those who wait for it: no row, no seed, rounded figures."""
+        return join(self.base, "progress.json")
+
+    @property
     def losses(self) -> str:
         return join(self.base, "losses.csv")
 
@@ -126,6 +131,14 @@ class PublicPlace:
     def latest(self, period: str | None = None) -> str:
         """The survey's pointer, or that of one of its periods."""
         return join(self.root, self.survey, *([period] if period else []), "latest.json")
+
+    def changes(self) -> str:
+        """The survey's journal: what each publication and withdrawal changed."""
+        return join(self.root, self.survey, "releases.json")
+
+    def changes_page(self) -> str:
+        """The same for people."""
+        return join(self.root, self.survey, "CHANGES.md")
 
 
 MANIFEST = "manifest.json"

@@ -1,26 +1,22 @@
 """Publish: a candidate becomes a release that appears whole or not at all.
 
-Files first, the manifest last, then the pointers by conditional writes. Whoever follows a
-pointer, or takes a folder for a release only if it has a manifest, never sees half of one.
+Files first, the manifest last, then the pointers and the journal of changes by conditional
+writes. Whoever follows a pointer, or takes a folder for a release only if it has a manifest, never
+sees half of one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from include.espejo.changes import record_publication, record_withdrawal
 from include.espejo.errors import InputError, LakeError
 from include.espejo.keys import MANIFEST, PublicPlace
-from include.espejo.lake import Lake, join
-from include.espejo.lake.failures import PreconditionError
-
-log = logging.getLogger(__name__)
-
-_POINTER_TRIES = 5
+from include.espejo.lake import Lake, change_document, document_bytes, join, read_document
 
 
 @dataclass(frozen=True)
@@ -56,8 +52,13 @@ def publish(
     folder = place.release(period, release)
     already = copy_release(source, candidate, target, folder, added)
     manifest = join(folder, MANIFEST)
+
+    def forward(now: Pointer | None) -> Pointer | None:
+        return _forward(now, place.survey, period, release, manifest)
+
     for pointer in (place.latest(period), place.latest()):
-        _move(target, pointer, lambda now: _forward(now, place.survey, period, release, manifest))
+        change_document(target, pointer, forward)
+    record_publication(target, place, period, release)
     return Published(manifest, already)
 
 
@@ -78,7 +79,7 @@ def copy_release(
             raise InputError(candidate, [problem])
         already &= not _place(target, join(folder, entry["name"]), content)
     if added:
-        manifest = _json(json.loads(manifest) | dict(added))
+        manifest = document_bytes(json.loads(manifest) | dict(added))
     return already & (not _place(target, join(folder, MANIFEST), manifest))
 
 
@@ -101,15 +102,15 @@ def withdraw(target: Lake, place: PublicPlace, period: str, release: str, reason
     if not target.exists(manifest):
         raise LakeError(f"{manifest}: there is no such release to withdraw", exit_code=2)
     tombstone = {"survey": place.survey, "period": period, "release": release, "reason": reason}
-    target.create(place.tombstone(period, release), _json(tombstone))
+    target.create(place.tombstone(period, release), document_bytes(tombstone))
     for pointer in (place.latest(period), place.latest()):
-        _move(target, pointer, lambda now: _back(now, period, release))
+        change_document(target, pointer, lambda now: _back(now, period, release))
+    record_withdrawal(target, place, json.loads(target.read(place.tombstone(period, release))))
 
 
 def read_pointer(lake: Lake, pointer: str) -> dict[str, Any] | None:
     """A pointer's content; None where nothing was ever published."""
-    stored = lake.read_tagged(pointer)
-    return None if stored is None else json.loads(stored.content)
+    return read_document(lake, pointer)
 
 
 # --- pointers: the current release, and the history that a withdrawal steps back through ---------
@@ -148,26 +149,3 @@ def _pointer(survey: str, history: list[dict[str, Any]]) -> Pointer:
 
 def _is(entry: dict[str, Any], period: str, release: str) -> bool:
     return bool(entry["period"] == period and entry["release"] == release)
-
-
-def _move(lake: Lake, uri: str, change: Callable[[Pointer | None], Pointer | None]) -> None:
-    """Read, change, and write if nobody else wrote meanwhile; else again."""
-    for _ in range(_POINTER_TRIES):
-        stored = lake.read_tagged(uri)
-        new = change(None if stored is None else json.loads(stored.content))
-        if new is None:
-            return
-        try:
-            if stored is None:
-                if lake.create(uri, _json(new)):
-                    return
-            else:
-                lake.replace(uri, _json(new), stored.tag)
-                return
-        except PreconditionError:
-            log.info("%s was moved by somebody else meanwhile; trying again", uri)
-    raise LakeError(f"{uri}: others keep moving this pointer; try again later", retryable=True)
-
-
-def _json(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"

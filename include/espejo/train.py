@@ -1,4 +1,4 @@
-"""Train: fit an engine, with its progress in the log."""
+"""Train: fit an engine, with its progress in the log and wherever else it is asked for."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from include.espejo.engines.interface import (
 )
 from include.espejo.lake import Lake
 from include.espejo.parameters import Parameters
+from include.espejo.progress import seconds_left
 from include.espejo.rules import group_numbers
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.tables import to_frame
@@ -58,9 +59,12 @@ def prepare_learning(table: pa.Table, spec: SurveySpec, period: Period) -> Learn
 
 
 def fit_model(
-    learning: Learning, parameters: Parameters, seed: int, store: Store
+    learning: Learning, parameters: Parameters, seed: int, store: Store, tell: Progress
 ) -> tuple[FitResult, dict[str, bytes]]:
-    """Fit the engine that the parameters name; the model comes back as files by name."""
+    """Fit the engine that the parameters name; the model comes back as files by name.
+
+    `tell` is called after each epoch, beside the log.
+    """
     settings = FitSettings(
         epochs=parameters.epochs,
         batch_size=parameters.batch_size,
@@ -72,7 +76,12 @@ def fit_model(
     )
     with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
         engine = make_engine(parameters.engine)
-        with epoch_progress(parameters.epochs) as progress:
+        with epoch_progress(parameters.epochs) as show:
+
+            def progress(told: EpochProgress) -> None:
+                show(told)
+                tell(told)
+
             result = engine.fit(learning, settings, Path(folder), progress, store)
         return result, {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
@@ -98,7 +107,6 @@ def epoch_progress(epochs: int) -> Iterator[Progress]:
 
 def log_epoch(progress: EpochProgress) -> None:
     """One line an epoch: losses, score and speed where the engine has them, and time left."""
-    left = progress.seconds / progress.epoch * (progress.epochs - progress.epoch)
     score = "" if progress.score is None else f", held-out score {progress.score:.4f}"
     if progress.rows_per_second is not None:
         score += f", {progress.rows_per_second:,.0f} rows a second"
@@ -110,5 +118,5 @@ def log_epoch(progress: EpochProgress) -> None:
         progress.critic_loss,
         score,
         progress.seconds,
-        left,
+        seconds_left(progress),
     )

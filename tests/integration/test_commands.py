@@ -84,7 +84,7 @@ def test_the_release_has_its_files_and_the_manifest_knows_them(made: dict[str, A
     present = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
     assert present == {entry["name"] for entry in manifest["files"]} | {"manifest.json"}
     assert {"synthetic.parquet", "synthetic.csv", "report.html", "quality.json",
-            "column_shapes.csv", "column_pair_trends.csv",
+            "column_shapes.csv", "column_pair_trends.csv", "utility.json", "comparison.json",
             "datapackage.json"} <= present  # fmt: skip
     assert {f"plots/{name}.png" for name in COLUMNS} <= present
     for entry in manifest["files"]:
@@ -121,6 +121,7 @@ def test_restricted_things_stay_in_the_restricted_folder(made: dict[str, Any]) -
     restricted = out.with_name(out.name + ".restricted")
     for name in ("typed.parquet", "run.json", "validation.json", "training.json", "losses.csv",
                  "manifest.json", "candidate/manifest.json", "figures/quality.json",
+                 "figures/utility.json", "figures/comparison.json",
                  "figures/disclosure.json", "train.parquet", "holdout.parquet",
                  "protection.json", "internal.html"):  # fmt: skip
         assert (restricted / name).is_file(), name
@@ -173,7 +174,7 @@ def test_public_files_tell_scores_to_two_decimals(made: dict[str, Any]) -> None:
     finer = {p.name: re.findall(r"(?<![\w.])\d+\.\d{3,}(?![\w.])", text_of(p))
              for p in public_files(made) if p.suffix in (".json", ".html")
              or p.name.startswith("column_")}  # fmt: skip
-    assert len(finer) == 6
+    assert {"utility.json", "comparison.json", "quality.json", "report.html"} <= set(finer)
     assert not any(finer.values()), finer
 
 
@@ -193,7 +194,10 @@ def test_public_files_tell_nothing_of_split_seed_or_distances(made: dict[str, An
             text = text_of(path)
             words = set(re.findall(r"(?<!\w)[\d.]+(?!\w)", re.sub(r"(?<=\d),(?=\d{3})", "", text)))
             assert not [secret for secret in secrets if secret in words], path.name
-            assert not re.search("holdout_rows|train_rows|distance_to|interval|detectable", text)
+            sizes = "holdout_rows|train_rows|learnt_rows|tested_(rows|households)|distance_to"
+            assert not re.search(sizes, text), path.name
+    # Indicators have intervals; gates tell none.
+    assert not re.search("interval|detectable", (made["out"] / "manifest.json").read_text())
     assert "gates" in json.loads((made["out"] / "manifest.json").read_text())
 
 

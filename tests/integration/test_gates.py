@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from include.espejo.parameters import Parameters
 from include.espejo.publish import read_pointer
 from include.espejo.spec import Period, SurveySpec, load_spec
 from include.espejo.tables import from_parquet, to_frame, to_parquet, to_table
+from tests.releases import every_value, release_files
 from tests.surveys.parks import SPEC, write_parks
 
 REASON = "identical: the director of the survey, 3 May"
@@ -77,12 +77,12 @@ class Office:
 
 def put_candidate(work: Workspace, *gates: Gate) -> None:
     """What `disclose` and `report` leave, made up."""
-    content = b"a,b\n1,2\n"
-    entry = {"name": "synthetic.csv", "size": len(content),
-             "sha256": hashlib.sha256(content).hexdigest()}  # fmt: skip
     release = json.loads(Path(work.run).read_text())["public"]
-    manifest = {**release, "rows": 1, "overall": 0.5, "files": [entry]}
-    write(f"{work.candidate}/synthetic.csv", content)
+    spec = load_spec(SPEC)
+    made = release_files(spec, every_value(spec), release["period"], release["release"])
+    manifest = json.loads(made["manifest.json"]) | release | {"overall": 0.5}
+    for name, content in made.items():
+        write(f"{work.candidate}/{name}", content)
     write(f"{work.candidate}/manifest.json", json.dumps(manifest).encode())
     write(work.audit, json.dumps(Audit(gates, {}).as_dict()).encode())
 
@@ -112,6 +112,8 @@ def work(office: Office, tmp_path: Path) -> Workspace:
 
 def publish(office: Office, work: Workspace, override: str | None = None) -> dict[str, Any]:
     job = office.job("2015T2")
+    release = json.loads(Path(work.run).read_text())["public"]["release"]
+    office.ledger.attempt(job.period, release, 3, None)  # as `disclose` does
     return steps.publish(job, office.lakes, work, office.place, office.ledger, override)
 
 
@@ -217,12 +219,16 @@ def test_attempts_are_counted_before_anything_is_known(
         disclose_it(3)
     assert len(audits) == 3
     assert not Path(works[3].audit).exists()
-    disclose_it(3, REASON)
+    with pytest.raises(GateError, match="override's reason that names `attempts`"):
+        disclose_it(3, REASON)  # given for a gate, it says nothing of another try
+    assert len(audits) == 3
+    reason = f"attempts, {REASON}"
+    disclose_it(3, reason)
     assert len(audits) == 4
     put_candidate(works[3], SAFE)
     done = steps.publish(jobs[3], office.lakes, works[3], office.place, office.ledger)
     override = json.loads(Path(done["manifest"]).read_text())["override"]
-    assert override == {"gates": ["attempts"], "reason": REASON}
+    assert override == {"gates": ["attempts"], "reason": reason}
 
 
 # --- across periods ----------------------------------------------------------------------------
@@ -249,6 +255,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
     before, job = office.job("2015T2"), office.job("2015T3")
     first = office.take_in(before, folder / "first.csv")
     put_candidate(first, SAFE)
+    office.ledger.attempt(before.period, first.base.rpartition("/")[2], 3, None)
     steps.publish(before, office.lakes, first, office.place, office.ledger)
     return Panel(office, first, office.take_in(job, folder / "second.csv"), job)
 
@@ -281,17 +288,17 @@ def test_the_second_audit_is_also_held_against_the_first_quarters_people(panel: 
         real["CON"].astype(str).str.cat(real[["ENT", "V_SEL"]].astype(str), "-")
     )
     random = np.random.default_rng(1)
-    half = real.iloc[random.permutation(len(real))[: len(real) // 2]]
+    some = real.iloc[random.permutation(len(real))[: len(real) // 10]]
     columns = list(panel.job.spec.model_columns())
-    copies = pd.concat([half, left[gone]])[columns]
+    copies = pd.concat([some, left[gone]])[columns]
     write(panel.second.synthetic, to_parquet(to_table(copies, panel.job.spec)))
     done = steps.disclose(panel.job, panel.office.lakes, panel.second, panel.office.ledger)
     found = json.loads(Path(panel.second.audit).read_text())
     assert found["periods"] == 2
     attacks = [name for name in done["failed"] if not name.startswith("floor")]
-    assert "unique_matches_across_periods" in attacks
+    assert "identical_across_periods" in attacks
     assert all(name.endswith("_across_periods") for name in attacks)
-    with pytest.raises(GateError, match="unique_matches_across_periods"):
+    with pytest.raises(GateError, match="identical_across_periods"):
         steps.require_gates(panel.office.lakes, panel.second)
 
 
@@ -302,7 +309,7 @@ def test_two_releases_of_one_quarter_count_its_people_once(
 
     seen = []
 
-    def attacked(train: pd.DataFrame, holdout: pd.DataFrame, *_: Any) -> Audit:
+    def attacked(train: pd.DataFrame, holdout: pd.DataFrame, *_: Any, **__: Any) -> Audit:
         seen.append((len(train), len(holdout)))
         return Audit((SAFE,), {})
 
@@ -319,3 +326,34 @@ def test_two_releases_of_one_quarter_count_its_people_once(
     then = (len(table(panel.first.train)), len(table(panel.first.holdout)))
     assert seen == [now, (now[0] + then[0], now[1] + then[1])]
     assert json.loads(Path(panel.second.audit).read_text())["periods"] == 2
+
+
+def test_an_audit_is_made_again_when_earlier_people_come_to_light_before_it_is_published(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import include.espejo.disclose as disclose
+
+    monkeypatch.setattr(disclose, "audit", lambda *_, **__: Audit((SAFE,), {}))
+    office, work = panel.office, panel.second
+    release = work.base.rpartition("/")[2]
+    Path(work.audit).unlink(missing_ok=True)
+
+    def against() -> list[str]:
+        steps.disclose(panel.job, office.lakes, work, office.ledger)
+        return list(json.loads(Path(work.audit).read_text())["against"])
+
+    before = against()
+    write(f"{work.candidate}/manifest.json", b"{}")
+    revised = Path(panel.first.base).with_name("revised")
+    for name in ("train.parquet", "holdout.parquet"):
+        write(str(revised / name), Path(panel.first.base, name).read_bytes())
+    office.ledger.enter(Period(2015, 2), "revised", np.zeros(1, dtype=np.uint64))
+    assert against() == sorted([*before, str(revised)])
+    assert not Path(work.candidate).exists(), "it told the verdict of the older audit"
+    office.ledger.enter(panel.job.period, release, np.zeros(1, dtype=np.uint64))
+    write(f"{work.candidate}/manifest.json", b"{}")
+    write(str(Path(panel.first.base).with_name("later") / "train.parquet"), b"")
+    write(str(Path(panel.first.base).with_name("later") / "holdout.parquet"), b"")
+    office.ledger.enter(Period(2015, 2), "later", np.zeros(1, dtype=np.uint64))
+    assert against() == sorted([*before, str(revised)]), "what is published stays as it is"
+    assert Path(work.candidate).exists()

@@ -16,9 +16,12 @@ from include.espejo.keys import PublicPlace
 from include.espejo.lake import Lake, open_lake
 from include.espejo.ledger import Ledger
 from include.espejo.publish import publish, read_pointer, withdraw
-from include.espejo.spec import Period
+from include.espejo.spec import Period, load_spec
+from tests.releases import every_value, release_files, write_candidate
+from tests.surveys.parks import SPEC as PARKS
 
 PERIOD = "2026T3"
+FILES = 3  # of a candidate here, beside its manifest
 
 
 def lake_as(server: LakeServer, name: str) -> Lake:
@@ -45,16 +48,11 @@ def place() -> Iterator[PublicPlace]:
     return PublicPlace(f"s3://{PUBLIC_BUCKET}/{uuid4().hex}", "parks")
 
 
-def candidate(work: Lake, release: str, text: str = "a,b\n1,2\n") -> str:
-    folder = f"s3://{RESTRICTED_BUCKET}/{uuid4().hex}/candidate"
-    content = text.encode()
-    files = [{"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-             for name in ("plots/A.png", "synthetic.csv")]  # fmt: skip
-    for entry in files:
-        work.write(f"{folder}/{entry['name']}", content)
-    manifest = {"survey": "parks", "period": PERIOD, "release": release, "files": files}
-    work.write(f"{folder}/manifest.json", json.dumps(manifest).encode())
-    return folder
+def candidate(work: Lake, release: str, rows: int = 5) -> str:
+    spec = load_spec(PARKS)
+    table = every_value(spec).slice(0, rows)
+    files = release_files(spec, table, PERIOD, release)
+    return write_candidate(work, f"s3://{RESTRICTED_BUCKET}/{uuid4().hex}/candidate", files)
 
 
 def current(lake: Lake, place: PublicPlace, period: str | None = PERIOD) -> str | None:
@@ -69,15 +67,21 @@ def test_a_release_appears_with_its_pointers(
     assert not done.already_there
     reader = lake_as(lake_server, "consumer")
     assert current(reader, place) == current(reader, place, None) == "aaa"
-    assert reader.read(place.release(PERIOD, "aaa") + "/synthetic.csv") == b"a,b\n1,2\n"
+    manifest = json.loads(reader.read(place.release(PERIOD, "aaa") + "/manifest.json"))
+    for entry in manifest["files"]:
+        content = reader.read(f"{place.release(PERIOD, 'aaa')}/{entry['name']}")
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"]
+    journal = json.loads(reader.read(place.changes()))
+    assert [entry["release"] for entry in journal["entries"]] == ["aaa"]
 
 
 def test_a_rerun_changes_nothing(work: Lake, public: Lake, place: PublicPlace) -> None:
     folder = candidate(work, "aaa")
     publish(work, folder, public, place, PERIOD, "aaa")
-    before = public.read_tagged(place.latest())
+    moving = (place.latest(), place.latest(PERIOD), place.changes(), place.changes_page())
+    before = [public.read_tagged(uri) for uri in moving]
     assert publish(work, folder, public, place, PERIOD, "aaa").already_there
-    assert public.read_tagged(place.latest()) == before
+    assert [public.read_tagged(uri) for uri in moving] == before
 
 
 def test_a_rerun_of_an_older_release_does_not_move_the_pointer_back(
@@ -99,7 +103,7 @@ def test_an_older_period_does_not_become_the_surveys_latest(
     assert current(public, place, "2025T4") == "old"
 
 
-@pytest.mark.parametrize("writes", [0, 1, 2, 3])
+@pytest.mark.parametrize("writes", [0, 1, FILES, FILES + 1])
 def test_a_publication_cut_off_shows_nothing_and_can_be_finished(
     work: Lake, public: Lake, place: PublicPlace, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
@@ -117,7 +121,7 @@ def test_a_publication_cut_off_shows_nothing_and_can_be_finished(
         patch.setattr(public, "create", cut_off)
         with pytest.raises(LakeError, match="cut off"):
             publish(work, folder, public, place, PERIOD, "aaa")
-    whole = writes == 3
+    whole = writes > FILES
     assert public.exists(place.release(PERIOD, "aaa") + "/manifest.json") == whole
     assert current(public, place) is None
     publish(work, folder, public, place, PERIOD, "aaa")
@@ -126,10 +130,12 @@ def test_a_publication_cut_off_shows_nothing_and_can_be_finished(
 
 def test_a_release_is_never_overwritten(work: Lake, public: Lake, place: PublicPlace) -> None:
     publish(work, candidate(work, "aaa"), public, place, PERIOD, "aaa")
-    other = candidate(work, "aaa", "something else")
+    table = place.release(PERIOD, "aaa") + "/synthetic.csv"
+    before = public.read(table)
+    other = candidate(work, "aaa", rows=4)
     with pytest.raises(LakeError, match="never overwritten"):
         publish(work, other, public, place, PERIOD, "aaa")
-    assert public.read(place.release(PERIOD, "aaa") + "/synthetic.csv") == b"a,b\n1,2\n"
+    assert public.read(table) == before
 
 
 def test_a_candidate_that_was_changed_is_refused(
@@ -158,6 +164,10 @@ def test_a_withdrawal_steps_back_to_the_predecessor_and_then_to_none(
     pointer = read_pointer(public, place.latest(PERIOD))
     assert pointer is not None
     assert [entry["withdrawn"] for entry in pointer["history"]] == [True, True]
+    journal = json.loads(public.read(place.changes()))
+    told = [(entry["event"], entry["release"]) for entry in journal["entries"]]
+    assert told == [("published", "aaa"), ("published", "bbb"),
+                    ("withdrawn", "bbb"), ("withdrawn", "aaa")]  # fmt: skip
     with pytest.raises(LakeError, match="was withdrawn"):
         publish(work, second, public, place, PERIOD, "bbb")
 
@@ -188,8 +198,11 @@ def test_releases_published_at_once_all_enter_the_history(
         list(pool.map(run, names))
     pointer = read_pointer(lake_as(lake_server, "consumer"), place.latest(PERIOD))
     assert pointer is not None
-    assert {entry["release"] for entry in pointer["history"]} == set(names)
-    assert len(pointer["history"]) == 4
+    assert sorted(entry["release"] for entry in pointer["history"]) == names
+    reader = lake_as(lake_server, "consumer")
+    journal = json.loads(reader.read(place.changes()))
+    assert sorted(entry["release"] for entry in journal["entries"]) == names
+    assert all(f"`{name}`" in reader.read(place.changes_page()).decode() for name in names)
 
 
 @pytest.mark.parametrize("name", ["ingest", "work", "consumer", "downstream"])

@@ -121,3 +121,14 @@ def test_a_synthetic_table_that_lost_a_class_still_has_a_score() -> None:
     job = scores(learning(people(300, 1), people(200, 2, start=5000), synthetic), "job")
     assert job["balanced_accuracy"]["train_synthetic"] == 0.5
     assert job["auc"]["train_synthetic"] == 0.5
+
+
+def test_columns_that_are_blank_throughout_teach_nothing() -> None:
+    tables = [people(200, seed, start=5000 * seed) for seed in (1, 2, 3)]
+    found = learning(*(frame.assign(age=np.nan) for frame in tables))
+    assert found["settings"]["features"] == ["town"]
+    assert all(target["scores"] for target in found["targets"])
+    nowhere = pd.Categorical([None] * 200, categories=["N"])
+    found = learning(*(frame.assign(age=np.nan, town=nowhere) for frame in tables))
+    assert found["targets"] is None
+    assert "quasi-identifier" in found["reason"]

@@ -1,4 +1,4 @@
-"""Evaluate: how close the synthetic table is to the table that was learnt."""
+"""Evaluate: how close the synthetic table is to the real one, and what it is fit for."""
 
 from include.espejo.evaluate.scores import Scores, evaluate
 

@@ -16,9 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from include.espejo.disclose.attack import classes
-
-# Codes as categories where they are few: the same features as the attacker's.
-from include.espejo.disclose.inference import _features as features_of
+from include.espejo.disclose.inference import features_of
 from include.espejo.disclose.population import Population
 from include.espejo.evaluate.bootstrap import LEVEL, draw_units, percentile_interval
 from include.espejo.evaluate.learning_scores import HeldOut, scores_of
@@ -37,17 +35,19 @@ def learning_utility(population: Population, spec: SurveySpec, seed: int) -> dic
 
     Without a holdout `targets` is None and `reason` says so.
     """
-    features, targets = spec.with_role("quasi"), spec.with_role("sensitive")
+    targets = spec.with_role("sensitive")
     if not population.has_holdout:
         return {"targets": None, "reason": "no held-out people to test on"}
     if not targets:
         return {"targets": None, "reason": "no modelled column is sensitive"}
     course = _Course(population, spec, seed)
+    if not course.known:
+        return {"targets": None, "reason": "no quasi-identifier is filled: nothing to learn from"}
     return {
         "targets": [course.score(target) for target in targets],
         "reason": None,
         "settings": {
-            "features": list(features),
+            "features": course.known,
             "learnt_rows": len(course.learnt),
             "tested_rows": len(course.tested),
             "tested_households": course.drawn.shape[0],
@@ -64,9 +64,16 @@ class _Course:
     def __init__(self, population: Population, spec: SurveySpec, seed: int) -> None:
         self.population, self.spec, self.seed = population, spec, seed
         generator = np.random.default_rng([seed, 4])
-        self.features = features_of(population, list(spec.with_role("quasi")))
         rows = min(population.train_rows, len(population.synthetic), LEARNT_ROWS)
         self.learnt = generator.permutation(population.train_rows)[:rows]
+        sides = (population.real.iloc[self.learnt], population.synthetic[:rows])
+        # A column that is blank throughout teaches nothing, and the trees cannot cut it.
+        self.known = [
+            name
+            for name in spec.with_role("quasi")
+            if all(side[name].notna().any() for side in sides)
+        ]
+        self.features = features_of(population, self.known)
         self.tested = _whole_households(population, generator)
         self.household = pd.factorize(population.household[self.tested])[0].astype(np.int64)
         households = int(self.household.max()) + 1

@@ -74,6 +74,7 @@ def _compute_all(request: dict[str, Any]) -> None:
     """The child's side: one message a metric."""
     import numpy as np
     import pandas as pd
+    from threadpoolctl import threadpool_limits
 
     from include.espejo.child import tell
 
@@ -84,7 +85,9 @@ def _compute_all(request: dict[str, Any]) -> None:
         left, right = (_subsample(table, most, generator) for table in (real, synthetic))
         if metric.endswith("Detection"):
             left, right = _pool_rare_codes(left, right)
-        tell(_compute(metric, left, right, request["metadata"]))
+        # One thread: those of BLAS spin for a core that others use, longer than they compute.
+        with threadpool_limits(limits=1):
+            tell(_compute(metric, left, right, request["metadata"]))
 
 
 def _subsample(table: Any, most: int | None, generator: Any) -> Any:

@@ -91,7 +91,7 @@ def _shuffled(table: Rows, rows: int, random: np.random.Generator) -> Rows:
     return {name: random.permutation(levels)[:rows] for name, levels in table.items()}
 
 
-def with_position(scores: Mapping[str, float]) -> Score:
+def with_position(scores: Mapping[str, float | None]) -> Score:
     """The scores by contestant, a missing one as None, and where the score lies between them.
 
     `position`: 0 at the floor, 1 at the ceiling; None without a ceiling, or where that is not

@@ -57,6 +57,34 @@ def quality(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any
     )
 
 
+def scores_alike(
+    found: Quality, real: pd.DataFrame, other: pd.DataFrame, metadata: dict[str, Any]
+) -> dict[str, float | None]:
+    """What another table scores over the columns and pairs that `found` is over, by the name in
+    quality.json; None where it gives no score for one of them, such as a column that does not
+    vary in so few rows.
+    """
+    report = _generate(real, other, metadata, 0.0, 0.0)
+    scores = report.get_details("Column Pair Trends").get("Score", pd.Series(dtype=float))
+    pairs = found.pair_details
+    scored = pairs["Score Without Threshold"].notna() if len(pairs) else np.array([], dtype=bool)
+    meets = pairs["Meets Threshold?"] if len(pairs) else scored
+    shapes = _mean(report.get_details("Column Shapes")["Score"])
+    trends = _mean(scores[meets])
+    known = [shapes, trends] if found.pair_trends is not None else [shapes]
+    return {
+        "overall": None if None in known else float(np.mean([k for k in known if k is not None])),
+        "column_shapes": shapes,
+        "column_pair_trends": trends,
+        "column_pair_trends_all_pairs": _mean(scores[scored]),
+    }
+
+
+def _mean(scores: pd.Series) -> float | None:
+    """None of nothing, and where one of the scores is missing."""
+    return None if scores.isna().any() or scores.empty else float(scores.mean())
+
+
 def _number(score: float) -> float | None:
     """A score as JSON can hold it."""
     return None if pd.isna(score) else float(score)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,8 @@ from include.espejo.child import run_child
 from include.espejo.errors import MetricError
 from include.espejo.evaluate import reports
 from include.espejo.evaluate.metrics import METRICS, Metric
+from include.espejo.evaluate.quality_references import score_references
+from include.espejo.evaluate.references import Score, least_people
 from include.espejo.spec import Column, SurveySpec
 
 _METRICS_MODULE = "include.espejo.evaluate.metrics"
@@ -25,6 +28,7 @@ class Scores:
     """Everything the notebook shows of a synthetic table beside the real one."""
 
     quality: reports.Quality
+    references: dict[str, Score]
     diagnostic: dict[str, float]
     metrics: tuple[Metric, ...]
     unscored: tuple[str, ...]
@@ -44,6 +48,7 @@ class Scores:
             "column_shapes": self.quality.shapes,
             "column_pair_trends": self.quality.pair_trends,
             "column_pair_trends_all_pairs": self.quality.pair_trends_all,
+            "references": self.references,
             "diagnostic": self.diagnostic,
             "metrics": {
                 "aggregate": self.aggregate,
@@ -61,20 +66,35 @@ class Scores:
         }
 
 
-def evaluate(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec, seed: int) -> Scores:
+def evaluate(
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    spec: SurveySpec,
+    seed: int,
+    holdout: pd.DataFrame | None = None,
+) -> Scores:
     """Score `synthetic` against `real`, both with the model's columns (see tables.to_frame).
 
-    Columns that are blank throughout have nothing to score and are named in `unscored`.
-    Raises MetricError if any score fails to compute.
+    `holdout`: rows of other households, for the ceiling. Columns that are blank throughout have
+    nothing to score and are named in `unscored`. Raises MetricError if any score fails to compute.
     """
     columns = {n: spec.columns[n] for n in real.columns if real[n].notna().any()}
-    left = _plain(real, columns)
-    right = _plain(synthetic, columns)
+    left, right = _plain(real, columns), _plain(synthetic, columns)
     metadata = {"columns": {n: {"sdtype": _sdtype(c)} for n, c in columns.items()}}
+    others = {"score": right, "floor": left}
+    if holdout is not None and len(holdout) >= least_people(spec):
+        others["ceiling"] = _plain(holdout, columns)
+    # The metrics have a process of their own, and so a core; the thread only waits for it.
+    with ThreadPoolExecutor(1) as beside:
+        metrics = beside.submit(_metrics, left, right, metadata, seed)
+        quality = reports.quality(left, right, metadata)
+        references = score_references(quality, left, others, metadata, seed)
+        diagnostic = reports.diagnostic(left, right, metadata)
     return Scores(
-        quality=reports.quality(left, right, metadata),
-        diagnostic=reports.diagnostic(left, right, metadata),
-        metrics=_metrics(left, right, metadata, seed),
+        quality=quality,
+        references=references,
+        diagnostic=diagnostic,
+        metrics=metrics.result(),
         unscored=tuple(n for n in real.columns if n not in columns),
         rows={"real": len(real), "synthetic": len(synthetic)},
         seed=seed,

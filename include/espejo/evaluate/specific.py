@@ -78,8 +78,7 @@ def specific_utility(
     `train`, `holdout`: protected rows with the household key; `synthetic`: the model's columns
     (see tables.to_frame). Real figures are of both sides. Raises InputError as `audit` does.
     """
-    control = None if holdout is None else _in_order(holdout)
-    population = gather(_in_order(train), control, _in_order(synthetic), spec, seed)
+    population = gather(train, holdout, synthetic, spec, seed)
     bootstrap = _bootstrap(population, spec, seed)
     points = [
         _points(compute_indicators(table, spec, period))
@@ -96,17 +95,6 @@ def specific_utility(
         ],
         "learning": learning_utility(population, spec, seed),
     }
-
-
-def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every code column with its categories sorted: `gather` keeps the order it is given where
-    two tables hold the same codes, and then a code's number would not mean the same in both."""
-    coded = {
-        name: frame[name].cat.set_categories(sorted(frame[name].cat.categories))
-        for name in frame.columns
-        if isinstance(frame[name].dtype, pd.CategoricalDtype)
-    }
-    return frame.assign(**coded)
 
 
 def _bootstrap(population: Population, spec: SurveySpec, seed: int) -> Bootstrap:
@@ -157,7 +145,7 @@ def _indicator(
     figures = _figures(told, (exact, copied), (real, synthetic))
     return {
         "name": indicator.name,
-        **indicator.model_dump(mode="json", include={"label", "statistics", "by"}),
+        **indicator.model_dump(mode="json", include={"label", "statistics", "of", "among", "by"}),
         "figures": figures,
         "left_out": _left_out(hidden, synthetic, real),
         **_summary(figures),

@@ -13,9 +13,7 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.conditions import evaluate
-
-# The group of a row is defined in one place; it has no public name there yet.
-from include.espejo.indicators import _groups as group_labels
+from include.espejo.indicators import group_labels
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.spec.model import Indicator
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
+from include.espejo.errors import LakeError
 from include.espejo.lake.failures import PreconditionError, told_clearly
 
 
@@ -25,6 +26,14 @@ class Stored:
     """An object's bytes and the tag that a conditional replacement names."""
 
     content: bytes
+    tag: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a listing says of an object: its size in bytes, and a tag that changes with it."""
+
+    size: int
     tag: str
 
 
@@ -54,6 +63,12 @@ class Lake(Protocol):
 
     def list(self, pattern: str) -> list[str]:
         """The URIs that match a shell pattern in their last part."""
+
+    def tree(self, folder: str) -> dict[str, Entry]:
+        """Everything below a folder, by its path from there; empty where there is nothing."""
+
+    def link(self, uri: str, seconds: int, name: str) -> str:
+        """An address that gives the object to whoever has it, as a file of this name."""
 
     def delete_tree(self, uri: str) -> None:
         """Delete all below a prefix; harmless where there is nothing."""
@@ -88,6 +103,7 @@ class S3Lake:
             "connect_timeout": 10,
             "read_timeout": 120,
             "retries": {"mode": "standard", "max_attempts": 3},
+            "signature_version": "s3v4",  # also of links: the older one is refused by many servers
         }
         # No shared instance and no listing cache: identities must not mix, nor answers be old.
         self._fs = s3fs.S3FileSystem(
@@ -146,6 +162,20 @@ class S3Lake:
                 return []
             files = [f"s3://{item['name']}" for item in found if item["type"] == "file"]
             return sorted(f for f in files if fnmatch.fnmatch(f.rpartition("/")[2], last))
+
+    def tree(self, folder: str) -> dict[str, Entry]:
+        base = folder.removeprefix("s3://").rstrip("/") + "/"
+        with told_clearly(folder, "list it"):
+            found = self._fs.find(base, detail=True)
+            if not found:  # nothing there, or no such bucket, which is an error
+                self._fs.call_s3("head_bucket", Bucket=base.partition("/")[0])
+        return {path.removeprefix(base): Entry(int(info["size"]), str(info["ETag"]))
+                for path, info in found.items()}  # fmt: skip
+
+    def link(self, uri: str, seconds: int, name: str) -> str:
+        disposition = f'attachment; filename="{name}"'
+        with told_clearly(uri, "make a link to it"):
+            return str(self._fs.url(uri, expires=seconds, ResponseContentDisposition=disposition))
 
     def delete_tree(self, uri: str) -> None:
         with told_clearly(uri, "delete it"):
@@ -207,6 +237,15 @@ class LocalLake:
         with told_clearly(pattern, "list it"):
             return sorted(str(p) for p in path.parent.glob(path.name) if p.is_file())
 
+    def tree(self, folder: str) -> dict[str, Entry]:
+        base = _path(folder)
+        with told_clearly(folder, "list it"):
+            files = [path for path in base.rglob("*") if path.is_file()]
+            return {path.relative_to(base).as_posix(): _entry(path.stat()) for path in files}
+
+    def link(self, uri: str, seconds: int, name: str) -> str:
+        raise LakeError(f"{uri}: a local disk gives no links; read the file where it lies")
+
     def delete_tree(self, uri: str) -> None:
         with told_clearly(uri, "delete it"):
             if _path(uri).exists():
@@ -215,6 +254,10 @@ class LocalLake:
 
 def _path(uri: str) -> Path:
     return Path(uri.removeprefix("file://"))
+
+
+def _entry(stat: os.stat_result) -> Entry:
+    return Entry(stat.st_size, f"{stat.st_ino}-{stat.st_mtime_ns}-{stat.st_size}")
 
 
 @contextmanager

@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from include.espejo.keys import MANIFEST
 from include.espejo.lake import Lake, join
-from include.espejo.report.files import data_package, source_csv
-from include.espejo.report.page import render_page
+from include.espejo.report.data_package import data_package
+from include.espejo.report.distributions import distributions
+from include.espejo.report.files import source_csv
+from include.espejo.report.page import PublicFigures, render_page
 from include.espejo.report.pictures import draw_columns
+from include.espejo.report.printing import print_page
+from include.espejo.report.pyramid import pyramid
 from include.espejo.spec import SurveySpec
 from include.espejo.tables import to_frame, to_parquet
 
@@ -37,26 +40,33 @@ def build_candidate(
     """Write the candidate to `folder` and return its manifest.
 
     `release` says what the release is (survey, period, release, rows, engine, parameters
-    without the seed, spec digest, code version); `figures` are the exact score files.
+    without the seed, spec digest, code version); `figures` are the score files, as public ones
+    are cut.
     """
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    provenance = {**release, "created": created, **_versions()}
-    about = {**release, "created": created, "provenance": provenance}
-    plots = draw_columns(to_frame(real), to_frame(synthetic), spec)
-    quality = json.loads(figures["quality.json"])
-    files = {
+    about = {**release, "created": created, "versions": _versions()}
+    tables = to_frame(real), to_frame(synthetic)
+    columns = distributions(*tables, spec)
+    parsed = _parsed(figures)
+    data = {
         "synthetic.parquet": to_parquet(synthetic),
         "synthetic.csv": source_csv(synthetic, spec),
+    }
+    shown = {**about, "files": [_entry(name, content) for name, content in data.items()]}
+    page = render_page(spec, shown, parsed, columns, pyramid(*tables, spec))
+    pdfs = print_page(page, created)
+    plots = draw_columns(columns, spec)
+    files = {
+        **data,
         **figures,
         **{f"plots/{name}.png": png for name, png in plots.items()},
-        "datapackage.json": data_package(spec, synthetic.column_names, about),
-        "report.html": render_page(spec, about, quality, _details(figures), plots),
+        "datapackage.json": data_package(spec, synthetic.column_names, about, data),
+        "report.html": page,
+        **{f"report.{language}.pdf": pdf for language, pdf in pdfs.items()},
     }
     manifest = {
-        **release,
-        "created": created,
-        "overall": quality["overall"],
-        "versions": _versions(),
+        **about,
+        "overall": parsed.quality["overall"],
         "files": [_entry(name, content) for name, content in sorted(files.items())],
     }
     for name, content in files.items():
@@ -73,12 +83,10 @@ def _entry(name: str, content: bytes) -> dict[str, Any]:
     return {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _details(figures: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
-    names = {"shapes": "column_shapes.csv", "pairs": "column_pair_trends.csv"}
-    return {
-        key: pd.read_csv(pa.BufferReader(figures[name])).to_dict(orient="records")
-        for key, name in names.items()
-    }
+def _parsed(figures: Mapping[str, bytes]) -> PublicFigures:
+    """The figures that the page tells; a release need not have all of them."""
+    names = ("quality.json", "utility.json", "comparison.json")
+    return PublicFigures(*(json.loads(figures.get(name, b"{}")) for name in names))
 
 
 def _json(content: Manifest) -> bytes:

@@ -1,130 +1,160 @@
-"""What a plot of one column shows: shares of real and synthetic rows, no bar under the floor.
+"""What the report shows of columns: shares of real and synthetic rows, none under the floor.
 
-Each function gives labels and two arrays of shares (0 to 1), in the same order. A bar of real
-rows that stands on fewer people than the floor is merged with others before anything is drawn.
+A bar of real rows that stands on fewer people than the floor is merged with others before
+anything is drawn. Shares are from 0 to 1, cut to thousandths, as far as a picture tells them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from include.espejo.spec import Column
+from include.espejo.report.bins import count_in_bins, cut_bins, is_skewed
+from include.espejo.spec import Column, SurveySpec
 
-MOST_BARS = 24
-_BINS = 40
+MOST_BARS = 40
+DECIMALS = 3  # of a share
 _SPIKE = 0.3  # a lowest value with more than this share is told apart, or it flattens the rest
 
 
 @dataclass(frozen=True)
-class Distribution:
-    """Shares by bar; `edges` (bars + 1) for a histogram; `apart` are shares told in words."""
+class Bar:
+    """A code, a number that is told apart, the blank, or all that is not told one by one."""
 
-    labels: tuple[str, ...]
+    kind: Literal["code", "blank", "others"]
+    code: str
+    real: float
+    synthetic: float
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Shares by bin: (bins,), of all rows; `edges`: (bins + 1,). `log`: bins widen with value."""
+
+    edges: np.ndarray
     real: np.ndarray
     synthetic: np.ndarray
-    edges: np.ndarray | None = None
-    apart: tuple[tuple[str, float, float], ...] = ()
+    log: bool
+
+    def density(self, shares: np.ndarray) -> np.ndarray:
+        """Shares by unit, or by doubling where the scale is logarithmic: merged bins are wider."""
+        edges = np.log2(self.edges) if self.log else self.edges
+        return np.asarray(shares / np.diff(edges))
 
 
-def code_shares(
-    real: pd.Series, synthetic: pd.Series, column: Column, floor: int, merged: str, blank: str
+@dataclass(frozen=True)
+class Distribution:
+    """Bars as they are to be shown; `histogram` of a number, whose bars are what it leaves out."""
+
+    bars: tuple[Bar, ...]
+    histogram: Histogram | None = None
+
+
+def distributions(
+    real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec
+) -> dict[str, Distribution]:
+    """That of every column of the release. Places, of which no order is known, are by size."""
+    places, floor = spec.geography_columns(), spec.disclosure.floor.people
+    return {
+        name: distribution(
+            real[name], synthetic[name], spec.columns[name], floor, by_size=name in places
+        )
+        for name in synthetic.columns
+    }
+
+
+def distribution(
+    real: pd.Series, synthetic: pd.Series, column: Column, floor: int, by_size: bool = False
 ) -> Distribution:
-    """Shares of the most common codes; the rest, and all under the floor, are `merged`."""
-    left, right = (
-        v.astype(object).where(v.notna(), blank).value_counts() for v in (real, synthetic)
-    )
+    """The distribution of a column. `by_size`: codes from the most common down."""
+    if column.is_code():
+        return _of_codes(real, synthetic, column, floor, by_size)
+    return _of_numbers(real, synthetic, column, floor)
+
+
+def _of_codes(
+    real: pd.Series, synthetic: pd.Series, column: Column, floor: int, by_size: bool
+) -> Distribution:
+    """The most common codes in the spec's order, or by size where they are too many to show."""
+    left, right = (_counts_by_code(values) for values in (real, synthetic))
     shown = [code for code, count in left.items() if count >= floor][:MOST_BARS]
     rest = len(real) - int(left.reindex(shown).sum())
     while shown and 0 < rest < floor:
         rest += int(left[shown.pop()])
-    ordered = [c for c in [*column.codes, *sorted(map(str, shown))] if c in shown]
-    shown = list(dict.fromkeys(ordered))
-    real_shares = [left[code] / len(real) for code in shown]
-    synthetic_shares = [right.get(code, 0) / len(synthetic) for code in shown]
-    labels = [str(code) for code in shown]
-    if rest or sum(synthetic_shares) < 1 - 1e-9:
-        labels.append(merged)
-        real_shares.append(rest / len(real))
-        synthetic_shares.append(max(0.0, 1 - sum(synthetic_shares)))
-    return Distribution(tuple(labels), np.array(real_shares), np.array(synthetic_shares))
+    if not by_size and len(shown) < MOST_BARS:
+        # What stands for other codes ("not specified") comes after them.
+        place = {code: at for at, code in enumerate(column.listed_codes())}
+        shown.sort(key=lambda code: (code in column.residual, place.get(code, len(place)), code))
+    shown.sort(key=lambda code: code == "")
+    bars = [
+        Bar("code" if code else "blank", code, *_shares(left.get(code), right.get(code, 0), sizes))
+        for sizes in [(len(real), len(synthetic))]
+        for code in shown
+    ]
+    others = len(synthetic) - int(right.reindex(shown).fillna(0).sum())
+    if rest or others:
+        bars.append(Bar("others", "", *_shares(rest, others, (len(real), len(synthetic)))))
+    return Distribution(tuple(bars))
 
 
-def number_shares(
-    real: pd.Series, synthetic: pd.Series, column: Column, floor: int, blank: str
-) -> Distribution:
-    """A histogram with bins of at least `floor` real rows; special codes and spikes apart."""
+def _counts_by_code(values: pd.Series) -> pd.Series:
+    """Rows by code, the most common first; the blank is the empty text."""
+    counts = values.value_counts(dropna=False)
+    return pd.Series(
+        counts.to_numpy(), index=["" if pd.isna(code) else str(code) for code in counts.index]
+    )[lambda found: found > 0].sort_values(ascending=False, kind="stable")
+
+
+def _shares(real: int, synthetic: int, sizes: tuple[int, int]) -> tuple[float, float]:
+    shares = [
+        float(count) / max(size, 1) for count, size in zip((real, synthetic), sizes, strict=True)
+    ]
+    return round(shares[0], DECIMALS), round(shares[1], DECIMALS)
+
+
+def _of_numbers(real: pd.Series, synthetic: pd.Series, column: Column, floor: int) -> Distribution:
+    """A histogram with bins of at least `floor` real rows; blank, special codes, spikes apart."""
     left, right = real.to_numpy(float), synthetic.to_numpy(float)
-    apart: list[tuple[str, float, float]] = []
-    masks = [(blank, np.isnan(left), np.isnan(right))]
-    masks += [(str(code), left == code, right == code) for code in column.special]
+    sizes = len(left), len(right)
+    bars = []
+    rest = [np.ones(len(left), bool), np.ones(len(right), bool)]
+    for kind, code, masks in _told_apart(left, right, column):
+        rest = [whole & ~mask for whole, mask in zip(rest, masks, strict=True)]
+        people, copies = (int(mask.sum()) for mask in masks)
+        if people >= floor:
+            bars.append(Bar(kind, code, *_shares(people, copies, sizes)))
+    return Distribution(tuple(bars), _histogram(left[rest[0]], right[rest[1]], sizes, floor))
+
+
+Mask = tuple[np.ndarray, np.ndarray]
+
+
+def _told_apart(
+    left: np.ndarray, right: np.ndarray, column: Column
+) -> Iterator[tuple[Literal["code", "blank"], str, Mask]]:
     numbers = left[~np.isnan(left) & ~np.isin(left, list(column.special))]
     if len(numbers):
         low = numbers.min()
         if (numbers == low).mean() > _SPIKE and (numbers > low).any():
-            masks.append((f"{low:g}", left == low, right == low))
-    left_rest, right_rest = np.ones(len(left), bool), np.ones(len(right), bool)
-    for name, in_left, in_right in masks:
-        left_rest &= ~in_left
-        right_rest &= ~in_right
-        if in_left.sum() >= floor:
-            apart.append((name, float(in_left.mean()), float(in_right.mean())))
-    edges = _edges(left[left_rest], floor)
-    counts = [_counts(values, edges) for values in (left[left_rest], right[right_rest])]
-    if left_rest.sum() < floor:
-        counts[0] = np.zeros_like(counts[0])  # too few people for even one bar
-    return Distribution(
-        labels=tuple(f"{low:g}" for low in edges[:-1]),
-        real=counts[0] / max(len(left), 1),
-        synthetic=counts[1] / max(len(right), 1),
-        edges=edges,
-        apart=tuple(apart),
-    )
+            yield "code", f"{low:g}", (left == low, right == low)
+    for special in column.special:
+        yield "code", str(special), (left == special, right == special)
+    yield "blank", "", (np.isnan(left), np.isnan(right))
 
 
-def _edges(values: np.ndarray, floor: int) -> np.ndarray:
-    """Edges of at most 40 bins, from the lowest bound up, each with at least `floor` values.
-
-    The outermost edges are rounded outwards: an extreme value is a person's.
-    """
-    if len(values) < floor:
-        return np.array([0.0, 1.0])
-    # Extremes that fewer than the floor reach are drawn into the outermost bins.
-    ordered = np.sort(values)
-    low, high = ordered[floor - 1], ordered[-floor]
-    if low > high:
-        # Too few for two bins: one, so coarse that it tells of nobody in particular.
-        step = _round_step(ordered[-1] - ordered[0])
-        return np.array([np.floor(ordered[0] / step), np.floor(ordered[-1] / step) + 1]) * step
-    step = _round_step((high - low) / _BINS)
-    grid = np.arange(np.floor(low / step), np.ceil(high / step) + 1) * step
-    if len(grid) < 2:
-        grid = np.array([grid[0], grid[0] + step])
-    kept, pending = [grid[0]], 0
-    counts = _counts(values, grid)
-    for edge, count in zip(grid[1:], counts, strict=True):
-        pending += int(count)
-        if pending >= floor:
-            kept.append(edge)
-            pending = 0
-    if len(kept) > 1:
-        kept[-1] = grid[-1]
-    else:
-        kept.append(grid[-1])
-    return np.array(kept)
-
-
-def _round_step(width: float) -> float:
-    """The next of 1, 2, 5, 10, ... at or above `width`."""
-    if width <= 0:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(width))
-    return float(next(m * power for m in (1, 2, 5, 10) if m * power >= width * (1 - 1e-9)))
-
-
-def _counts(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Counts by bin, values beyond the edges in the outermost bins."""
-    clipped = np.clip(values, edges[0], np.nextafter(edges[-1], -np.inf))
-    return np.histogram(clipped, edges)[0]
+def _histogram(
+    real: np.ndarray, synthetic: np.ndarray, sizes: tuple[int, int], floor: int
+) -> Histogram | None:
+    if len(real) < floor:
+        return None  # too few people for even one bar
+    log = is_skewed(real)
+    edges = cut_bins(real, floor, log)
+    shares = [
+        np.round(count_in_bins(values, edges) / max(size, 1), DECIMALS)
+        for values, size in zip((real, synthetic), sizes, strict=True)
+    ]
+    return Histogram(edges, shares[0], shares[1], log)

@@ -1,75 +1,115 @@
-"""The release's report: one self-contained page, in Spanish and English, that opens offline."""
+"""The release's report: one self-contained page, in Spanish and English, that opens offline.
+
+It is made of what the release itself holds, all of it public: the manifest's entries, the parsed
+figures, and distributions that hold the floor. It asks nothing of any network.
+"""
 
 from __future__ import annotations
 
-import base64
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
+from include.espejo.report import charts, fitness, pairs, texts
+from include.espejo.report.cards import make_cards
+from include.espejo.report.distributions import Distribution
+from include.espejo.report.estimates import FOLDED, make_indicators
+from include.espejo.report.formats import Numbers, in_both, label_text
+from include.espejo.report.gates import make_verdict
+from include.espejo.report.history import make_history
+from include.espejo.report.jsonld import dataset_jsonld
+from include.espejo.report.pairs import make_pairs
+from include.espejo.report.places import make_places
+from include.espejo.report.pyramid import Pyramid
+from include.espejo.report.scores import headlines, track
 from include.espejo.spec import SurveySpec
-from include.espejo.spec.column import Label
 
-_TEMPLATE = "report.html.j2"
+_TEMPLATES = Path(__file__).with_name("templates")
 
-# What the gates of the audit are called to readers, by the name's part before a colon.
-_GATES = {
-    "rules": Label(es="Reglas y listas de códigos", en="Rules and code lists"),
-    "floor": Label(es="Personas detrás de cada lugar", en="People behind each place"),
-    "floor_codes": Label(es="Personas detrás de cada código", en="People behind each code"),
-    "identical": Label(es="Filas idénticas", en="Identical rows"),
-    "identical_quasi": Label(
-        es="Filas idénticas en lo que se puede saber", en="Rows identical in what may be known"
-    ),
-    "near_identical": Label(es="Filas casi idénticas", en="Nearly identical rows"),
-    "near_identical_households": Label(
-        es="Hogares casi idénticos", en="Nearly identical households"
-    ),
-    "isolated_matched": Label(es="Copias de filas aisladas", en="Copies of isolated rows"),
-    "rare_numbers": Label(es="Números raros repetidos", en="Rare numbers repeated"),
-    "closest_record": Label(
-        es="Distancia al registro más cercano", en="Distance to closest record"
-    ),
-    "unique_matches": Label(es="Coincidencias únicas", en="Unique exact matches"),
-    "replicated_uniques": Label(es="Únicos replicados (repU)", en="Replicated uniques (repU)"),
-    "disclosive": Label(es="Atributos revelados (DiSCO)", en="Attributes disclosed (DiSCO)"),
-    "attribute_inference": Label(es="Inferencia de atributos", en="Attribute inference"),
-    "membership": Label(es="Inferencia de pertenencia", en="Membership inference"),
-    "membership_outliers": Label(
-        es="Pertenencia de filas aisladas", en="Membership of isolated rows"
-    ),
-}
+_MOST_CODES = 100  # of a column in the dictionary
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PublicFigures:
+    """The parsed figures of a release: quality.json, utility.json and comparison.json.
+
+    Each may be empty; its part of the page then says so or is left out.
+    """
+
+    quality: Figures
+    utility: Figures
+    comparison: Figures
 
 
 def render_page(
     spec: SurveySpec,
-    release: Mapping[str, Any],
-    quality: Mapping[str, Any],
-    details: Mapping[str, list[dict[str, Any]]],
-    plots: Mapping[str, bytes],
+    release: Figures,
+    figures: PublicFigures,
+    columns: Mapping[str, Distribution],
+    pyramid: Pyramid | None = None,
 ) -> bytes:
-    """Fill the template; `details` are the rows of column shapes and of column pair trends."""
+    """Fill the templates.
+
+    `release`: the manifest's entries, without its files, and `override` where there is one.
+    """
+    general = figures.utility.get("general") or {}
+    specific = figures.utility.get("specific") or {}
+    quality = figures.quality
+    content = {
+        "verdict": make_verdict(release),
+        "headlines": headlines(quality, figures.utility, figures.comparison),
+        "uses": fitness.uses(quality, figures.utility),
+        "cards": make_cards(spec, columns, figures.utility),
+        "pyramid": pyramid,
+        "tower": None if pyramid is None else charts.draw_pyramid(pyramid),
+        "pairs": make_pairs(general),
+        "indicators": make_indicators(spec, specific),
+        "level": (specific.get("settings") or {}).get("level"),
+        "targets": (specific.get("learning") or {}).get("targets") or (),
+        "places": make_places(spec, general),
+        "history": make_history(spec, release, quality, specific, figures.comparison),
+        "broken_rules": quality.get("broken_rules") or (),
+        "metrics": (quality.get("metrics") or {}).get("table") or (),
+        "files": release.get("files") or (),
+        "versions": release.get("versions") or {},
+        "dataset": _dataset(spec, release),
+    }
+    template = _environment(spec).get_template("page.html.j2")
+    return template.render(spec=spec, release=release, **content).encode()
+
+
+def _environment(spec: SurveySpec) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["score"] = _score
-    page = environment.get_template(_TEMPLATE).render(
-        spec=spec,
-        release=release,
-        quality=quality,
-        gate_names=_GATES,
-        shapes=sorted(details["shapes"], key=lambda row: row["Score"]),
-        pairs=sorted(details["pairs"], key=lambda row: row["Score Without Threshold"]),
-        plots={name: base64.b64encode(png).decode() for name, png in plots.items()},
-    )
-    return page.encode()
+    numbers = Numbers(spec.outputs.locales)
+    for name in ("score", "count", "percent", "change", "relative", "amount", "plain"):
+        environment.filters[name] = getattr(numbers, name)
+    environment.filters["svg"] = _as_tspans
+    environment.globals.update(
+        t=in_both, label=label_text, texts=texts, track=track, fitness=fitness, pairs_=pairs,
+        folded=FOLDED, most_codes=_MOST_CODES,
+    )  # fmt: skip
+    return environment
 
 
-def _score(value: float | None) -> str:
-    return "–" if value is None or value != value else f"{value:.2f}"
+def _as_tspans(text: Markup) -> Markup:
+    """A text in both languages as SVG has it."""
+    return Markup(str(text).replace("<span", "<tspan").replace("</span", "</tspan"))
+
+
+def _dataset(spec: SurveySpec, release: Figures) -> Markup:
+    """The release as schema.org describes data sets, safe within a script element."""
+    content = json.dumps(dataset_jsonld(spec, release), ensure_ascii=False)
+    return Markup(content.replace("<", "\\u003c"))

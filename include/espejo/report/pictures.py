@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from include.espejo.errors import BrowserError
-from include.espejo.report.distributions import Distribution, code_shares, number_shares
+from include.espejo.report.distributions import Bar, Distribution
 from include.espejo.spec import Column, SurveySpec
 
 # Okabe and Ito's colours: told apart by the colour-blind and in print.
-REAL, SYNTHETIC = "#0072B2", "#E69F00"
-_MERGED, _BLANK = "otros / other", "en blanco / blank"
+REAL, SYNTHETIC = "#0072B2", "#D55E00"
+_NAMES = {"others": "otros / other", "blank": "en blanco / blank"}
 _LABEL_LENGTH = 26
 
 
@@ -36,14 +37,9 @@ def require_browser() -> None:
         )
 
 
-def draw_columns(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec) -> dict[str, bytes]:
-    """A PNG for each column of the model; no bar stands on fewer real people than the floor."""
-    floor = spec.disclosure.floor.people
-    figures = {}
-    for name in synthetic.columns:
-        column = spec.columns[name]
-        figures[name] = _figure(name, column, _shares(real[name], synthetic[name], column, floor))
-    return _render(figures)
+def draw_columns(columns: Mapping[str, Distribution], spec: SurveySpec) -> dict[str, bytes]:
+    """A PNG for each column, of the shares that the page shows."""
+    return _render({name: _figure(name, spec.columns[name], d) for name, d in columns.items()})
 
 
 def _render(figures: Mapping[str, Any]) -> dict[str, bytes]:
@@ -89,29 +85,24 @@ def draw_training(losses: pd.DataFrame) -> bytes:
     return _render({"training": figure})["training"]
 
 
-def _shares(real: pd.Series, synthetic: pd.Series, column: Column, floor: int) -> Distribution:
-    if column.is_code():
-        return code_shares(real, synthetic, column, floor, _MERGED, _BLANK)
-    return number_shares(real, synthetic, column, floor, _BLANK)
-
-
 def _figure(name: str, column: Column, shares: Distribution) -> Any:
     """A grouped bar chart of codes, or two overlaid step histograms of a number."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for label, colour, values in (
-        ("Real", REAL, shares.real),
-        ("Sintético / Synthetic", SYNTHETIC, shares.synthetic),
+    for label, colour, side in (
+        ("Real", REAL, "real"),
+        ("Sintético / Synthetic", SYNTHETIC, "synthetic"),
     ):
-        if shares.edges is None:
-            x = [_code_label(code, column) for code in shares.labels]
-            figure.add_bar(x=x, y=values * 100, name=label, marker_color=colour)
+        if shares.histogram is None:
+            x = [_bar_label(bar, column) for bar in shares.bars]
+            y = [100 * getattr(bar, side) for bar in shares.bars]
+            figure.add_bar(x=x, y=y, name=label, marker_color=colour)
         else:
-            # Density, since merged bins are wider than others.
-            heights = values * 100 / (shares.edges[1:] - shares.edges[:-1])
+            histogram = shares.histogram
+            heights = 100 * histogram.density(getattr(histogram, side))
             figure.add_scatter(
-                x=shares.edges, y=[*heights, heights[-1]], name=label, mode="lines",
+                x=histogram.edges, y=np.append(heights, heights[-1]), name=label, mode="lines",
                 line={"color": colour, "shape": "hv", "width": 2},
             )  # fmt: skip
     figure.update_layout(**_layout(name, column, shares))
@@ -120,30 +111,30 @@ def _figure(name: str, column: Column, shares: Distribution) -> Any:
 
 def _layout(name: str, column: Column, shares: Distribution) -> Mapping[str, object]:
     title = f"<b>{name}</b>  {column.label.es} / {column.label.en}"
-    apart = "; ".join(
-        f"{_code_label(code, column)}: {real:.1%} real, {synthetic:.1%} sint./synth."
-        for code, real, synthetic in shares.apart
-    )
     unit = f" ({column.unit.es} / {column.unit.en})" if column.unit else ""
-    per = "" if shares.edges is None else " por unidad / per unit"
+    histogram, apart, per = shares.histogram, "", ""
+    if histogram is not None:
+        per = " por duplicación / per doubling" if histogram.log else " por unidad / per unit"
+        apart = "; ".join(
+            f"{_bar_label(bar, column)}: {bar.real:.1%} real, {bar.synthetic:.1%} sint./synth."
+            for bar in shares.bars
+        )
+    scale = "category" if histogram is None else "log" if histogram.log else "linear"
     return {
         "title": {"text": title + (f"<br><sup>{apart}</sup>" if apart else "")},
         "template": "plotly_white",
         "font": {"family": "DejaVu Sans, sans-serif", "size": 13},
         "legend": {"orientation": "h", "y": 1.02, "x": 1, "xanchor": "right", "yanchor": "bottom"},
-        "xaxis": {
-            "title": {"text": unit},
-            "type": "category" if shares.edges is None else "linear",
-        },
+        "xaxis": {"title": {"text": unit}, "type": scale},
         "yaxis": {"title": {"text": f"% de filas / of rows{per}"}, "rangemode": "tozero"},
         "margin": {"l": 70, "r": 20, "t": 90, "b": 60},
     }
 
 
-def _code_label(code: str, column: Column) -> str:
+def _bar_label(bar: Bar, column: Column) -> str:
     """A code with its meaning in Spanish: the pictures are one for both languages."""
-    label = column.codes.get(code)
-    if label is None and code.lstrip("-").isdigit():
-        label = column.special.get(int(code))
-    text = f"{code} {label.es}" if label else code
+    if bar.kind != "code":
+        return _NAMES[bar.kind]
+    label = column.code_label(bar.code)
+    text = f"{bar.code} {label.es}" if label else bar.code
     return text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 1] + "…"

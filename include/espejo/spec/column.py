@@ -110,6 +110,12 @@ class Column(Strict):
                 if code not in self.codes:
                     yield code
 
+    def code_label(self, code: str) -> Label | None:
+        """What a code or a special number, written as text, means; None where none is given."""
+        if self.is_code():
+            return self.codes.get(code)
+        return self.special.get(int(code)) if code.lstrip("-").isdigit() else None
+
     @cached_property
     def code_set(self) -> frozenset[str]:
         """The listed codes; empty where any code of the width is allowed."""

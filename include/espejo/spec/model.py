@@ -76,10 +76,11 @@ class Schedule(Strict):
 
 class Geography(Strict):
     """A hierarchy from the widest level down; each of `functions` depends on the levels down
-    to the one it names."""
+    to the one it names. `tiles` draws the widest level: rows of its codes, None for a gap."""
 
     levels: tuple[str, ...] = Field(min_length=1)
     functions: dict[str, str] = Field(default_factory=dict)
+    tiles: tuple[tuple[str | None, ...], ...] = Field(default=())
 
 
 class Model(Strict):
@@ -99,13 +100,25 @@ class Model(Strict):
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
+class Pyramid(Strict):
+    """The columns of a population pyramid: a number and a code, both modelled."""
+
+    age: str
+    sex: str
+
+
 class Outputs(Strict):
-    """What a release says of itself to those who read it."""
+    """What a release says of itself to those who read it, and how the report says it.
+
+    `locales`: how numbers are written in each language, as CLDR names it.
+    """
 
     licence: str
     licence_url: str
     attribution: Label
     caution: Label
+    locales: Label = Label(es="es_MX", en="en_US")
+    pyramid: Pyramid | None = None
 
 
 class Band(Strict):

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from babel import Locale, UnknownLocaleError
+
 from include.espejo.spec.expression import PERIOD_NAMES, ExpressionError, Kind
 from include.espejo.spec.model import Band, Geography, Indicator, Source, SurveySpec
 from include.espejo.spec.period import Period
@@ -32,7 +34,7 @@ def find_problems(spec: SurveySpec) -> list[tuple[Location, str]]:
         return unknown  # the other checks look these columns up
     checks = (
         _column_names, _source, _formats, _places, _geography, _rules, _chained_ages,
-        _model, _disclosure, _indicators,
+        _model, _disclosure, _outputs, _indicators,
     )  # fmt: skip
     return [problem for check in checks for problem in check(spec)]
 
@@ -62,6 +64,9 @@ def _references(spec: SurveySpec) -> Iterator[tuple[Location, str]]:
     for key_set, names in spec.disclosure.key_sets.items():
         for name in names:
             yield ("disclosure", "key_sets", key_set), name
+    if spec.outputs.pyramid:
+        yield ("outputs", "pyramid", "age"), spec.outputs.pyramid.age
+        yield ("outputs", "pyramid", "sex"), spec.outputs.pyramid.sex
     for index, rule in enumerate(spec.rules):
         for name in rule_columns(rule):
             yield ("rules", index), name
@@ -141,6 +146,13 @@ def _geography(spec: SurveySpec) -> Problems:
     for name, level in spec.geography.functions.items():
         if level not in spec.geography.levels:
             yield ("geography", "functions", name), f"{level} is no level of the geography"
+    widest = spec.geography.levels[0]
+    tiles = Counter(code for row in spec.geography.tiles for code in row if code is not None)
+    for code, count in tiles.items():
+        if code not in spec.columns[widest].code_set:
+            yield ("geography", "tiles"), f"{code!r} is no code of {widest}"
+        elif count > 1:
+            yield ("geography", "tiles"), f"{code!r} has {count} tiles; give it one"
 
 
 def _rules(spec: SurveySpec) -> Problems:
@@ -199,6 +211,20 @@ def _disclosure(spec: SurveySpec) -> Problems:
         if not names or not set(names) <= set(spec.model.columns):
             problem = "a key set is one or more modelled columns"
             yield ("disclosure", "key_sets", key_set), problem
+
+
+def _outputs(spec: SurveySpec) -> Problems:
+    for language, name in spec.outputs.locales:
+        try:
+            Locale.parse(name)
+        except (UnknownLocaleError, ValueError):
+            yield ("outputs", "locales", language), f"no such locale {name!r}; write such as es_MX"
+    if spec.outputs.pyramid is None:
+        return
+    for key, name in spec.outputs.pyramid:
+        wanted = "code" if key == "sex" else "number"
+        if name not in spec.model.columns or spec.columns[name].is_code() != (key == "sex"):
+            yield ("outputs", "pyramid", key), f"{name} is no modelled {wanted}"
 
 
 def _indicators(spec: SurveySpec) -> Problems:

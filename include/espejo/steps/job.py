@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from include.espejo.keys import Workspace
 from include.espejo.lake import Lakes
 from include.espejo.parameters import Parameters
 from include.espejo.spec import Period, SurveySpec
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +45,21 @@ def done_before(lakes: Lakes, uri: str) -> Summary | None:
 
 def read_summary(lakes: Lakes, uri: str) -> Summary:
     return dict(json.loads(lakes.work.read(uri)))
+
+
+def read_sides(
+    lakes: Lakes, work: Workspace, columns: Iterable[str] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The protected rows, with their keys, that training sees and that it does not.
+
+    `columns` picks and orders.
+    """
+    from include.espejo.tables import from_parquet, to_frame
+
+    train, holdout = (
+        to_frame(from_parquet(lakes.work.read(uri), columns)) for uri in (work.train, work.holdout)
+    )
+    return train, holdout
 
 
 def as_json(content: Summary) -> bytes:

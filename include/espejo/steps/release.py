@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable
-
-import numpy as np
-import pandas as pd
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from include.espejo.errors import without_values
 from include.espejo.keys import MANIFEST, PublicPlace, Workspace
 from include.espejo.lake import Lakes, join
 from include.espejo.ledger import Ledger
-from include.espejo.rules import group_numbers
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.steps.job import Job, Summary, as_json, done_before, read_summary
+from include.espejo.steps.compare import compare
+from include.espejo.steps.job import (
+    Job,
+    Summary,
+    as_json,
+    done_before,
+    read_sides,
+    read_summary,
+)
 from include.espejo.steps.model import training_table
+
+if TYPE_CHECKING:
+    from include.espejo.steps.earlier import Entry
 
 log = logging.getLogger(__name__)
 
-FIGURES = ("quality.json", "column_shapes.csv", "column_pair_trends.csv")
+FIGURES = (
+    "quality.json",
+    "column_shapes.csv",
+    "column_pair_trends.csv",
+    "utility.json",
+    "comparison.json",
+)
 
 
 @without_values
@@ -37,81 +49,70 @@ def disclose(
     held against the training data of earlier periods.
     """
     from include.espejo.disclose.verdict import told
+    from include.espejo.steps.earlier import earlier_releases
 
     if ledger is not None:
         release = read_summary(lakes, work.run)["public"]["release"]
         ledger.attempt(job.period, release, job.spec.disclosure.attempts, override)
     done = done_before(lakes, work.audit)
-    if done is None:
-        done = _audited(job, lakes, work, ledger)
+    earlier = earlier_releases(ledger, job.period, job.spec.disclosure.periods, lakes)
+    if done is None or _is_outdated(done, job, lakes, work, earlier, ledger):
+        done = _audited(job, lakes, work, earlier)
         lakes.work.write(work.audit, as_json(done))
+        lakes.work.delete_tree(work.candidate)  # it tells an older verdict
     for line in told(done):
         log.warning("%s", line)
     return {"passed": done["passed"], "failed": done["failed"]}
 
 
-def _audited(job: Job, lakes: Lakes, work: Workspace, ledger: Ledger | None) -> Summary:
+def _audited(job: Job, lakes: Lakes, work: Workspace, earlier: Sequence[Entry]) -> Summary:
     from include.espejo.disclose import across_periods, audit
+    from include.espejo.steps.earlier import join_periods
     from include.espejo.tables import from_parquet, to_frame
 
     seed = read_summary(lakes, work.run)["seed"]
     synthetic = to_frame(from_parquet(lakes.work.read(work.synthetic)))
-    train, holdout = _sides(lakes, work)
-    now = audit(train, holdout, synthetic, job.spec, job.period, seed)
-    earlier = [] if ledger is None else _earlier(job, lakes, ledger)
+    sides = read_sides(lakes, work)
+    found = audit(*sides, synthetic, job.spec, job.period, seed)
     if earlier:
-        trains, holdouts = (
-            pd.concat(side) for side in zip((train, holdout), *earlier, strict=True)
-        )
-        control = _never_trained_on(holdouts, trains, job.spec)
-        union = audit(trains, control, synthetic, job.spec, job.period, seed)
-        now = across_periods(now, union)
-    return now.as_dict() | {"periods": 1 + len(earlier)}
+        train, control = join_periods(sides, earlier, lakes, job.spec)
+        union = audit(train, control, synthetic, job.spec, job.period, seed, across_periods=True)
+        found = across_periods(found, union)
+    periods = {job.period, *(period for period, _ in earlier)}
+    return found.as_dict() | {"periods": len(periods), "against": _names(earlier)}
 
 
-def _sides(lakes: Lakes, work: Workspace) -> tuple[pd.DataFrame, pd.DataFrame]:
-    from include.espejo.tables import from_parquet, to_frame
-
-    train, holdout = (
-        to_frame(from_parquet(lakes.work.read(u))) for u in (work.train, work.holdout)
-    )
-    return train, holdout
-
-
-def _earlier(job: Job, lakes: Lakes, ledger: Ledger) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Training and holdout rows of each earlier period whose releases are still there.
-
-    Releases of one period share their people: each is taken once, or nobody would be unique.
-    """
-    found: dict[Period, list[tuple[pd.DataFrame, pd.DataFrame]]] = defaultdict(list)
-    for period, work in ledger.earlier(job.period, job.spec.disclosure.periods):
-        if lakes.work.exists(work.train) and lakes.work.exists(work.holdout):
-            found[period].append(_sides(lakes, work))
-        else:
-            log.warning("%s: its training rows are no longer there: not held against", period)
-    return [
-        (_each_once(trains, job.spec), _each_once(holdouts, job.spec))
-        for trains, holdouts in (zip(*sides, strict=True) for sides in found.values())
-    ]
+def _is_outdated(
+    done: Summary,
+    job: Job,
+    lakes: Lakes,
+    work: Workspace,
+    earlier: Sequence[Entry],
+    ledger: Ledger | None,
+) -> bool:
+    """Whether an audit has been made against other releases, and nothing was published by it."""
+    if ledger is None or done.get("against") == _names(earlier):
+        return False
+    release = read_summary(lakes, work.run)["public"]["release"]
+    return not ledger.has_entered(job.period, release)
 
 
-def _never_trained_on(holdout: pd.DataFrame, train: pd.DataFrame, spec: SurveySpec) -> pd.DataFrame:
-    """The control without households that another quarter trained on, at another holdout share."""
-    key = [name for name in spec.panel_key() if name in holdout]
-    if not key:
-        return holdout
-    household = group_numbers(pd.concat([holdout[key], train[key]], ignore_index=True))
-    return holdout[~np.isin(household[: len(holdout)], household[len(holdout) :])]
-
-
-def _each_once(tables: Iterable[pd.DataFrame], spec: SurveySpec) -> pd.DataFrame:
-    rows = pd.concat(tables, ignore_index=True)
-    return rows.drop_duplicates([name for name in spec.key("person") if name in rows])
+def _names(earlier: Sequence[Entry]) -> list[str]:
+    return sorted(work.base for _, work in earlier)
 
 
 @without_values
-def report(job: Job, lakes: Lakes, work: Workspace) -> Summary:
-    """Assemble the candidate, whose manifest says that it is whole."""
+def report(
+    job: Job,
+    lakes: Lakes,
+    work: Workspace,
+    place: PublicPlace | None = None,
+    ledger: Ledger | None = None,
+) -> Summary:
+    """Assemble the candidate, whose manifest says that it is whole.
+
+    With the survey's public place and its ledger it is told beside the releases before it.
+    """
     from include.espejo.disclose.verdict import public_verdict
     from include.espejo.report import build_candidate, internal_page, public_figures
     from include.espejo.tables import from_parquet
@@ -125,6 +126,7 @@ def report(job: Job, lakes: Lakes, work: Workspace) -> Summary:
         page = internal_page(run["public"], training, losses, audit, protection)
         lakes.work.write(work.internal_report, page)
         synthetic = from_parquet(lakes.work.read(work.synthetic))
+        compare(job, lakes, work, place, ledger)
         figures = public_figures({name: lakes.work.read(work.figure(name)) for name in FIGURES})
         release = run["public"] | {"rows": synthetic.num_rows, "gates": public_verdict(audit)}
         real = training_table(job, lakes, work)
@@ -176,7 +178,9 @@ def require_gates(
 
     overridden = require(read_summary(lakes, work.audit), override)
     if beyond is not None:
-        overridden = {"gates": ["attempts", *overridden.get("gates", [])], "reason": beyond}
+        reasons = dict.fromkeys((beyond, overridden.get("reason", beyond)))
+        gates = ["attempts", *overridden.get("gates", [])]
+        overridden = {"gates": gates, "reason": " / ".join(reasons)}
     if not overridden:
         return {}
     lakes.work.create(work.override, as_json(overridden))

@@ -1,0 +1,66 @@
+"""Changing what others may be changing, too: read, change, write if it is still the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from include.espejo.errors import LakeError
+from include.espejo.lake.failures import PreconditionError
+from include.espejo.lake.store import Lake
+
+log = logging.getLogger(__name__)
+
+_TRIES = 5
+
+Document = dict[str, Any]
+
+
+def change_object(lake: Lake, uri: str, change: Callable[[bytes | None], bytes | None]) -> None:
+    """Replace an object by what `change` makes of it, losing nobody's change.
+
+    `change` gets the content, None where there is no object, and gives the new one, None to leave
+    it; it is called again when somebody else wrote meanwhile. Raises a LakeError that may be tried
+    again when others keep writing.
+    """
+    for _ in range(_TRIES):
+        stored = lake.read_tagged(uri)
+        new = change(None if stored is None else stored.content)
+        if new is None or (stored is not None and new == stored.content):
+            return
+        try:
+            if stored is None:
+                if lake.create(uri, new):
+                    return
+            else:
+                lake.replace(uri, new, stored.tag)
+                return
+        except PreconditionError:
+            pass
+        log.info("%s was written by somebody else meanwhile; trying again", uri)
+    raise LakeError(f"{uri}: others keep writing it; try again later", retryable=True)
+
+
+def change_document(
+    lake: Lake, uri: str, change: Callable[[Document | None], Document | None]
+) -> None:
+    """The same of a JSON document."""
+
+    def as_bytes(content: bytes | None) -> bytes | None:
+        new = change(None if content is None else json.loads(content))
+        return None if new is None else document_bytes(new)
+
+    change_object(lake, uri, as_bytes)
+
+
+def read_document(lake: Lake, uri: str) -> Document | None:
+    """A JSON document that others may be changing; None where there is none."""
+    stored = lake.read_tagged(uri)
+    return None if stored is None else dict(json.loads(stored.content))
+
+
+def document_bytes(document: Document) -> bytes:
+    """A document as it is kept: JSON for people to read, too."""
+    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"

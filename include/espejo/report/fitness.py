@@ -1,0 +1,154 @@
+"""What a release may be used for: each use with the evidence for it, judged by stated limits.
+
+A figure is near if it is within `NEAR` of what other real people of the same survey score (the
+ceiling), or above `GOOD` where there is no ceiling. A use is fine if nine in ten figures are near,
+one to be careful with if half of them are. The limits are a convention, told on the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from include.espejo.spec.column import Label
+
+NEAR, GOOD = 0.05, 0.9
+MOST_APART = 0.1  # of an association, real against synthetic
+_FINE, _CARE = 0.9, 0.5
+_LEARNS = (-0.05, -0.15)  # AUC that a model may lose
+
+Answer = Literal["yes", "care", "no"]
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Use:
+    """A use, whether the table is fit for it, and of what the evidence is: so many of so many.
+
+    `but`: the columns, pairs or figures that are not near, the worst first.
+    """
+
+    name: Label
+    answer: Answer
+    near: int
+    of: int
+    unit: Label
+    but: tuple[str, ...] = ()
+
+
+def uses(quality: Figures, utility: Figures) -> list[Use]:
+    """The uses that the release has evidence on, from the least demanding up."""
+    general, specific = utility.get("general") or {}, utility.get("specific") or {}
+    found = (_files(quality), _columns(general), _pairs(general), _places(general),
+             _indicators(specific), _models(specific))  # fmt: skip
+    return [use for use in found if use is not None]
+
+
+def is_near(score: float, ceiling: float | None) -> bool:
+    return score >= (GOOD if ceiling is None else ceiling - NEAR)
+
+
+def judge_pairs(general: Figures) -> Iterator[tuple[tuple[str, str], bool]]:
+    """The pairs that are associated in either table, and whether each is near.
+
+    A pair is if its cells are, and if the association itself is kept. Weak ones count from
+    `MOST_APART` up: an association of 0.2 that is gone is missed in every analysis by group.
+    """
+    real, apart = (_associations(general, side) for side in ("real", "difference"))
+    for pair in (general.get("pair_trends") or {}).get("pairs") or ():
+        names = pair["columns"][0], pair["columns"][1]
+        moved = abs(apart.get(names) or 0) > MOST_APART
+        related = pair["associated"] or moved or abs(real.get(names) or 0) > MOST_APART
+        if related and pair.get("score") is not None:
+            yield names, is_near(pair["score"], pair.get("ceiling")) and not moved
+
+
+def _associations(general: Figures, side: str) -> dict[tuple[str, str], float | None]:
+    known = general.get("associations") or {}
+    names = known.get("columns") or []
+    return {(a, b): known[side][i][j] for i, a in enumerate(names) for j, b in enumerate(names)}
+
+
+def _judged(
+    name: Label, unit: Label, near: int, of: int, but: list[str] | None = None
+) -> Use | None:
+    if not of:
+        return None
+    share = near / of
+    answer: Answer = "yes" if share >= _FINE else "care" if share >= _CARE else "no"
+    return Use(name, answer, near, of, unit, tuple(but or ()))
+
+
+def _files(quality: Figures) -> Use | None:
+    checks = [
+        (quality.get("diagnostic") or {}).get("data_structure") == 1,
+        not quality.get("broken_rules"),
+    ]
+    name = Label(
+        es="Conocer la estructura, escribir y probar programas",
+        en="Learning the structure, writing and testing programs",
+    )
+    unit = Label(
+        es="comprobaciones de formato y reglas pasan", en="checks of layout and rules pass"
+    )
+    return _judged(name, unit, sum(checks), len(checks))
+
+
+def _columns(general: Figures) -> Use | None:
+    scores = (general.get("column_shapes") or {}).get("columns") or {}
+    known = {n: s for n, s in scores.items() if s.get("score") is not None}
+    far = [n for n, s in known.items() if not is_near(s["score"], s.get("ceiling"))]
+    name = Label(es="Distribución de una columna", en="Distribution of one column")
+    unit = Label(es="columnas cercanas a su techo", en="columns near their ceiling")
+    far.sort(key=lambda n: known[n]["score"])
+    return _judged(name, unit, len(known) - len(far), len(known), far)
+
+
+def _pairs(general: Figures) -> Use | None:
+    judged = dict(judge_pairs(general))
+    apart = _associations(general, "difference")
+    far = [pair for pair, near in judged.items() if not near]
+    far.sort(key=lambda pair: -abs(apart.get(pair) or 0))
+    name = Label(es="Relación entre dos columnas", en="Relation of two columns")
+    unit = Label(es="pares relacionados se conservan", en="related pairs are kept")
+    return _judged(name, unit, len(judged) - len(far), len(judged), [f"{a} × {b}" for a, b in far])
+
+
+def _places(general: Figures) -> Use | None:
+    parts = (general.get("parts") or {}).get("parts") or {}
+    trends = [p["pair_trends"] for p in parts.values() if p["pair_trends"].get("score") is not None]
+    if len(trends) < 2:
+        return None
+    near = sum(is_near(t["score"], t.get("ceiling")) for t in trends)
+    name = Label(es="Análisis de un lugar", en="Analysis of one place")
+    return _judged(name, Label(es="lugares cercanos a su techo", en="places near their ceiling"),
+                   near, len(trends))  # fmt: skip
+
+
+def _indicators(specific: Figures) -> Use | None:
+    figures = [f for i in specific.get("indicators") or () for f in i["figures"]]
+    overlaps = [f["overlap"] for f in figures if f.get("overlap") is not None]
+    name = Label(
+        es="Cifras por grupo, como los indicadores", en="Figures by group, such as the indicators"
+    )
+    unit = Label(es="cifras con intervalos que se traslapan", en="figures whose intervals overlap")
+    return _judged(name, unit, sum(overlap > 0 for overlap in overlaps), len(overlaps))
+
+
+def _models(specific: Figures) -> Use | None:
+    """Judged by the worst column: what its best model loses by learning from synthetic rows."""
+    targets = (specific.get("learning") or {}).get("targets") or ()
+    lost = {t["target"]: t["scores"]["auc"]["difference"] for t in targets if t.get("scores")}
+    known = {name: loss for name, loss in lost.items() if loss is not None}
+    if not known:
+        return None
+    worst = min(known.values())
+    answer: Answer = "yes" if worst >= _LEARNS[0] else "care" if worst >= _LEARNS[1] else "no"
+    far = sorted((n for n, loss in known.items() if loss < _LEARNS[0]), key=lambda n: known[n])
+    name = Label(es="Entrenar modelos que predicen", en="Training models that predict")
+    unit = Label(
+        es=f"columnas pierden menos de {-_LEARNS[0]} de AUC",
+        en=f"columns lose less than {-_LEARNS[0]} of AUC",
+    )
+    return Use(name, answer, len(known) - len(far), len(known), unit, tuple(far))

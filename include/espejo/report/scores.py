@@ -1,0 +1,140 @@
+"""The headline scores: each on a track between its floor and its ceiling, beside the last one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.espejo.spec.column import Label
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Track:
+    """Where marks lie on a track, in per cent of its width; None for what there is not."""
+
+    score: float
+    ceiling: float | None
+    floor: float | None
+    previous: float | None = None
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A score with its references. `whole`: written without decimals.
+
+    `change`: since the previous release, both scored on all their rows.
+    """
+
+    name: Label
+    about: Label
+    score: float
+    ceiling: float | None
+    floor: float | None
+    floor_is: Label
+    change: float | None
+    track: Track
+    whole: bool = False
+
+
+_SHUFFLED = Label(es="columnas barajadas", en="columns shuffled")
+_EVEN = Label(es="todo valor igual de frecuente", en="every value equally often")
+_OVERALL = Label(es="Calidad global", en="Overall quality")
+_SHAPES = Label(es="Columnas", en="Columns")
+_PAIRS = Label(es="Pares asociados", en="Associated pairs")
+_MARGINALS = Label(es="k-marginal (NIST)", en="k-marginal (NIST)")
+_PROPENSITY = Label(es="Propensión (pMSE)", en="Propensity (pMSE)")
+
+_ABOUTS = {
+    "overall": Label(
+        es="Media de columnas y pares (SDMetrics).", en="Mean of columns and pairs (SDMetrics)."
+    ),
+    "column_shapes": Label(
+        es="¿Se reparte cada columna igual?", en="Is each column spread the same way?"
+    ),
+    "column_pair_trends": Label(
+        es="¿Van juntas las columnas que van juntas?",
+        en="Do columns go together that go together?",
+    ),
+    "k_marginal": Label(
+        es="Traslape de 2 y 3 columnas a la vez, de 0 a 1000.",
+        en="Overlap of 2 and 3 columns at a time, 0 to 1000.",
+    ),
+    "propensity": Label(
+        es="¿Distingue un árbol lo sintético? 1: imposible; menos es mejor.",
+        en="Can a tree tell what is synthetic? 1: it cannot; less is better.",
+    ),
+}
+
+
+def headlines(quality: Figures, utility: Figures, comparison: Figures) -> list[Headline]:
+    """The scores of the first screen that the release has."""
+    general = utility.get("general") or {}
+    before: Figures = next(iter(comparison.get("previous") or ()), {})
+    return [*_quality(quality, general, before), *_marginals(general), *_propensity(general)]
+
+
+def _quality(quality: Figures, general: Figures, before: Figures) -> Iterator[Headline]:
+    names = {"overall": _OVERALL, "column_shapes": _SHAPES, "column_pair_trends": _PAIRS}
+    references = quality.get("references") or {}
+    for name, label in names.items():
+        score = quality.get(name)
+        if score is None:
+            continue
+        known = references.get(name) or {}
+        floor, floor_is = known.get("floor"), _SHUFFLED
+        if name == "column_shapes":
+            # Shuffling keeps every column as it is: that floor would say nothing.
+            floor, floor_is = (general.get("column_shapes") or {}).get("uniform"), _EVEN
+        shown = known.get("score")
+        shown = score if shown is None else shown
+        last = before.get(name)
+        yield Headline(
+            label, _ABOUTS[name], shown, known.get("ceiling"), floor, floor_is,
+            None if last is None else score - last,
+            track(shown, known.get("ceiling"), floor, last),
+        )  # fmt: skip
+
+
+def _marginals(general: Figures) -> Iterator[Headline]:
+    known = general.get("k_marginal") or {}
+    if known.get("score") is not None:
+        score, ceiling, floor = known["score"], known.get("ceiling"), known.get("floor")
+        place = track(score, ceiling, floor, best=1000)
+        yield Headline(_MARGINALS, _ABOUTS["k_marginal"], score, ceiling, floor, _SHUFFLED, None,
+                       place, whole=True)  # fmt: skip
+
+
+def _propensity(general: Figures) -> Iterator[Headline]:
+    tree = (general.get("propensity") or {}).get("tree") or {}
+    score, ceiling, floor = (
+        (tree.get(name) or {}).get("ratio") for name in ("score", "ceiling", "floor")
+    )
+    if score is not None:
+        # Ratios: one of 2 is as far from 1 as one of 4 is from 2. The best is 1, on the right.
+        logs = [None if v is None else -math.log(max(v, 1e-3)) for v in (score, ceiling, floor)]
+        place = track(logs[0] or 0.0, logs[1], logs[2], best=0)
+        yield Headline(_PROPENSITY, _ABOUTS["propensity"], score, ceiling, floor, _SHUFFLED, None,
+                       place)  # fmt: skip
+
+
+def track(
+    score: float,
+    ceiling: float | None,
+    floor: float | None,
+    previous: float | None = None,
+    best: float = 1.0,
+) -> Track:
+    """Places of the marks, from just under the lowest on the left to `best` on the right."""
+    marks = [mark for mark in (score, ceiling, floor, previous) if mark is not None]
+    high = max(best, *marks)
+    low = min(*marks, high - abs(high) * 0.05 - 1e-9)
+    low -= (high - low) * 0.06
+
+    def place(mark: float | None) -> float | None:
+        return None if mark is None else round(100 * (mark - low) / (high - low), 1)
+
+    return Track(place(score) or 0.0, place(ceiling), place(floor), place(previous))

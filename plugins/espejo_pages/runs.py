@@ -1,0 +1,85 @@
+"""A run of a synthesis, from Airflow's database and the run's workspace."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XComModel
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from include.espejo.progress import failed_gates, read_progress
+from plugins.espejo_pages.surveys import Survey
+from plugins.espejo_pages.views import gate_name
+
+# In the order in which data passes; others of the DAG follow.
+STEPS = ("plan", "wait_for_file", "open_scratch", "ingest", "validate", "close_scratch", "protect",
+         "train", "sample", "evaluate", "disclose", "report", "publish")  # fmt: skip
+
+
+def describe_run(survey: Survey, run_id: str, session: Session) -> dict[str, Any] | None:
+    """State, tasks, training, gates that failed and the release of a run; None without one."""
+    query = select(DagRun).where(DagRun.dag_id == survey.dag_id, DagRun.run_id == run_id)
+    run = session.scalar(query)
+    if run is None:
+        return None
+    tasks = _tasks(session, survey.dag_id, run_id)
+    states = {task["id"]: task["state"] for task in tasks}
+    made = _returned(session, survey.dag_id, run_id, "validate") or {}
+    planned = _returned(session, survey.dag_id, run_id, "plan") or {}
+    told = {
+        "state": str(run.state),
+        "dry_run": bool((run.conf or {}).get("dry_run")),
+        "period": made.get("period") or planned.get("period"),
+        "release": made.get("release"),
+        "published": states.get("publish") == "success",
+        "tasks": tasks,
+    }
+    return told | _workspace_facts(survey, told, states)
+
+
+def _workspace_facts(
+    survey: Survey, told: dict[str, Any], states: dict[str, str | None]
+) -> dict[str, Any]:
+    """What the restricted area says of the run that may be shown: no row, no exact figure."""
+    if told["release"] is None:
+        return {"progress": None, "failed_gates": [], "candidate": None}
+    work = survey.workspace(told["period"], told["release"])
+    audited = states.get("disclose") == "success" and not told["published"]
+    failed = failed_gates(survey.work, work) if audited else []
+    return {
+        "progress": read_progress(survey.work, work.progress),
+        "failed_gates": [gate_name(g["name"]) | {"remedy": g["remedy"]} for g in failed],
+        "candidate": work.candidate if states.get("report") == "success" else None,
+    }
+
+
+def _tasks(session: Session, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+    query = select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+    found = {task.task_id: task for task in session.scalars(query)}
+    ordered = sorted(found, key=lambda name: STEPS.index(name) if name in STEPS else len(STEPS))
+    return [_task(found[name]) for name in ordered]
+
+
+def _task(task: TaskInstance) -> dict[str, Any]:
+    end = task.end_date or datetime.now(UTC)
+    seconds = (end - task.start_date).total_seconds() if task.start_date else None
+    return {
+        "id": task.task_id,
+        "state": None if task.state is None else str(task.state),
+        "try_number": task.try_number,
+        "most_tries": task.max_tries + 1,
+        "seconds": None if seconds is None else round(max(seconds, 0)),
+    }
+
+
+def _returned(session: Session, dag_id: str, run_id: str, task_id: str) -> dict[str, Any] | None:
+    """What a task of the run gave to those after it."""
+    query = XComModel.get_many(
+        run_id=run_id, key="return_value", task_ids=task_id, dag_ids=dag_id
+    ).limit(1)
+    row = session.scalars(query).first()
+    return None if row is None else XComModel.deserialize_value(row)

@@ -1,0 +1,219 @@
+// What the three pages share. Whatever comes from outside becomes text, never markup.
+
+export const ROOT = new URL("..", import.meta.url); // of these pages
+export const AIRFLOW = new URL("..", ROOT);
+
+const LOCALES = { es: "es-MX", en: "en" };
+
+export function el(tag, attributes = {}, ...children) {
+  const node = tag === "svg" || SVG.has(tag)
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.flat().filter((child) => child != null && child !== false));
+  return node;
+}
+const SVG = new Set(["path", "line", "circle", "text", "g"]);
+
+// --- both languages are in the page; an attribute of <html> shows one of them --------------------
+
+export function say(es, en) {
+  const both = document.createDocumentFragment();
+  both.append(el("span", { lang: "es" }, es), el("span", { lang: "en" }, en));
+  return both;
+}
+
+export const label = (text) => say(text.es, text.en);
+
+export const figure = (value, options = {}) =>
+  say(...["es", "en"].map((lang) => value.toLocaleString(LOCALES[lang], options)));
+
+export const score = (value) =>
+  value == null ? "–" : figure(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+export function when(text, time = false) {
+  const date = new Date(text);
+  if (!text || Number.isNaN(date.valueOf())) return "–";
+  const style = { dateStyle: "medium", ...(time && { timeStyle: "short" }) };
+  const [es, en] = ["es", "en"].map((lang) => date.toLocaleString(LOCALES[lang], style));
+  return el("time", { datetime: date.toISOString() }, say(es, en));
+}
+
+export function size(bytes) {
+  if (bytes == null) return "";
+  const [power, unit] = bytes < 1e3 ? [0, "B"] : bytes < 1e6 ? [3, "kB"] : [6, "MB"];
+  const value = bytes / 10 ** power;
+  const digits = value < 10 && power ? 1 : 0;
+  return say(...["es", "en"].map((lang) =>
+    `${value.toLocaleString(LOCALES[lang], { maximumFractionDigits: digits })} ${unit}`));
+}
+
+export function duration(seconds) {
+  if (seconds == null) return "–";
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return h ? `${h} h ${m} min` : m ? `${m} min ${m < 10 ? `${s} s` : ""}`.trim() : `${s} s`;
+}
+
+// A name for those who do not see the element, in the language that is shown.
+export function named(node, es, en) {
+  Object.assign(node.dataset, { es, en });
+  node.setAttribute("aria-label", language() === "es" ? es : en);
+  return node;
+}
+
+const language = () => document.documentElement.dataset.language;
+
+function stored(name) {
+  try { return localStorage.getItem(name); } catch { return null; }
+}
+
+function show(lang) {
+  Object.assign(document.documentElement.dataset, { language: lang });
+  document.documentElement.lang = lang;
+  for (const node of document.querySelectorAll("[data-es]")) {
+    node.setAttribute("aria-label", node.dataset[lang]);
+  }
+}
+
+export function languageButton() {
+  const button = el("button", {
+    type: "button", class: "language",
+    onclick: () => {
+      const next = language() === "es" ? "en" : "es";
+      try { localStorage.setItem("espejo.language", next); } catch { /* shown all the same */ }
+      show(next);
+    },
+  }, el("span", { lang: "es" }, "English"), el("span", { lang: "en" }, "Español"));
+  return named(button, "Read in English", "Leer en español");
+}
+
+// Airflow's own choice of colours and language, where the reader made one there.
+function followAirflow() {
+  const theme = stored("theme");
+  if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+}
+const asked = stored("espejo.language") || stored("i18nextLng") || navigator.language || "en";
+show(asked.startsWith("es") ? "es" : "en");
+followAirflow();
+addEventListener("storage", followAirflow);
+
+// --- asking, and telling what went wrong ---------------------------------------------------------
+
+export class Refusal extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+export async function ask(address, options = {}) {
+  const answer = await fetch(address, { credentials: "same-origin", ...options });
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Refusal(answer.status, String(told.detail ?? answer.statusText));
+  return told;
+}
+
+export function trouble(error) {
+  const why = {
+    401: say("La sesión de Airflow terminó: vuelva a entrar.", "Your Airflow session has ended: log in again."),
+    403: say("No tiene permiso para ver este DAG.", "You may not read this DAG."),
+  }[error.status];
+  return notice("bad", why ?? say("No se pudo leer.", "This could not be read."),
+    why ? null : el("code", {}, error.message));
+}
+
+export function notice(kind, title, ...rest) {
+  return el("div", { class: `notice ${kind}`, role: kind === "bad" ? "alert" : "status" },
+    el("strong", {}, title), rest.flat().filter(Boolean).map((part) => el("div", {}, part)));
+}
+
+export function badge(kind, text, title) {
+  return el("span", { class: `badge ${kind}`, title }, text);
+}
+
+// Airflow's frame may not move its window; its own document may.
+export function airflowLink(path, ...text) {
+  const href = new URL(path, AIRFLOW).href;
+  return el("a", {
+    href,
+    onclick: (event) => {
+      if (parent === window || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      const link = parent.document.createElement("a");
+      link.href = href;
+      parent.document.body.append(link);
+      link.click();
+      link.remove();
+    },
+  }, ...text);
+}
+
+export const addressOf = (dag, release) => new URL(
+  `releases/${encodeURIComponent(dag)}/${encodeURIComponent(release.period)}/${encodeURIComponent(release.name)}`, ROOT).href;
+
+// A button that fetches a link of some minutes and follows it: the browser saves the file.
+export function downloadButton(address, file, ...text) {
+  const told = el("span", { class: "told", role: "status" });
+  const button = el("button", {
+    type: "button", class: "download",
+    onclick: async () => {
+      button.disabled = true;
+      told.replaceChildren();
+      try {
+        const path = file.split("/").map(encodeURIComponent).join("/");
+        const link = await ask(`${address}/links/${path}`, { method: "POST" });
+        location.assign(link.url);
+      } catch (error) {
+        told.replaceChildren(error.status === 409
+          ? say("Este archivo se cambió después de publicarse: no se entrega.",
+                "This file was changed after it was published: it is not given out.")
+          : error.message);
+      }
+      button.disabled = false;
+    },
+  }, el("span", { "aria-hidden": "true" }, "↓ "), ...text);
+  return el("span", { class: "give" }, button, told);
+}
+
+export function verdict(release) {
+  if (release.withdrawn) return badge("gone", say("Retirada", "Withdrawn"));
+  if (!release.readable) return badge("bad", say("Ilegible", "Unreadable"));
+  if (release.override || release.failed.length) {
+    return badge("warn", say("Con excepción", "Overridden"));
+  }
+  return badge("good", say(`Pasa ${release.gates} de ${release.gates} pruebas`, `Passes ${release.gates} of ${release.gates} gates`));
+}
+
+export function checkBadge(check) {
+  if (!check.changes.length) {
+    return badge("good", say("Como se publicó", "As published"));
+  }
+  const n = check.changes.length;
+  return badge("bad", say(`${n} ${n === 1 ? "archivo cambiado" : "archivos cambiados"}`,
+    `${n} ${n === 1 ? "file" : "files"} changed`));
+}
+
+const KINDS = {
+  changed: say("cambiado", "changed"),
+  missing: say("falta", "missing"),
+  unlisted: say("no es de la publicación", "not part of the release"),
+};
+
+export function changesNotice(release, check) {
+  const rows = check.changes.map((change) => el("li", {},
+    el("b", {}, change.file), " – ", KINDS[change.kind].cloneNode(true),
+    change.kind === "changed" && el("dl", {},
+      el("dt", {}, say("SHA-256 publicado", "SHA-256 published")), el("dd", {}, el("code", {}, change.expected ?? "?")),
+      el("dt", {}, say("SHA-256 de lo que hay", "SHA-256 of what is there")), el("dd", {}, el("code", {}, change.found ?? "?")))));
+  return notice("bad",
+    say(`La publicación ${release.period} ${release.name} se cambió después de publicarse.`,
+        `Release ${release.period} ${release.name} was changed after it was published.`),
+    el("ul", { class: "changes" }, rows),
+    say("No la use. Averigüe quién escribió en el área pública, y restaure los archivos desde las versiones del bucket o retire la publicación.",
+        "Do not use it. Find out who wrote to the public area, and restore the files from the bucket's versions or withdraw the release."));
+}

@@ -1,0 +1,59 @@
+"""What the pages are told of a release: of its documents only what they show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.espejo.catalog import Check, Release
+from include.espejo.keys import MANIFEST
+from include.espejo.report.texts import gate_subject, gate_text
+
+
+def summary(release: Release) -> dict[str, Any]:
+    """A release in the list of all."""
+    manifest = release.manifest
+    gates = [gate for gate in manifest.gates if gate.applicable] if manifest else []
+    return {
+        "period": release.period,
+        "name": release.name,
+        "current": release.current,
+        "withdrawn": release.withdrawn,
+        "reason": release.reason,
+        "readable": manifest is not None,
+        "created": manifest.created if manifest else None,
+        "rows": manifest.rows if manifest else None,
+        "gates": len(gates),
+        "failed": [gate_name(gate.name) for gate in gates if not gate.passed],
+        "override": manifest.override.reason if manifest and manifest.override else None,
+        "scores": release.scores,
+        "ceilings": release.ceilings,
+    }
+
+
+def about(release: Release) -> dict[str, Any]:
+    """A release on its own page."""
+    manifest = release.manifest
+    gates = manifest.gates if manifest else ()
+    files = manifest.files if manifest else ()
+    listed = [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in files]
+    return summary(release) | {
+        "every_gate": [
+            {**gate_name(gate.name), "applicable": gate.applicable, "passed": gate.passed}
+            for gate in gates
+        ],
+        "files": [*listed, {"name": MANIFEST, "size": None, "sha256": None}] if manifest else [],
+    }
+
+
+def check_of(check: Check) -> dict[str, Any]:
+    """What a check found."""
+    return {"vouched": check.vouched, "changes": [vars(change) for change in check.changes]}
+
+
+def gate_name(name: str) -> dict[str, Any]:
+    """A gate as readers know it, and its own name."""
+    label, _ = gate_text(name)
+    subject = gate_subject(name)
+    said = {lang: f"{text} ({subject})" if subject else text
+            for lang, text in (("es", label.es), ("en", label.en))}  # fmt: skip
+    return {"gate": name, "label": said}

@@ -1,0 +1,168 @@
+"""The pages of releases without a running Airflow: who may see what, and what is served how."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from include.espejo.spec.load import SURVEYS_VARIABLE
+from tests.conftest import ROOT
+from tests.shop import PERIOD, Shop
+
+PAGES = ROOT / "plugins" / "espejo_pages"
+A = "a" * 12
+AT = f"/releases/parks_synthesis/{PERIOD}/{A}"
+ROUTES = ["/releases", "/releases/data", AT, f"{AT}/about", f"{AT}/check", f"{AT}/report",
+          "/runs/parks_synthesis/manual__1", "/runs/parks_synthesis/manual__1/state"]  # fmt: skip
+
+
+class Manager:
+    """Lets a user read some DAGs."""
+
+    def __init__(self, readable: set[str]):
+        self.readable = readable
+
+    def is_authorized_dag(self, *, details: Any, **_: Any) -> bool:
+        return details.id in self.readable if details and details.id else True
+
+    def get_authorized_dag_ids(self, **_: Any) -> set[str]:
+        return self.readable
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """Two surveys in a folder's lake, `parks` with a release."""
+    surveys = tmp_path / "surveys"
+    surveys.mkdir()
+    text = (ROOT / "tests/surveys/parks.yaml").read_text(encoding="utf-8")
+    for place in ("restricted", "public"):
+        text = text.replace(f"s3://espejo-{place}", str(tmp_path / place))
+    (surveys / "parks.yaml").write_text(text, encoding="utf-8")
+    other = text.replace("survey: parks", "survey: lakes")
+    (surveys / "lakes.yaml").write_text(other, encoding="utf-8")
+    (surveys / "broken.yaml").write_text("survey: broken\n", encoding="utf-8")
+    monkeypatch.setenv(SURVEYS_VARIABLE, str(surveys))
+    monkeypatch.setattr("include.espejo.publish.record_publication", lambda *_: None)
+    shop = Shop(tmp_path)
+    shop.release(A)
+    return shop
+
+
+@pytest.fixture
+def client(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """As a user who may read the DAG of `parks` and no other."""
+    from airflow.api_fastapi.core_api import security
+
+    from plugins.espejo_pages import app as pages
+
+    manager = Manager({"parks_synthesis"})
+    for module in (security, pages):
+        monkeypatch.setattr(module, "get_auth_manager", lambda: manager)
+    monkeypatch.setattr(security.DagModel, "get_team_name", lambda _: None)
+    monkeypatch.setitem(pages.app.dependency_overrides, security.get_user, lambda: "somebody")
+    return TestClient(pages.app)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_without_a_token_nothing_is_told(route: str, shop: Shop) -> None:
+    from plugins.espejo_pages.app import app
+
+    assert TestClient(app).get(route).status_code == 401
+    assert TestClient(app).post(f"{AT}/links/synthetic.csv").status_code == 401
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if "parks" in route])
+def test_a_survey_is_shown_only_to_those_who_may_read_its_dag(
+    route: str, client: TestClient
+) -> None:
+    hidden = route.replace("parks_synthesis", "lakes_synthesis")
+    assert client.get(hidden).status_code == 403
+    links = AT.replace("parks_synthesis", "lakes_synthesis") + "/links/synthetic.csv"
+    assert client.post(links).status_code == 403
+    told = client.get("/releases/data").json()["surveys"]
+    assert [survey["survey"] for survey in told] == ["parks"]
+
+
+def test_the_pages_are_served_under_any_base_path(client: TestClient) -> None:
+    for page in PAGES.glob("pages/*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert '="/' not in text, page
+        assert "://" not in text, page
+    answer = client.get("/releases")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert client.get("/static/releases.js").status_code == 200
+
+
+def test_a_release_is_told_with_files_and_gates(client: TestClient) -> None:
+    told = client.get(f"{AT}/about").json()
+    assert {file["name"] for file in told["files"]} == {
+        "synthetic.csv", "quality.json", "report.html", "plots/a.png", "manifest.json",
+    }  # fmt: skip
+    assert told["every_gate"][0]["gate"] == "membership"
+    assert client.get(f"{AT}/check").json() == {"vouched": True, "changes": []}
+    assert client.get(AT.replace(A, "b" * 12) + "/about").status_code == 404
+    assert client.get(f"/releases/parks_synthesis/..%2F..%2Fx/{A}/about").status_code == 404
+
+
+def test_the_report_is_sandboxed_whoever_wrote_it(client: TestClient, shop: Shop) -> None:
+    shop.path(A, "report.html").write_bytes(b"<script>top</script>")
+    answer = client.get(f"{AT}/report")
+    rules = [rule.strip() for rule in answer.headers["Content-Security-Policy"].split(";")]
+    assert rules[:2] == ["sandbox allow-scripts", "default-src 'none'"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    (change,) = client.get(f"{AT}/check").json()["changes"]
+    assert (change["file"], change["kind"]) == ("report.html", "changed")
+    with shop.path(A, "report.html").open("wb") as file:
+        file.truncate(33 << 20)
+    assert client.get(f"{AT}/report").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("nothing.csv", 404),
+        ("..%2F..%2Flatest.json", 404),
+        ("plots/a.png", 409),  # changed
+        ("synthetic.csv", 502),  # listed and unchanged, but a folder gives no links
+    ],
+)
+def test_links_are_of_listed_and_unchanged_files(
+    client: TestClient, shop: Shop, name: str, status: int
+) -> None:
+    shop.path(A, "plots/a.png").write_bytes(b"other")
+    assert client.post(f"{AT}/links/{name}").status_code == status
+
+
+def test_a_lake_that_does_not_answer_is_told_and_hides_no_other_survey(
+    client: TestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.espejo.errors import LakeError
+    from include.espejo.lake.store import LocalLake
+
+    def down(self: LocalLake, folder: str) -> Any:
+        raise LakeError(f"{folder}: cannot list it: no answer", retryable=True)
+
+    monkeypatch.setattr(LocalLake, "tree", down)
+    (told,) = client.get("/releases/data").json()["surveys"]
+    assert "no answer" in told["error"]
+    assert told["releases"] == []
+    assert client.get(f"{AT}/about").status_code == 502
+
+
+def test_airflow_loads_the_plugin_and_none_of_its_parts() -> None:
+    from airflow import plugins_manager
+
+    plugins_manager._get_plugins.cache_clear()
+    plugins, errors = plugins_manager._get_plugins()
+    assert errors == {}
+    # Airflow names what it loads by its file: our modules would stand in the way of others.
+    assert not {path.stem for path in PAGES.glob("*.py")} & set(sys.modules)
+    (ours,) = [plugin for plugin in plugins if plugin.name == "espejo_releases"]
+    assert {view["destination"] for view in ours.external_views} == {"nav", "dag_run"}
+    assert not [view for view in ours.external_views if view["href"].startswith("/")]

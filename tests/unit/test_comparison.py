@@ -1,0 +1,191 @@
+"""A release beside those that came before it: which are read, and what is told of them."""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.espejo.evaluate.comparison import compare_periods
+from include.espejo.evaluate.previous import Release, read_previous
+from include.espejo.keys import PublicPlace, Workspace, workspace
+from include.espejo.lake import Lakes, open_lake
+from include.espejo.ledger import Ledger
+from include.espejo.parameters import Parameters
+from include.espejo.spec import Period
+from include.espejo.steps import Job
+from include.espejo.steps.compare import compare
+from include.espejo.tables import to_parquet, to_table
+from tests.unit.test_protect_support import code, invented_spec
+
+SPEC = invented_spec(
+    {"home": code(role="direct", blank="never"), "line": code(role="direct", blank="never"),
+     "job": code(), "dog": code()},
+    rules=[], floor={"people": 5, "households": 3},
+)  # fmt: skip
+NOW = Period(2026, 3)
+
+
+def utility(real: float) -> dict[str, Any]:
+    figure = {"statistic": "share", "group": "", "category": "", "real": real, "synthetic": 0.5,
+              "real_interval": [0.4, 0.6]}  # fmt: skip
+    agreement = {"mean_overlap": real, "median_absolute_relative_error": 0.1, "disjoint": 1,
+                 "missing": 0}  # fmt: skip
+    indicator = {"name": "working", "label": {"es": "x", "en": "x"}, "figures": [figure]}
+    return {"general": {}, "specific": {"indicators": [indicator | agreement]}}
+
+
+@dataclass(frozen=True)
+class Office:
+    """Lake, ledger and public place of the invented survey, on a disk."""
+
+    root: Path
+
+    @property
+    def lakes(self) -> Lakes:
+        lake = open_lake(str(self.root))
+        return Lakes(lake, lake, lake)
+
+    @property
+    def place(self) -> PublicPlace:
+        return PublicPlace(str(self.root / "public"), SPEC.survey)
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.lakes.work, str(self.root / "restricted"), SPEC.survey)
+
+    def publish(self, *releases: tuple[str, str, float | None], withdrawn: str = "") -> None:
+        """Period, name, score of each in the order of publication; None: without utility."""
+        for period, name, score in releases:
+            quality = dict.fromkeys(
+                ("overall", "column_shapes", "column_pair_trends"), score or 0.1
+            )
+            files = {"quality.json": json.dumps(quality).encode()}
+            if score is not None:
+                files["utility.json"] = json.dumps(utility(score)).encode()
+            entries = [{"name": n, "sha256": hashlib.sha256(c).hexdigest()}
+                       for n, c in files.items()]  # fmt: skip
+            manifest = {"gates": [{"name": "rules", "passed": True}], "files": entries}
+            files["manifest.json"] = json.dumps(manifest).encode()
+            for file, content in files.items():
+                self.lakes.publish.write(f"{self.place.release(period, name)}/{file}", content)
+        history = [{"period": period, "release": name, "withdrawn": name == withdrawn}
+                   for period, name, _ in releases]  # fmt: skip
+        self.lakes.publish.write(self.place.latest(), json.dumps({"history": history}).encode())
+
+    def names(self, release: str = "new", periods: int = 5) -> list[tuple[str, str]]:
+        found = read_previous(self.lakes.publish, self.place, NOW, release, periods)
+        return [(one.period, one.name) for one in found]
+
+    def work(self, period: Period, release: str, dog: str) -> Workspace:
+        """A workspace as `evaluate` leaves it, of people who have this kind of dog."""
+        work = workspace(str(self.root / "restricted"), SPEC.survey, str(period), release)
+        write = self.lakes.work.write
+        write(work.run, json.dumps({"public": {"release": release}}).encode())
+        write(work.figure("utility.json"), json.dumps(utility(0.75)).encode())
+        for uri, rows in ((work.train, 40), (work.holdout, 20)):
+            homes = [f"{release}{uri[-9]}{row}" for row in range(rows)]
+            frame = pd.DataFrame({"home": homes, "line": "1", "job": "a", "dog": dog})
+            write(uri, to_parquet(to_table(frame.astype("category"), SPEC)))
+        return work
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def test_the_last_standing_release_of_each_period_is_read_newest_first(office: Office) -> None:
+    assert office.names() == []
+    office.publish(
+        ("2026T1", "old", 0.7), ("2025T4", "older", None), ("2026T2", "first", 0.8),
+        ("2026T2", "second", 0.85), ("2026T2", "bad", 0.1), ("2026T3", "new", 0.9),
+        ("2026T4", "later", 0.9), withdrawn="bad",
+    )  # fmt: skip
+    assert office.names() == [("2026T2", "second"), ("2026T1", "old"), ("2025T4", "older")]
+    assert office.names(periods=2) == [("2026T2", "second"), ("2026T1", "old")]
+    # Another release of the same period stands beside it.
+    assert office.names("newer")[0] == ("2026T3", "new")
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_release_that_was_changed_or_is_gone_is_left_out_with_a_warning(
+    office: Office, caplog: pytest.LogCaptureFixture, gone: bool
+) -> None:
+    office.publish(("2026T1", "old", 0.7), ("2026T2", "last", 0.8))
+    folder = Path(office.place.release("2026T2", "last"))
+    if gone:
+        (folder / "manifest.json").unlink()
+    else:
+        (folder / "utility.json").write_text("{}")
+    with caplog.at_level(logging.WARNING):
+        assert office.names() == [("2026T1", "old")]
+    assert "not compared with" in caplog.text
+
+
+def test_figures_of_every_period_stand_side_by_side() -> None:
+    quality = {"overall": 0.9, "column_shapes": 0.95, "column_pair_trends": None}
+    manifest = {"gates": [{"name": "rules", "passed": True}, {"name": "floor", "passed": False}]}
+    previous = [Release("2026T2", "last", manifest, quality, utility(0.8)),
+                Release("2026T1", "old", manifest, quality, None)]  # fmt: skip
+    inputs = {"drift": {"job": {}}, "codes": {}}
+    found = compare_periods("2026T3", utility(0.75), previous, "2026T2", inputs)
+    assert (found["periods"], found["compared_with"]) == (["2026T3", "2026T2", "2026T1"], "2026T2")
+    last, old = found["previous"]
+    assert last["gates"] == {"rules": True, "floor": False}
+    assert (last["overall"], last["column_pair_trends"]) == (0.9, None)
+    assert last["indicators"]["working"]["mean_overlap"] == 0.8
+    assert old["indicators"] == {}
+    (indicator,) = found["indicators"]
+    assert indicator["figures"] == [{"statistic": "share", "group": "", "category": "",
+                                     "real": [0.75, 0.8, None],
+                                     "synthetic": [0.5, 0.5, None]}]  # fmt: skip
+    assert found["drift"] == {"job": {}}
+
+
+def compared(office: Office, work: Workspace, *places: Any) -> dict[str, Any]:
+    job = Job(SPEC, NOW, Parameters.of(SPEC, {}))
+    place, ledger = places or (office.place, office.ledger)
+    compare(job, office.lakes, work, place, ledger)
+    return dict(json.loads(Path(work.figure("comparison.json")).read_text()))
+
+
+def test_a_first_release_has_nothing_to_be_compared_with(office: Office) -> None:
+    work = office.work(NOW, "new", "k")
+    found = compared(office, work)
+    assert (found["previous"], found["compared_with"]) == ([], None)
+    assert (found["codes"], found["drift"], found["periods"]) == ({}, {}, ["2026T3"])
+
+
+def test_on_the_command_line_there_is_neither_place_nor_ledger(office: Office) -> None:
+    office.publish(("2026T2", "last", 0.8))
+    assert compared(office, office.work(NOW, "new", "k"), None, None)["previous"] == []
+
+
+def test_a_release_is_held_against_the_newest_rows_and_done_once(office: Office) -> None:
+    households = np.array([1], dtype=np.uint64)
+    for period, release, dog in ((Period(2026, 1), "old", "z"), (Period(2026, 2), "last", "k")):
+        office.work(period, release, dog)
+        office.ledger.enter(period, release, households)
+    office.ledger.enter(NOW, "other", households)  # of the same period: the same people
+    office.publish(("2026T2", "last", 0.8))
+    work = office.work(NOW, "new", "m")
+    found = compared(office, work)
+    assert [entry["release"] for entry in found["previous"]] == ["last"]
+    assert found["compared_with"] == "2026T2"
+    assert found["codes"] == {"dog": {"appeared": ["m"], "vanished": ["k"]}}
+    assert found["drift"]["dog"]["distance"] == 1
+    assert found["drift"]["job"]["distance"] == 0
+    office.publish(("2026T2", "last", 0.8), withdrawn="last")
+    assert compared(office, work) == found  # as the candidate was made
+
+
+def test_rows_that_are_no_longer_there_give_no_drift(office: Office) -> None:
+    office.ledger.enter(Period(2026, 2), "last", np.array([1], dtype=np.uint64))
+    found = compared(office, office.work(NOW, "new", "m"))
+    assert (found["compared_with"], found["drift"]) == (None, {})

@@ -1,0 +1,128 @@
+"""What a release tells of its figures: rounded, and no count of real people."""
+
+import json
+from typing import Any
+
+import pytest
+
+from include.espejo.report import public_figures
+
+
+def utility() -> dict[str, Any]:
+    """Exact figures, as short as the structure lets."""
+    score = {"score": 0.98765, "ceiling": 0.99123, "floor": 0.61234, "position": 0.12345}
+    told = {"mean": 4321.987, "standard_deviation": 5012.3, "quantiles": {"0.5": 4300.123},
+            "shares": {"ordinary": 0.98765}}  # fmt: skip
+    small = {"mean": 0.0123456, "standard_deviation": 0.0098765, "quantiles": {"0.5": None},
+             "shares": {}}  # fmt: skip
+    figure = {"group": "SEX=1", "category": "", "real_interval": [4301.23, 4455.55],
+              "synthetic": None, "synthetic_interval": None, "overlap": 0.87654,
+              "relative_error": -0.01234}  # fmt: skip
+    indicator = {
+        "label": {"es": "x", "en": "x"},
+        "figures": [
+            {"statistic": "mean", "real": 4388.77, **figure},
+            {"statistic": "share", "real": 0.45678, **figure},
+        ],
+        "mean_overlap": 0.87654,
+    }
+    model = {"score": {"pmse": 0.012345, "null": 0.00123, "ratio": 1.8765}, "ceiling": None}
+    return {
+        "general": {
+            "column_shapes": score,
+            "k_marginal": {"score": 976.54321, "position": 0.98765, "marginals": {"2": 13}},
+            "propensity": {"logistic": model, "rows": 7654},
+            "numbers": {
+                "pay": dict.fromkeys(("real", "synthetic", "difference"), told),
+                "tiny": dict.fromkeys(("real", "synthetic", "difference"), small),
+            },
+            "settings": {"bins": 10, "rows": {"score": 2345}},
+        },
+        "specific": {
+            "settings": {"rows": {"real": 7890, "synthetic": 900}, "households": 3456},
+            "indicators": [
+                # Its name is a column's, and it is of another column.
+                {"name": "tiny", "of": "pay", **indicator},
+                {"name": "sum", "of": "a + b", **indicator},
+            ],
+            "learning": {
+                "targets": [{"target": "pay", "scores": {"auc": {"difference": -0.04321}}}],
+                "settings": {"learnt_rows": 5432, "tested_rows": 4567, "tested_households": 1234,
+                             "trees": 40},
+            },
+        },
+    }  # fmt: skip
+
+
+def comparison() -> dict[str, Any]:
+    mean = {"statistic": "mean", "group": "", "category": "", "real": [4388.77, None],
+            "synthetic": [4399.99, 4400.0]}  # fmt: skip
+    return {
+        "periods": ["2015T2", "2015T1"],
+        "drift": {"pay": {"distance": 0.012345, "chance": 0.006789}},
+        "indicators": [{"name": "tiny", "label": "x", "figures": [mean]}],
+    }
+
+
+def cut(**changed: dict[str, Any]) -> dict[str, Any]:
+    quality = {
+        "overall": 0.98765,
+        "references": {"overall": {"ceiling": 0.99123, "floor": 0.61234}},
+        "settings": {"rows": {"real": 6789, "synthetic": 900}},
+        "metrics": {"table": [{"metric": "KSComplement", "score": 0.98765, "rows": 6789}]},
+    }
+    exact = {"quality.json": quality, "utility.json": utility(), "comparison.json": comparison()}
+    given = {name: json.dumps(content).encode() for name, content in (exact | changed).items()}
+    given["column_shapes.csv"] = b"Column,Score\npay,0.98765\n"
+    return {
+        name: json.loads(content) if name.endswith(".json") else content
+        for name, content in public_figures(given).items()
+    }
+
+
+def test_scores_have_two_decimals_and_marginals_none() -> None:
+    public = cut()
+    assert public["column_shapes.csv"] == b"Column,Score\npay,0.99\n"
+    assert public["quality.json"]["references"] == {"overall": {"ceiling": 0.99, "floor": 0.61}}
+    general = public["utility.json"]["general"]
+    assert general["column_shapes"] == {"score": 0.99, "ceiling": 0.99, "floor": 0.61,
+                                        "position": 0.12}  # fmt: skip
+    assert general["k_marginal"] == {"score": 977, "position": 0.99, "marginals": {"2": 13}}
+    assert public["comparison.json"]["drift"] == {"pay": {"distance": 0.01, "chance": 0.01}}
+
+
+def test_amounts_are_multiples_of_a_hundredth_of_their_spread() -> None:
+    public = cut()
+    numbers = public["utility.json"]["general"]["numbers"]
+    pay = {"mean": 4320, "standard_deviation": 5010, "quantiles": {"0.5": 4300},
+           "shares": {"ordinary": 0.99}}  # fmt: skip
+    assert numbers["pay"]["real"] == numbers["pay"]["difference"] == pay
+    # Two decimals would leave nothing of it.
+    assert numbers["tiny"]["real"]["mean"] == 0.01235
+    of_pay, of_a_sum = public["utility.json"]["specific"]["indicators"]
+    mean, share = of_pay["figures"]
+    assert (mean["real"], mean["real_interval"], mean["synthetic"]) == (4390, [4300, 4460], None)
+    assert (mean["overlap"], share["real"]) == (0.88, 0.46)
+    # Nothing is known of the spread of an expression: three digits.
+    assert of_a_sum["figures"][0]["real"] == 4390
+    (series,) = public["comparison.json"]["indicators"][0]["figures"]
+    assert (series["real"], series["synthetic"]) == ([4390, None], [4400, 4400])
+
+
+@pytest.mark.parametrize("deviation", [None, 0.0])
+def test_amounts_that_do_not_vary_have_three_digits(deviation: float | None) -> None:
+    exact = utility()
+    exact["general"]["numbers"]["pay"]["real"]["standard_deviation"] = deviation
+    told = cut(**{"utility.json": exact})["utility.json"]["general"]["numbers"]["pay"]["real"]
+    assert told["mean"] == 4320
+    assert told["standard_deviation"] == deviation
+
+
+def test_no_count_of_real_people_is_told() -> None:
+    public = cut()
+    told = json.dumps(public["utility.json"]) + json.dumps(public["quality.json"])
+    for count in (7654, 2345, 7890, 3456, 5432, 4567, 1234, 6789, 0.00123):
+        assert str(count) not in told
+    assert 'null":' not in told  # of the propensity: it follows from the rows
+    assert public["utility.json"]["specific"]["settings"]["rows"] == {"synthetic": 900}
+    assert public["utility.json"]["specific"]["learning"]["settings"] == {"trees": 40}
