@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.espejo.disclose import Audit, audit, kernel
+from include.espejo.disclose import Audit, kernel
+from include.espejo.disclose.audit import audit
 from include.espejo.disclose.distances import measure_distances
 from include.espejo.disclose.encode import Encoded, encode
 from include.espejo.disclose.population import gather

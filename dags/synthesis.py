@@ -66,7 +66,8 @@ def build_synthesis(spec: SurveySpec) -> DAG:
         doc_md=DOC.format(spec=spec),
         tags=["espejo", spec.survey],
         deadline=DeadlineAlert(
-            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            # Of a run by hand, which has no such date, somebody waits for the end.
+            reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
             interval=timedelta(days=schedule.wait_days, hours=schedule.deadline_hours),
             callback=SyncCallback(
                 notify_deadline,
@@ -201,7 +202,8 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
 
         job, lakes = job_of(spec, run["period"]), lakes_of(spec)
         place = PublicPlace(spec.places.public, spec.survey)
-        return steps.report(job, lakes, at(run), place, ledger_of(spec, lakes))
+        ledger = ledger_of(spec, lakes)
+        return steps.report(job, lakes, at(run), place, ledger, override_of_run())
 
     @traced(partial(datasets_of_release, spec), outlets=[asset])
     @told_to_airflow

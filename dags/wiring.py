@@ -48,7 +48,7 @@ def form(spec: SurveySpec) -> dict[str, Param]:
             description_md="Hace todo salvo publicar. Everything but publishing.",
         ),
         "override_reason": Param(
-            None, type=["null", "string"], minLength=10, maxLength=500,
+            None, type=["null", "string"], minLength=10, maxLength=2000,
             title="Motivo para publicar pese a una prueba / Reason to override a gate",
             description_md="Qué pruebas (`attempts`: el límite de intentos), quién lo decide y por "
             "qué; va al manifiesto. Vacío: una prueba que no pasa detiene la publicación. Which "

@@ -63,7 +63,7 @@ class AirflowStandalone:
     ) -> None:
         self.stop()
 
-    def _wait_until_healthy(self, seconds: float = 90) -> None:
+    def _wait_until_healthy(self, seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self._process is not None

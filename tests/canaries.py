@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 import pyarrow.parquet as pq
+import pypdf
 
 HOUSEHOLD = ["CD_A", "ENT", "CON", "V_SEL", "N_HOG", "H_MUD"]
 # Long enough to be searched for in any bytes.
@@ -78,6 +79,12 @@ def found_in_table(table: pd.DataFrame) -> list[str]:
 
 def found_in_file(name: str, content: bytes) -> list[str]:
     """The canaries in one file of a release: its bytes, and its cells where it is a table."""
+    if name.endswith(".pdf"):
+        # Of its bytes most are compressed, and the others number its objects.
+        document = pypdf.PdfReader(io.BytesIO(content))
+        pages = "\n".join(page.extract_text() for page in document.pages)
+        assert pages.strip(), "a PDF without text is not searched"
+        return found_in_text(f"{pages} {document.metadata}")
     found = found_in_text(content.decode("latin-1"))
     if name.endswith(".parquet"):
         file = pq.ParquetFile(io.BytesIO(content))

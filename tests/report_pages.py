@@ -64,7 +64,12 @@ def bare_page(folder: Path) -> bytes:
     frame = to_frame(ingest(open_lake(str(folder)), str(folder / "bare.csv"), spec).table)
     frame = frame[list(spec.model_columns())].head(4)
     return render_page(spec, release_of(spec, 4), PublicFigures({}, {}, {}),
-                       distributions(frame, frame, spec))  # fmt: skip
+                       distributions(frame, frame, spec, everybody(frame)))  # fmt: skip
+
+
+def everybody(frame: pd.DataFrame) -> np.ndarray:
+    """Each row counts for the floor: nobody lives with anybody."""
+    return np.ones(len(frame), dtype=bool)
 
 
 def odd_page(folder: Path) -> bytes:
@@ -141,9 +146,12 @@ def page_of(
     )
     figures = PublicFigures(*(json.loads(cut[f"{name}.json"]) for name in exact))
     real = train[list(spec.model_columns())]
-    tower = pyramid(real, synthetic, spec)
+    counted = everybody(real)
+    tower = pyramid(real, synthetic, spec, counted)
     manifest = release_of(spec, len(synthetic)) | release
-    return render_page(spec, manifest, figures, distributions(real, synthetic, spec), tower)
+    return render_page(
+        spec, manifest, figures, distributions(real, synthetic, spec, everybody(real)), tower
+    )
 
 
 def release_of(spec: SurveySpec, rows: int) -> dict[str, Any]:

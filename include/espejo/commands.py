@@ -120,7 +120,7 @@ def protect(options: argparse.Namespace) -> Result:
 @without_values
 def audit(options: argparse.Namespace) -> Result:
     """Attack a synthetic table and say which gates it passes; nothing is written."""
-    from include.espejo.disclose import audit as attack
+    from include.espejo.disclose.audit import audit as attack
     from include.espejo.disclose.tables import read_real, read_synthetic
 
     spec, period = load_spec(options.survey), Period.parse(options.period)

@@ -173,12 +173,6 @@ def retry_at_once(stage: Stage, run: str, task: str) -> None:
     _change(stage, change, run, task)
 
 
-def forget_deadline(stage: Stage, run: str) -> None:
-    """Airflow 3.3 clears nothing of a run that has a deadline before it (apache/airflow#70368)."""
-    which = "select id from dag_run where run_id = ?"
-    _change(stage, f"delete from deadline where dagrun_id in ({which})", run)
-
-
 def _change(stage: Stage, statement: str, *values: str) -> None:
     with sqlite3.connect(stage.airflow.home / "airflow.db", timeout=60) as database:
         database.execute(statement, values)

@@ -34,7 +34,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("survey") / "sdemt215.csv"
-    write_survey(plant(generate_survey(2015, 2, people=3000, seed=3)), path)
+    write_survey(plant(generate_survey(2015, 2, people=3013, seed=3)), path)
     return path
 
 

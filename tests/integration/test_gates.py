@@ -192,7 +192,7 @@ def test_attempts_are_counted_before_anything_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The spec allows three; the fourth release is refused before its audit."""
-    import include.espejo.disclose as disclose
+    import include.espejo.disclose.audit as disclose
 
     audits = []
 
@@ -305,7 +305,7 @@ def test_the_second_audit_is_also_held_against_the_first_quarters_people(panel: 
 def test_two_releases_of_one_quarter_count_its_people_once(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import include.espejo.disclose as disclose
+    import include.espejo.disclose.audit as disclose
 
     seen = []
 
@@ -331,7 +331,7 @@ def test_two_releases_of_one_quarter_count_its_people_once(
 def test_an_audit_is_made_again_when_earlier_people_come_to_light_before_it_is_published(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import include.espejo.disclose as disclose
+    import include.espejo.disclose.audit as disclose
 
     monkeypatch.setattr(disclose, "audit", lambda *_, **__: Audit((SAFE,), {}))
     office, work = panel.office, panel.second

@@ -12,8 +12,8 @@ import pytest
 
 from bench.disclosure import LEAKS, Split, keep_floor, plain, read_rows, split_rows
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.disclose import Audit, audit
-from include.espejo.disclose.audit import NO_HOLDOUT, NOT_COMPUTED, TOO_FEW
+from include.espejo.disclose import Audit
+from include.espejo.disclose.audit import NO_HOLDOUT, NOT_COMPUTED, TOO_FEW, audit
 from include.espejo.errors import InputError
 from include.espejo.spec import Period, SurveySpec
 from tests.surveys.parks import write_parks

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.disclose import audit
+from include.espejo.disclose.audit import audit
 from include.espejo.disclose.population import gather
 from include.espejo.errors import InputError
 from include.espejo.ingest import ingest

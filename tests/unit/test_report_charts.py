@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.espejo.protect.floors import few_of_each
 from include.espejo.report.charts import draw_histogram, nice_ticks
 from include.espejo.report.distributions import MOST_BARS, Histogram, distribution
 from include.espejo.report.estimates import group_labels
@@ -17,6 +18,8 @@ from include.espejo.report.pyramid import pyramid
 from include.espejo.report.scores import track
 from include.espejo.spec import SurveySpec
 from include.espejo.spec.column import Column, Label
+from include.espejo.spec.disclosure import Floor
+from tests.report_pages import everybody
 
 FLOOR = 10
 TEXT = Label(es="x", en="x")
@@ -36,6 +39,20 @@ def texts(*counts: int) -> pd.Series:
 
 
 # --- distributions -----------------------------------------------------------------------------
+
+
+def test_a_bar_holds_the_floor_of_households_too() -> None:
+    """Twelve people of two households are as good as named, whatever the floor of people says."""
+    rows = texts(12, 12, 60)
+    households = np.concatenate([np.repeat([0, 1], 6), np.arange(2, 14), np.arange(14, 74)])
+    counted = few_of_each(households, Floor(people=10, households=3))
+    assert counted.sum() == 8 + 12 + 60
+    shown = {bar.code for bar in distribution(rows, rows, code(), FLOOR, counted).bars}
+    assert "a" not in shown
+    assert "c" in shown
+    ages = pd.Series(np.repeat([5.0, 50.0, 90.0], [12, 12, 60]))
+    edges = distribution(ages, ages, number(), FLOOR, counted).histogram.edges
+    assert edges.min() == 50, "the two households are in the bin of others"
 
 
 def test_codes_are_in_the_specs_order_and_unspecified_ones_last() -> None:
@@ -116,20 +133,20 @@ def people(spec: SurveySpec, men: int, women: int) -> pd.DataFrame:
 
 def test_a_pyramid_widens_its_bands_to_the_floor(enoe: SurveySpec) -> None:
     table = people(enoe, 600, 120)
-    tower = pyramid(table, table, enoe)
+    tower = pyramid(table, table, enoe, everybody(table))
     assert tower.real.sum() == pytest.approx(1, abs=0.02)
     assert (tower.real * len(table)).min() >= FLOOR - 1
     assert set(np.diff(tower.edges)) == {5.0}
     thin = people(enoe, 600, 60)
-    assert set(np.diff(pyramid(thin, thin, enoe).edges)) == {10.0}
+    assert set(np.diff(pyramid(thin, thin, enoe, everybody(thin)).edges)) == {10.0}
 
 
 def test_there_is_no_pyramid_of_too_few_or_where_the_spec_names_none(
     enoe: SurveySpec, parks: SurveySpec
 ) -> None:
     few = people(enoe, 600, FLOOR - 1)
-    assert pyramid(few, few, enoe) is None
-    assert pyramid(few, few, parks) is None
+    assert pyramid(few, few, enoe, everybody(few)) is None
+    assert pyramid(few, few, parks, everybody(few)) is None
 
 
 # --- drawings ----------------------------------------------------------------------------------

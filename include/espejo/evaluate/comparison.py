@@ -51,7 +51,8 @@ def _summary(release: Release) -> Figures:
         "period": release.period,
         "release": release.name,
         **{name: release.quality[name] for name in SCORES},
-        "gates": {gate["name"]: gate["passed"] for gate in release.manifest["gates"]},
+        # The first releases of all were published before there were gates.
+        "gates": {g["name"]: g["passed"] for g in release.manifest.get("gates", [])},
         "indicators": {
             indicator["name"]: {name: indicator[name] for name in AGREEMENT}
             for indicator in _specific(release)["indicators"]

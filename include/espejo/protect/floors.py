@@ -25,6 +25,17 @@ def household_numbers(frame: pd.DataFrame, spec: SurveySpec) -> np.ndarray:
     return np.asarray(group_numbers(frame[key]), dtype=np.int64)
 
 
+def few_of_each(household: np.ndarray, floor: Floor) -> np.ndarray:
+    """Rows of which any that are as many as the floor's people are of as many households as its.
+
+    The first rows of each household, boolean (rows,): who counts these alone holds both floors.
+    """
+    if floor.households == 1:
+        return np.ones(len(household), dtype=bool)
+    most = (floor.people - 1) // (floor.households - 1)
+    return np.asarray(pd.Series(household).groupby(household).cumcount() < most)
+
+
 @dataclass(frozen=True)
 class Counts:
     """People and households behind each of some values: int64, shape (values,)."""

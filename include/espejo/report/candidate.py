@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from include.espejo.keys import MANIFEST
@@ -36,24 +37,25 @@ def build_candidate(
     real: pa.Table,
     synthetic: pa.Table,
     figures: Mapping[str, bytes],
+    counted: np.ndarray,
 ) -> Manifest:
     """Write the candidate to `folder` and return its manifest.
 
     `release` says what the release is (survey, period, release, rows, engine, parameters
     without the seed, spec digest, code version); `figures` are the score files, as public ones
-    are cut.
+    are cut; `counted`: real rows that count for the floor, boolean (rows,).
     """
     created = datetime.now(UTC).isoformat(timespec="seconds")
     about = {**release, "created": created, "versions": _versions()}
     tables = to_frame(real), to_frame(synthetic)
-    columns = distributions(*tables, spec)
+    columns = distributions(*tables, spec, counted)
     parsed = _parsed(figures)
     data = {
         "synthetic.parquet": to_parquet(synthetic),
         "synthetic.csv": source_csv(synthetic, spec),
     }
     shown = {**about, "files": [_entry(name, content) for name, content in data.items()]}
-    page = render_page(spec, shown, parsed, columns, pyramid(*tables, spec))
+    page = render_page(spec, shown, parsed, columns, pyramid(*tables, spec, counted))
     pdfs = print_page(page, created)
     plots = draw_columns(columns, spec)
     files = {

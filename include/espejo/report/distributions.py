@@ -55,36 +55,55 @@ class Distribution:
 
 
 def distributions(
-    real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec
+    real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec, counted: np.ndarray
 ) -> dict[str, Distribution]:
-    """That of every column of the release. Places, of which no order is known, are by size."""
+    """That of every column of the release. Places, of which no order is known, are by size.
+
+    `counted`: real rows that count for the floor (see `protect.floors.few_of_each`), (rows,).
+    """
     places, floor = spec.geography_columns(), spec.disclosure.floor.people
     return {
         name: distribution(
-            real[name], synthetic[name], spec.columns[name], floor, by_size=name in places
+            real[name], synthetic[name], spec.columns[name], floor, counted, name in places
         )
         for name in synthetic.columns
     }
 
 
 def distribution(
-    real: pd.Series, synthetic: pd.Series, column: Column, floor: int, by_size: bool = False
+    real: pd.Series,
+    synthetic: pd.Series,
+    column: Column,
+    floor: int,
+    counted: np.ndarray | None = None,
+    by_size: bool = False,
 ) -> Distribution:
-    """The distribution of a column. `by_size`: codes from the most common down."""
+    """The distribution of a column. `by_size`: codes from the most common down.
+
+    `counted`: as of `distributions`; None, all.
+    """
+    counted = np.ones(len(real), dtype=bool) if counted is None else counted
     if column.is_code():
-        return _of_codes(real, synthetic, column, floor, by_size)
-    return _of_numbers(real, synthetic, column, floor)
+        return _of_codes(real, synthetic, column, floor, counted, by_size)
+    return _of_numbers(real, synthetic, column, floor, counted)
 
 
 def _of_codes(
-    real: pd.Series, synthetic: pd.Series, column: Column, floor: int, by_size: bool
+    real: pd.Series,
+    synthetic: pd.Series,
+    column: Column,
+    floor: int,
+    counted: np.ndarray,
+    by_size: bool,
 ) -> Distribution:
     """The most common codes in the spec's order, or by size where they are too many to show."""
     left, right = (_counts_by_code(values) for values in (real, synthetic))
-    shown = [code for code, count in left.items() if count >= floor][:MOST_BARS]
-    rest = len(real) - int(left.reindex(shown).sum())
-    while shown and 0 < rest < floor:
-        rest += int(left[shown.pop()])
+    people = _counts_by_code(real[counted]).reindex(left.index, fill_value=0)
+    shown = [code for code in left.index if people[code] >= floor][:MOST_BARS]
+    rest = int(counted.sum()) - int(people[shown].sum())
+    while shown and rest < floor and len(shown) < len(left):
+        rest += int(people[shown.pop()])
+    rest = len(real) - int(left[shown].sum())
     if not by_size and len(shown) < MOST_BARS:
         # What stands for other codes ("not specified") comes after them.
         place = {code: at for at, code in enumerate(column.listed_codes())}
@@ -116,7 +135,9 @@ def _shares(real: int, synthetic: int, sizes: tuple[int, int]) -> tuple[float, f
     return round(shares[0], DECIMALS), round(shares[1], DECIMALS)
 
 
-def _of_numbers(real: pd.Series, synthetic: pd.Series, column: Column, floor: int) -> Distribution:
+def _of_numbers(
+    real: pd.Series, synthetic: pd.Series, column: Column, floor: int, counted: np.ndarray
+) -> Distribution:
     """A histogram with bins of at least `floor` real rows; blank, special codes, spikes apart."""
     left, right = real.to_numpy(float), synthetic.to_numpy(float)
     sizes = len(left), len(right)
@@ -125,9 +146,10 @@ def _of_numbers(real: pd.Series, synthetic: pd.Series, column: Column, floor: in
     for kind, code, masks in _told_apart(left, right, column):
         rest = [whole & ~mask for whole, mask in zip(rest, masks, strict=True)]
         people, copies = (int(mask.sum()) for mask in masks)
-        if people >= floor:
+        if (masks[0] & counted).sum() >= floor:
             bars.append(Bar(kind, code, *_shares(people, copies, sizes)))
-    return Distribution(tuple(bars), _histogram(left[rest[0]], right[rest[1]], sizes, floor))
+    edges = _edges(left[rest[0] & counted], floor)
+    return Distribution(tuple(bars), _histogram(left[rest[0]], right[rest[1]], sizes, edges))
 
 
 Mask = tuple[np.ndarray, np.ndarray]
@@ -146,13 +168,23 @@ def _told_apart(
     yield "blank", "", (np.isnan(left), np.isnan(right))
 
 
+def _edges(counted: np.ndarray, floor: int) -> tuple[np.ndarray, bool] | None:
+    """Where bins are cut, and whether logarithmically; None: too few people for even one."""
+    if len(counted) < floor:
+        return None
+    log = is_skewed(counted)
+    return cut_bins(counted, floor, log), log
+
+
 def _histogram(
-    real: np.ndarray, synthetic: np.ndarray, sizes: tuple[int, int], floor: int
+    real: np.ndarray,
+    synthetic: np.ndarray,
+    sizes: tuple[int, int],
+    cut: tuple[np.ndarray, bool] | None,
 ) -> Histogram | None:
-    if len(real) < floor:
-        return None  # too few people for even one bar
-    log = is_skewed(real)
-    edges = cut_bins(real, floor, log)
+    if cut is None:
+        return None
+    edges, log = cut
     shares = [
         np.round(count_in_bins(values, edges) / max(size, 1), DECIMALS)
         for values, size in zip((real, synthetic), sizes, strict=True)

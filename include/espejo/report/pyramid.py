@@ -25,11 +25,13 @@ class Pyramid:
 _BAND = 5  # years
 
 
-def pyramid(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec) -> Pyramid | None:
+def pyramid(
+    real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec, counted: np.ndarray
+) -> Pyramid | None:
     """The population pyramid; None where the spec has none, or it would stand on too few.
 
     Bands of five years; a band is wider where either side of it would be under the floor. Its
-    sides are the first two codes of the spec's list.
+    sides are the first two codes of the spec's list. `counted`: see `distributions`.
     """
     names, floor = spec.outputs.pyramid, spec.disclosure.floor.people
     if names is None or not {names.age, names.sex} <= set(synthetic.columns):
@@ -40,11 +42,12 @@ def pyramid(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec) -> Py
     sides = [
         _by_side(table[names.age], table[names.sex], special, codes) for table in (real, synthetic)
     ]
-    if min(len(side) for side in sides[0]) < floor:
+    some = _by_side(real[names.age][counted], real[names.sex][counted], special, codes)
+    if min(len(side) for side in some) < floor:
         return None
-    highest = max(np.sort(side)[-floor] for side in sides[0])
+    highest = max(np.sort(side)[-floor] for side in some)
     grid = np.arange(0, highest + 2 * _BAND, _BAND, dtype=float)
-    people = np.array([count_in_bins(side, grid) for side in sides[0]])
+    people = np.array([count_in_bins(side, grid) for side in some])
     edges, pending = [grid[0]], np.zeros(2, dtype=int)
     for edge, counts in zip(grid[1:], people.T, strict=True):
         pending = pending + counts
