@@ -154,6 +154,9 @@ def test_connections_are_well_formed(services: dict[str, dict[str, Any]]) -> Non
         assert connection["login"] == f"dummy-lake_{name}_key"
         assert connection["password"] == f"dummy-lake_{name}_secret"
         assert connection["extra"]["endpoint_url"] == "http://lake:8333"
+        # Browsers do not know the services' own network.
+        link = connection["extra"].get("link_endpoint_url")
+        assert link == ("http://127.0.0.1:8333" if name == "consumer" else None)
 
 
 def test_no_airflow_service_holds_the_lake_s_admin_keys(
