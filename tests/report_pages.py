@@ -182,7 +182,7 @@ def quality_of() -> dict[str, Any]:
         "column_pair_trends": (0.95, 0.97, 0.45),
     }
     references = {
-        name: dict(zip(("score", "ceiling", "floor"), scores, strict=True))
+        name: dict(zip(("score", "ceiling", "floor"), (scores[0] - 0.01, *scores[1:]), strict=True))
         for name, scores in named.items()
     }
     return {
@@ -202,9 +202,10 @@ def comparison_of(spec: SurveySpec) -> dict[str, Any]:
                "missing": 0}  # fmt: skip
     earlier = [
         {"period": period, "release": "0a1b2c3d4e5f", "overall": overall, "column_shapes": 0.9,
-         "column_pair_trends": 0.9, "gates": {"rules": True, "membership": overall > 0.92},
+         "column_pair_trends": 0.9, "equal_rows": equal,
+         "gates": {"rules": True, "membership": overall > 0.92},
          "indicators": {"employed_share": overlap}}
-        for period, overall in (("2015T1", 0.93), ("2014T4", 0.91))
+        for period, overall, equal in (("2015T1", 0.93, {"overall": 0.92}), ("2014T4", 0.91, {}))
     ]  # fmt: skip
     (indicator, *_) = spec.indicators
     figure = {"statistic": "share", "group": "ENT=09, SEX=1", "category": "",
@@ -214,8 +215,8 @@ def comparison_of(spec: SurveySpec) -> dict[str, Any]:
         "compared_with": "2015T1",
         "previous": earlier,
         "codes": {"CS_P13_1": {"appeared": ["09"], "vanished": []}},
-        "drift": {"SEX": {"distance": 0.01, "chance": 0.01},
-                  "EDA": {"distance": 0.12, "chance": 0.02}},
+        "drift": {"SEX": {"distance": 0.01, "chance": 0.01, "moved": False},
+                  "EDA": {"distance": 0.12, "chance": 0.02, "moved": True}},
         "indicators": [{"name": indicator.name, "label": indicator.label.model_dump(),
                         "figures": [figure]}],
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from include.espejo.publish import publish
 
 SURVEY, PERIOD = "parks", "2026T1"
 GATE = {"name": "membership", "applicable": True, "passed": True, "safe_to_within": 0.02}
+REFERENCES = {"overall": {"ceiling": 0.97}}
 
 
 class CountingLake(LocalLake):
@@ -48,16 +50,22 @@ class Shop:
         return Catalog(self.lake, self.place, self.lake, str(self.root / "restricted"))
 
     def release(
-        self, name: str, period: str = PERIOD, override: dict[str, Any] | None = None
+        self,
+        name: str,
+        period: str = PERIOD,
+        override: dict[str, Any] | None = None,
+        gates: Sequence[dict[str, Any]] | None = (GATE,),
+        references: Mapping[str, Any] = REFERENCES,
     ) -> None:
-        """Make a candidate and publish it, as the flow does."""
+        """Make a candidate and publish it, as the flow does. `gates` None: the manifest has none.
+
+        `references`: of the scores, in quality.json.
+        """
         work = workspace(str(self.root / "restricted"), SURVEY, period, name)
         score = {"overall": 0.9, "column_shapes": 0.91, "column_pair_trends": None}
         files = {
             "synthetic.csv": b"a;b\n1;2\n",
-            "quality.json": json.dumps(
-                score | {"references": {"overall": {"ceiling": 0.97}}}
-            ).encode(),
+            "quality.json": json.dumps(score | {"references": references}).encode(),
             "report.html": b"<p>report</p>",
             "plots/a.png": b"png",
         }
@@ -65,10 +73,12 @@ class Shop:
             {"name": n, "size": len(c), "sha256": hashlib.sha256(c).hexdigest()}
             for n, c in files.items()
         ]
-        manifest = {
+        manifest: dict[str, Any] = {
             "survey": SURVEY, "period": period, "release": name, "engine": "ctgan", "rows": 1,
-            "created": "2026-05-01T00:00:00+00:00", "gates": [GATE], "files": entries,
+            "created": "2026-05-01T00:00:00+00:00", "files": entries,
         }  # fmt: skip
+        if gates is not None:
+            manifest["gates"] = gates
         for path, content in files.items():
             self.lake.write(join(work.candidate, path), content)
         self.lake.write(join(work.candidate, "manifest.json"), json.dumps(manifest).encode())

@@ -11,22 +11,27 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Literal
 
 from include.espejo.errors import LakeError
 from include.espejo.keys import MANIFEST, PublicPlace, Workspace, workspace
 from include.espejo.lake import Lake, document_bytes, join
 from include.espejo.lake.store import Entry
-from include.espejo.published import FileEntry, Manifest, Pointer, Published, Quality, Tombstone
+from include.espejo.published import (
+    Document,
+    FileEntry,
+    Manifest,
+    Pointer,
+    Published,
+    Quality,
+    Tombstone,
+    read_as,
+)
 
 SCORES = ("overall", "column_shapes", "column_pair_trends")
 _QUALITY = "quality.json"
 _READERS = 8  # objects read at the same time
 _CHUNK = 1 << 20
-
-Document = TypeVar("Document", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Release:
     """A release that the survey's pointer knows. `manifest` None: there is none that can be read.
 
     `scores`: name to score, and `ceilings` to what held-out households reach, 0 to 1; empty
-    where the scores are not those that were published.
+    where the scores are not those that were published. A score with a ceiling is of as many rows.
     """
 
     period: str
@@ -50,8 +55,7 @@ class Release:
 
     def entry(self, name: str) -> FileEntry | None:
         """What the manifest says of a file; None for one that is not part of the release."""
-        files = self.manifest.files if self.manifest else ()
-        return next((entry for entry in files if entry.name == name), None)
+        return self.manifest.entry(name) if self.manifest else None
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,14 @@ class Check:
     vouched: bool
 
 
+@dataclass(frozen=True)
+class _Seal:
+    """The manifest as it was published, and the SHA-256 of its bytes."""
+
+    manifest: Manifest
+    sha256: str
+
+
 class Catalog:
     """A survey's releases, as an identity that may read the public place sees them.
 
@@ -84,7 +96,7 @@ class Catalog:
         self._work, self._restricted = work, restricted
         self._documents: dict[str, tuple[str, bytes]] = {}
         self._hashes: dict[str, tuple[str, str]] = {}
-        self._sealed: dict[str, bytes] = {}
+        self._sealed: dict[str, _Seal] = {}
 
     def releases(self) -> list[Release]:
         """All that were ever published, the newest period first, its last release first."""
@@ -112,13 +124,8 @@ class Catalog:
     def check(self, release: Release) -> Check:
         """Hold every file of a release against the hashes that it was published with."""
         sealed = self._seal(release)
-        changes: list[Change] = []
-        manifest = release.manifest
-        if sealed is not None:
-            changes += self._compare(release, MANIFEST, hashlib.sha256(sealed).hexdigest())
-            manifest = Manifest.model_validate_json(sealed)
-        elif manifest is None:
-            changes += [self._unreadable(release)]
+        changes = self._compare_manifest(release, sealed)
+        manifest = sealed.manifest if sealed else release.manifest
         files = manifest.files if manifest else ()
         with ThreadPoolExecutor(_READERS) as readers:
             for found in readers.map(lambda f: self._compare(release, f.name, f.sha256), files):
@@ -130,12 +137,12 @@ class Catalog:
         return Check(tuple(changes), sealed is not None)
 
     def check_file(self, release: Release, name: str) -> Change | None:
-        """How a file that the manifest lists was changed, None where it was not."""
-        listed = release.entry(name)
+        """How the manifest, or a file that it lists, was changed; None where it was not."""
         sealed = self._seal(release)
-        if sealed is not None:
-            files = Manifest.model_validate_json(sealed).files
-            listed = next((entry for entry in files if entry.name == name), None)
+        if name == MANIFEST:
+            return next(iter(self._compare_manifest(release, sealed)), None)
+        manifest = sealed.manifest if sealed else release.manifest
+        listed = manifest.entry(name) if manifest else None
         expected = listed.sha256 if listed else None
         return next(iter(self._compare(release, name, expected)), None)
 
@@ -167,9 +174,12 @@ class Catalog:
         quality = self._document(uri, entry, Quality)
         if quality is None or self._sha256(uri, entry) != listed.sha256:
             return release
-        known = {name: getattr(quality, name) for name in SCORES}
-        ceilings = {n: r.ceiling for n, r in quality.references.items() if n in SCORES}
-        return Release(**vars(release) | {"scores": known, "ceilings": ceilings})
+        known = {n: quality.references[n] for n in SCORES if n in quality.references}
+        ceilings = {n: r.ceiling for n, r in known.items()}
+        # Scores depend on the number of rows: beside a ceiling stands that of as many.
+        alike = {n: r.score for n, r in known.items() if None not in (r.score, r.ceiling)}
+        scores = {n: getattr(quality, n) for n in SCORES} | alike
+        return Release(**vars(release) | {"scores": scores, "ceilings": ceilings})
 
     def _compare(self, release: Release, name: str, expected: str | None) -> list[Change]:
         """What is wrong with a file: one change, or none."""
@@ -179,21 +189,21 @@ class Catalog:
         found = self._sha256(join(release.folder, name), entry)
         return [] if found == expected else [Change(name, "changed", expected, found)]
 
-    def _unreadable(self, release: Release) -> Change:
-        entry = release.entries.get(MANIFEST)
-        if entry is None:
-            return Change(MANIFEST, "missing", None, None)
-        found = self._sha256(join(release.folder, MANIFEST), entry)
-        return Change(MANIFEST, "changed", None, found)
+    def _compare_manifest(self, release: Release, sealed: _Seal | None) -> list[Change]:
+        """What is wrong with the manifest; without a seal only that it cannot be read."""
+        if sealed is None and release.manifest is not None:
+            return []
+        return self._compare(release, MANIFEST, sealed.sha256 if sealed else None)
 
-    def _seal(self, release: Release) -> bytes | None:
+    def _seal(self, release: Release) -> _Seal | None:
         """The manifest as it was published, by the restricted area; None where it is gone there."""
         if release.folder not in self._sealed:
             work = workspace(self._restricted, self._place.survey, release.period, release.name)
-            sealed = _sealed_manifest(self._work, work)
-            if sealed is None:
+            content = _sealed_manifest(self._work, work)
+            manifest = None if content is None else read_as(Manifest, content)
+            if content is None or manifest is None:
                 return None
-            self._sealed[release.folder] = sealed
+            self._sealed[release.folder] = _Seal(manifest, hashlib.sha256(content).hexdigest())
         return self._sealed[release.folder]
 
     def _document(self, uri: str, entry: Entry | None, kind: type[Document]) -> Document | None:
@@ -204,10 +214,7 @@ class Catalog:
         if tag != entry.tag:
             content = self._public.read(uri)
             self._documents[uri] = (entry.tag, content)
-        try:
-            return kind.model_validate_json(content)
-        except ValidationError:
-            return None
+        return read_as(kind, content)
 
     def _sha256(self, uri: str, entry: Entry) -> str:
         tag, known = self._hashes.get(uri, ("", ""))

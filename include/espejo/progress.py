@@ -40,7 +40,7 @@ class LiveProgress:
         point = {"epoch": told.epoch, **_figures(told)}
         self._curve.append(point)
         if len(self._curve) > MOST_POINTS:
-            self._curve = self._curve[1::2]  # the last one stays
+            self._curve = self._curve[::-2][::-1]  # the last one stays
         speed = told.rows_per_second
         self._state = point | {
             "of": told.epochs,

@@ -5,9 +5,21 @@ A document of another form is taken for one that was tampered with.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import TypeVar
+
+from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from include.espejo.spec import PERIOD_PATTERN
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+def read_as(kind: type[Document], content: bytes) -> Document | None:
+    """A JSON document of this kind; None if the content is of another form."""
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError:
+        return None
 
 
 class Gate(BaseModel):
@@ -34,14 +46,21 @@ class FileEntry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What is shown of a manifest; one that was tampered with may lack it."""
+    """What is shown of a manifest; one that was tampered with may lack it.
+
+    The first releases of all were published before there were gates.
+    """
 
     rows: int
     created: str
     engine: str = ""
-    gates: tuple[Gate, ...]
+    gates: tuple[Gate, ...] = ()
     files: tuple[FileEntry, ...]
     override: Override | None = None
+
+    def entry(self, name: str) -> FileEntry | None:
+        """What it says of a file; None for one that is not part of the release."""
+        return next((entry for entry in self.files if entry.name == name), None)
 
 
 class Published(BaseModel):
@@ -66,8 +85,9 @@ class Tombstone(BaseModel):
 
 
 class Reference(BaseModel):
-    """What a score is compared with."""
+    """What a score is compared with. `score`: of as many rows as the ceiling's."""
 
+    score: float | None = None
     ceiling: float | None = None
 
 
@@ -78,3 +98,25 @@ class Quality(BaseModel):
     column_shapes: float | None = None
     column_pair_trends: float | None = None
     references: dict[str, Reference] = {}
+
+
+class PackageField(BaseModel):
+    """A column as the data package describes it."""
+
+    name: str
+    type: str
+
+
+class PackageRule(BaseModel):
+    """A declared rule as the data package tells it."""
+
+    name: str
+
+
+class DataPackage(BaseModel):
+    """What of it is compared between releases. `rules` is None in the first releases of all."""
+
+    columns: tuple[PackageField, ...] = Field(
+        validation_alias=AliasPath("resources", 0, "schema", "fields")
+    )
+    rules: tuple[PackageRule, ...] | None = None

@@ -30,9 +30,11 @@ def describe_run(survey: Survey, run_id: str, session: Session) -> dict[str, Any
     states = {task["id"]: task["state"] for task in tasks}
     made = _returned(session, survey.dag_id, run_id, "validate") or {}
     planned = _returned(session, survey.dag_id, run_id, "plan") or {}
+    conf = run.conf or {}
     told = {
         "state": str(run.state),
-        "dry_run": bool((run.conf or {}).get("dry_run")),
+        "dry_run": bool(conf.get("dry_run")),
+        "override": bool(conf.get("override_reason")),
         "period": made.get("period") or planned.get("period"),
         "release": made.get("release"),
         "published": states.get("publish") == "success",

@@ -7,9 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from dags.wiring import lake_by
 from include.espejo.catalog import Catalog
-from include.espejo.errors import SpecError
+from include.espejo.errors import LakeError, SpecError
 from include.espejo.keys import PublicPlace, Workspace, workspace
 from include.espejo.lake import Lake
 from include.espejo.spec import SurveySpec, find_specs, load_spec
@@ -56,7 +58,10 @@ def find_surveys() -> list[SurveySpec]:
 
 
 def open_survey(spec: SurveySpec) -> Survey:
-    """The survey with its lakes, and all that its catalog has read so far."""
+    """The survey with its lakes, and all that its catalog has read so far.
+
+    Raises LakeError where a connection that it names is missing.
+    """
     with _opening:
         opened = _opened.get(spec.survey)
         if opened is None or opened.spec is not spec:
@@ -72,9 +77,12 @@ def forget_survey(spec: SurveySpec) -> None:
 def _open(spec: SurveySpec) -> Survey:
     places, connections = spec.places, spec.connections
     place = PublicPlace(places.public, spec.survey)
-    work = lake_by(connections.work, places.restricted)
-    reader = lake_by(connections.consumer, places.public)
-    links = lake_by(connections.consumer, places.public, "link_endpoint_url")
+    try:
+        work = lake_by(connections.work, places.restricted)
+        reader = lake_by(connections.consumer, places.public)
+        links = lake_by(connections.consumer, places.public, "link_endpoint_url")
+    except AirflowFailException as error:
+        raise LakeError(str(error)) from error
     return Survey(spec, Catalog(reader, place, work, places.restricted), links, work)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from playwright.sync_api import Route, sync_playwright
 
 from include.espejo.spec.load import SURVEYS_VARIABLE
 from tests.conftest import ROOT
@@ -130,6 +133,7 @@ def test_the_report_is_sandboxed_whoever_wrote_it(client: TestClient, shop: Shop
         ("..%2F..%2Flatest.json", 404),
         ("plots/a.png", 409),  # changed
         ("synthetic.csv", 502),  # listed and unchanged, but a folder gives no links
+        ("manifest.json", 502),
     ],
 )
 def test_links_are_of_listed_and_unchanged_files(
@@ -155,6 +159,33 @@ def test_a_lake_that_does_not_answer_is_told_and_hides_no_other_survey(
     assert client.get(f"{AT}/about").status_code == 502
 
 
+def test_a_missing_connection_is_told_and_hides_no_other_survey(
+    client: TestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.api_fastapi.core_api import security
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from plugins.espejo_pages import app as pages
+
+    def none(conn_id: str) -> Any:
+        raise AirflowNotFoundException(conn_id)
+
+    monkeypatch.setattr(Connection, "get", none)
+    text = (ROOT / "tests/surveys/parks.yaml").read_text(encoding="utf-8")
+    (shop.root / "surveys/rivers.yaml").write_text(
+        text.replace("survey: parks", "survey: rivers"), encoding="utf-8"
+    )
+    manager = Manager({"parks_synthesis", "rivers_synthesis"})
+    for module in (security, pages):
+        monkeypatch.setattr(module, "get_auth_manager", lambda: manager)
+    parks, rivers = client.get("/releases/data").json()["surveys"]
+    assert (parks["error"], len(parks["releases"])) == (None, 1)
+    assert "there is none; make one of type aws" in rivers["error"]
+    answer = client.get(AT.replace("parks", "rivers") + "/about")
+    assert (answer.status_code, "make one of type aws" in answer.text) == (502, True)
+
+
 def test_airflow_loads_the_plugin_and_none_of_its_parts() -> None:
     from airflow import plugins_manager
 
@@ -166,3 +197,79 @@ def test_airflow_loads_the_plugin_and_none_of_its_parts() -> None:
     (ours,) = [plugin for plugin in plugins if plugin.name == "espejo_releases"]
     assert {view["destination"] for view in ours.external_views} == {"nav", "dag_run"}
     assert not [view for view in ours.external_views if view["href"].startswith("/")]
+
+
+# --- what the pages say, in a browser ------------------------------------------------------------
+
+Shown = Callable[..., str]
+
+
+@pytest.fixture
+def shown(client: TestClient) -> Iterator[Shown]:
+    """The text of a page as Airflow would serve it, once it holds `until`.
+
+    `state`: what is told of a run, instead of what Airflow's database says.
+    """
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium: run `make browser`")
+
+    def show(path: str, until: str, state: dict[str, Any] | None = None) -> str:
+        def serve(route: Route) -> None:
+            asked = route.request.url.removeprefix("http://airflow.test/espejo")
+            if asked.endswith("/state"):
+                route.fulfill(json=state)
+            else:
+                answer = client.get(asked)
+                route.fulfill(
+                    status=answer.status_code, headers=dict(answer.headers), body=answer.content
+                )
+
+        page = browser.new_page(locale="en")
+        page.route("**/*", serve)
+        page.goto(f"http://airflow.test/espejo{path}")
+        page.get_by_text(until).first.wait_for()
+        return page.inner_text("main")
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield show
+        browser.close()
+
+
+def test_a_release_from_before_there_were_gates_does_not_pass_as_good(
+    shop: Shop, shown: Shown
+) -> None:
+    assert "Passes 1 of 1 gates" in shown("/releases", "As published")
+    shop.release("b" * 12, gates=None)
+    text = shown(AT.replace(A, "b" * 12), "As published")
+    assert "Without gates" in text
+    assert "Passes" not in text
+
+
+def test_a_score_stands_beside_the_ceiling_of_as_many_rows(shop: Shop, shown: Shown) -> None:
+    shop.release("b" * 12, references={"overall": {"score": 0.83, "ceiling": 0.87}})
+    text = shown("/releases", "As published")
+    assert "0.83" in text.split("ceiling")[0]
+    assert "ceiling 0.87" in text
+
+
+@pytest.mark.parametrize(
+    ("step", "gates", "override", "nothing"),
+    [("train", 0, False, True), ("publish", 1, False, True),
+     ("publish", 0, False, False), ("publish", 1, True, False)],
+)  # fmt: skip
+def test_that_nothing_was_published_is_said_only_where_it_is_sure(
+    shown: Shown, step: str, gates: int, override: bool, nothing: bool
+) -> None:
+    """Publishing may also fail when the release is out, at the pointers or the journal."""
+    label = {"es": "Pertenencia", "en": "Membership"}
+    task = {"id": step, "state": "failed", "try_number": 4, "most_tries": 4, "seconds": 1}
+    state = {
+        "state": "failed", "dry_run": False, "override": override, "period": PERIOD, "release": A,
+        "published": False, "tasks": [task], "progress": None, "candidate": None,
+        "failed_gates": [{"gate": "membership", "label": label, "remedy": "wait"}] * gates,
+    }  # fmt: skip
+    text = shown("/runs/parks_synthesis/manual__1", "failed.", state)
+    assert ("failed. Nothing was published." in text) == nothing
+    assert ("The list of releases says" in text) != nothing

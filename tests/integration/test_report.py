@@ -124,9 +124,9 @@ def test_without_scripts_it_is_spanish_and_can_be_english(opened: Opened) -> Non
 def test_numbers_are_written_as_the_locale_does(opened: Opened) -> None:
     page = opened("parks")
     score = page.locator(".scores .figure").first
-    assert score.inner_text() == "0,96"
+    assert score.inner_text() == "0,95"
     page.locator("label[for=language-en]").click()
-    assert score.inner_text() == "0.96"
+    assert score.inner_text() == "0.95"
 
 
 # --- accessibility -----------------------------------------------------------------------------
@@ -189,7 +189,10 @@ def test_the_first_screen_tells_verdict_scores_and_uses(opened: Opened) -> None:
         assert box["y"] + box["height"] <= DESKTOP[1], place
     first = page.inner_text("#verdict")
     assert "Pasa todas las pruebas" in first
-    assert "+0.03" in first  # since the previous release
+    assert "+0.03" in first  # 0.95 since the previous release, both of equally many rows
+    assert page.locator(".scores .before").count() == 1  # of the others it told no such score
+    assert "Con todas las filas: 0.96" in first
+    assert "0.15" in first  # the AUC that a model may lose
     assert "no deben calcularse totales" in first
 
 
@@ -232,8 +235,18 @@ def test_periods_are_compared(opened: Opened) -> None:
     assert "se movió" in told
 
 
-def test_a_first_release_says_that_it_is(opened: Opened) -> None:
-    assert "primera publicación" in opened("parks").inner_text("#history")
+def test_a_release_without_an_earlier_one_says_so(opened: Opened) -> None:
+    page = opened("parks")
+    assert "No hay una publicación anterior" in page.inner_text("#history")
+    assert page.locator(".key.before").count() == 0
+
+
+def test_the_matrices_are_called_in_the_pages_language(opened: Opened) -> None:
+    page = opened("enoe")
+    shown = page.locator(".matrix:visible")
+    assert shown.get_by_role("group", name="Pares de columnas Diferencia", exact=True).count() == 1
+    page.locator("label[for=language-en]").click()
+    assert shown.get_by_role("group", name="Pairs of columns Difference", exact=True).count() == 1
 
 
 def test_what_is_missing_leaves_no_empty_section(opened: Opened) -> None:

@@ -147,6 +147,59 @@ def test_a_manifest_of_another_form_is_not_shown(shop: Shop, content: bytes) -> 
     assert unvouched.changes(A) == [("manifest.json", "changed")]
 
 
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize("override", [None, {"gates": ["membership"], "reason": "the board"}])
+def test_the_manifest_is_checked_as_its_files_are(
+    shop: Shop, sealed: bool, override: dict[str, Any] | None
+) -> None:
+    shop.release(A, override=override)
+    if not sealed:
+        shop.lake.delete_tree(workspace(str(shop.root / "restricted"), SURVEY, PERIOD, A).base)
+    before = shop.path(A, "manifest.json").read_bytes()
+    assert shop.catalog.check_file(shop.find(A), "manifest.json") is None
+    shop.path(A, "manifest.json").write_bytes(before + b" ")
+    change = shop.catalog.check_file(shop.find(A), "manifest.json")
+    if sealed:
+        assert change is not None
+        assert change.expected == hashlib.sha256(before).hexdigest()
+    else:
+        assert change is None  # nobody is left who knows
+    shop.path(A, "manifest.json").write_bytes(b"{}")
+    assert shop.catalog.check_file(shop.find(A), "manifest.json") is not None
+    shop.path(A, "manifest.json").unlink()
+    gone = shop.catalog.check_file(shop.find(A), "manifest.json")
+    assert gone is not None
+    assert gone.kind == "missing"
+
+
+def test_a_release_from_before_there_were_gates_is_checked(shop: Shop) -> None:
+    shop.release(A, gates=None)
+    manifest = shop.find(A).manifest
+    assert manifest is not None
+    assert manifest.gates == ()
+    assert (shop.changes(A), shop.catalog.check(shop.find(A)).vouched) == ([], True)
+    assert shop.catalog.check_file(shop.find(A), "synthetic.csv") is None
+
+
+def test_a_sealed_copy_of_another_form_vouches_for_nothing(shop: Shop) -> None:
+    shop.release(A)
+    work = workspace(str(shop.root / "restricted"), SURVEY, PERIOD, A)
+    shop.lake.write(f"{work.candidate}/manifest.json", b"[]")
+    check = shop.catalog.check(shop.find(A))
+    assert (check.changes, check.vouched) == ((), False)
+    assert shop.catalog.check_file(shop.find(A), "synthetic.csv") is None
+
+
+def test_beside_a_ceiling_stands_the_score_of_as_many_rows(shop: Shop) -> None:
+    shop.release(A, references={
+        "overall": {"all_rows": 0.9, "score": 0.88, "ceiling": 0.97},
+        "column_shapes": {"all_rows": 0.91, "score": 0.86, "ceiling": None},
+    })  # fmt: skip
+    scores = {"overall": 0.88, "column_shapes": 0.91, "column_pair_trends": None}
+    assert shop.find(A).scores == scores
+    assert shop.find(A).ceilings.get("overall") == 0.97
+
+
 def test_changed_scores_are_not_shown(shop: Shop) -> None:
     shop.release(A)
     shop.path(A, "quality.json").write_text('{"overall": 1.0}')
@@ -235,6 +288,15 @@ def test_a_long_training_keeps_a_short_curve(at: str, every_epoch: None) -> None
     assert len(curve) <= progress_module.MOST_POINTS
     assert curve[-1] == 1000
     assert curve == sorted(set(curve))
+
+
+def test_a_curve_that_is_cut_keeps_its_last_point(at: str, every_epoch: None) -> None:
+    live = LiveProgress(LocalLake(), at)
+    epochs = progress_module.MOST_POINTS + 1
+    for epoch in range(1, epochs + 1):
+        live.tell(told(epoch, of=epochs))
+    curve = [point["epoch"] for point in read(at)["curve"]]
+    assert curve == list(range(1, epochs + 1, 2))
 
 
 def test_a_resumed_training_keeps_its_curve(at: str, every_epoch: None) -> None:

@@ -231,6 +231,45 @@ def test_a_predecessor_without_rules_in_its_data_package_is_compared(
     assert entries(lake, place)[-1]["changed"] == {}
 
 
+@pytest.mark.parametrize("content", [None, b"{}", b"not json"])
+@pytest.mark.parametrize("name", ["datapackage.json", "synthetic.parquet", "manifest.json"])
+def test_a_damaged_predecessor_does_not_hold_a_publication_back(
+    lake: Lake, place: PublicPlace, release: Publish, caplog: pytest.LogCaptureFixture,
+    name: str, content: bytes | None,
+) -> None:  # fmt: skip
+    release("aaa")
+    damaged = Path(place.release("2026T3", "aaa")) / name
+    damaged.unlink() if content is None else damaged.write_bytes(content)
+    release("bbb")
+    last = entries(lake, place)[-1]
+    assert (last["release"], last["changed"]) == ("bbb", None)
+    assert last["predecessor"] == {"period": "2026T3", "release": "aaa"}
+    assert f"aaa/{name}" in caplog.text
+    assert "Could not be compared with*: 2026T3 `aaa`" in page(lake, place)
+    assert "Same columns" not in page(lake, place)
+    release("ccc")
+    assert entries(lake, place)[-1]["changed"] == {}
+
+
+def test_a_lake_that_does_not_answer_is_asked_again_for_the_predecessor(
+    lake: Lake, place: PublicPlace, release: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release("aaa")
+    read = lake.read
+
+    def down(uri: str) -> bytes:
+        if "/aaa/" in uri and place.root in uri:
+            raise LakeError("no answer", retryable=True)
+        return read(uri)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lake, "read", down)
+        with pytest.raises(LakeError, match="no answer"):
+            release("bbb")
+    release("bbb")
+    assert entries(lake, place)[-1]["changed"] == {}
+
+
 def test_the_page_lists_a_few_of_many_codes_and_the_newest_entry_first() -> None:
     published = {"event": "published", "date": "2026-10-01", "period": "2026T3", "rows": 10,
                  "override": False,

@@ -68,9 +68,10 @@ class Office:
             files = {"quality.json": json.dumps(quality).encode()}
             if score is not None:
                 files["utility.json"] = json.dumps(utility(score)).encode()
-            entries = [{"name": n, "sha256": hashlib.sha256(c).hexdigest()}
+            entries = [{"name": n, "size": len(c), "sha256": hashlib.sha256(c).hexdigest()}
                        for n, c in files.items()]  # fmt: skip
-            manifest = {"gates": [{"name": "rules", "passed": True}], "files": entries}
+            gates = [{"name": "rules", "applicable": True, "passed": True}]
+            manifest = {"rows": 1, "created": "2026-10-01", "gates": gates, "files": entries}
             files["manifest.json"] = json.dumps(manifest).encode()
             for file, content in files.items():
                 self.lakes.publish.write(f"{self.place.release(period, name)}/{file}", content)
@@ -128,11 +129,45 @@ def test_a_release_that_was_changed_or_is_gone_is_left_out_with_a_warning(
     assert "not compared with" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "quality.json", "utility.json"])
+@pytest.mark.parametrize("content", [None, b"{}", b"[]", b"not json"])
+def test_a_release_of_another_form_is_left_out_with_a_warning(
+    office: Office, caplog: pytest.LogCaptureFixture, name: str, content: bytes | None
+) -> None:
+    """Also one whose manifest lists the file as it is: releases of an older form are such."""
+    office.publish(("2026T1", "old", 0.7), ("2026T2", "last", 0.8))
+    folder = Path(office.place.release("2026T2", "last"))
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+        if name != "manifest.json":
+            manifest = json.loads((folder / "manifest.json").read_text())
+            for entry in manifest["files"]:
+                if entry["name"] == name:
+                    entry["sha256"] = hashlib.sha256(content).hexdigest()
+            (folder / "manifest.json").write_text(json.dumps(manifest))
+    with caplog.at_level(logging.WARNING):
+        assert office.names() == [("2026T1", "old")]
+    assert f"last/{name}" in caplog.text
+    assert "not compared with" in caplog.text
+
+
+def test_a_release_from_before_there_were_gates_is_compared_with(office: Office) -> None:
+    office.publish(("2026T2", "last", None))
+    path = Path(office.place.release("2026T2", "last")) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["gates"]
+    path.write_text(json.dumps(manifest))
+    assert office.names() == [("2026T2", "last")]
+
+
 def test_figures_of_every_period_stand_side_by_side() -> None:
-    quality = {"overall": 0.9, "column_shapes": 0.95, "column_pair_trends": None}
+    early = {"overall": 0.9, "column_shapes": 0.95, "column_pair_trends": None}
+    quality = early | {"references": {"overall": {"score": 0.88, "ceiling": 0.9}}}
     manifest = {"gates": [{"name": "rules", "passed": True}, {"name": "floor", "passed": False}]}
     previous = [Release("2026T2", "last", manifest, quality, utility(0.8)),
-                Release("2026T1", "old", manifest, quality, None)]  # fmt: skip
+                Release("2026T1", "old", manifest, early, None)]  # fmt: skip
     inputs = {"drift": {"job": {}}, "codes": {}}
     found = compare_periods("2026T3", utility(0.75), previous, "2026T2", inputs)
     assert (found["periods"], found["compared_with"]) == (["2026T3", "2026T2", "2026T1"], "2026T2")
@@ -140,6 +175,7 @@ def test_figures_of_every_period_stand_side_by_side() -> None:
     assert last["gates"] == {"rules": True, "floor": False}
     assert (last["overall"], last["column_pair_trends"]) == (0.9, None)
     assert last["indicators"]["working"]["mean_overlap"] == 0.8
+    assert (last["equal_rows"], old["equal_rows"]) == ({"overall": 0.88}, {})
     assert old["indicators"] == {}
     (indicator,) = found["indicators"]
     assert indicator["figures"] == [{"statistic": "share", "group": "", "category": "",

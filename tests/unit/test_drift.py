@@ -1,5 +1,6 @@
 """Drift of the input and its codes, by hand and by simulation."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,27 @@ def test_a_code_that_somebody_had_has_not_appeared() -> None:
 def test_special_numbers_are_codes_and_other_numbers_are_not() -> None:
     before, now = people("a" * 8, [30.0] * 8), people("a" * 8, [98.0] * 4 + [31.0] * 4)
     assert compared(before, now)["codes"] == {"age": {"appeared": ["98"], "vanished": []}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "changed", "told", "moved"),
+    [
+        pytest.param(20_000, 120, (0.01, 0.0), False, id="0.006-where-chance-gives-0.004"),
+        pytest.param(90_000, 405, (0.0, 0.0), True, id="0.0045-where-chance-gives-0.0019"),
+    ],
+)
+def test_a_column_has_moved_by_exact_figures(
+    rows: int, changed: int, told: tuple[float, float], moved: bool
+) -> None:
+    half = rows // 2
+    before, now = (
+        people("a" * half + "b" * half),
+        people("a" * (half - changed) + "b" * (half + changed)),
+    )
+    found = compared(before, now)["drift"]["job"]
+    assert (round(found["distance"], 2), round(found["chance"], 2)) == told  # as published
+    assert found["moved"] == moved
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_what_chance_gives_is_what_samples_of_one_population_show() -> None:

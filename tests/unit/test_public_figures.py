@@ -36,6 +36,8 @@ def utility() -> dict[str, Any]:
                 "pay": dict.fromkeys(("real", "synthetic", "difference"), told),
                 "tiny": dict.fromkeys(("real", "synthetic", "difference"), small),
             },
+            "associations": {"real": [[1.0, 0.144]], "synthetic": [[1.0, None]],
+                             "difference": [[0.0, None]]},
             "settings": {"bins": 10, "rows": {"score": 2345}},
         },
         "specific": {
@@ -96,7 +98,7 @@ def test_amounts_are_multiples_of_a_hundredth_of_their_spread() -> None:
     numbers = public["utility.json"]["general"]["numbers"]
     pay = {"mean": 4320, "standard_deviation": 5010, "quantiles": {"0.5": 4300},
            "shares": {"ordinary": 0.99}}  # fmt: skip
-    assert numbers["pay"]["real"] == numbers["pay"]["difference"] == pay
+    assert numbers["pay"]["real"] == numbers["pay"]["synthetic"] == pay
     # Two decimals would leave nothing of it.
     assert numbers["tiny"]["real"]["mean"] == 0.01235
     of_pay, of_a_sum = public["utility.json"]["specific"]["indicators"]
@@ -126,3 +128,19 @@ def test_no_count_of_real_people_is_told() -> None:
     assert 'null":' not in told  # of the propensity: it follows from the rows
     assert public["utility.json"]["specific"]["settings"]["rows"] == {"synthetic": 900}
     assert public["utility.json"]["specific"]["learning"]["settings"] == {"trees": 40}
+
+
+def test_a_difference_is_that_of_the_published_sides() -> None:
+    """Cut by itself it would tell more of the exact figures than both sides do."""
+    exact = utility()
+    exact["general"]["associations"] = {
+        "real": [[0.344, None]], "synthetic": [[0.356, 0.2]], "difference": [[0.012, None]]
+    }  # fmt: skip
+    sides = exact["general"]["numbers"]["pay"]
+    sides["real"] = sides["real"] | {"mean": 4321.0}
+    sides["difference"] = sides["difference"] | {"mean": 0.987}
+    general = cut(**{"utility.json": exact})["utility.json"]["general"]
+    assert general["associations"]["difference"] == [[0.02, None]]
+    pay = general["numbers"]["pay"]
+    assert pay["difference"]["mean"] == pay["synthetic"]["mean"] - pay["real"]["mean"]
+    assert pay["difference"]["quantiles"] == {"0.5": 0}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,12 +12,13 @@ from include.espejo.protect.floors import few_of_each
 from include.espejo.report.charts import draw_histogram, nice_ticks
 from include.espejo.report.distributions import MOST_BARS, Histogram, distribution
 from include.espejo.report.estimates import group_labels
-from include.espejo.report.fitness import is_near, uses
+from include.espejo.report.fitness import is_near, judge_pairs, uses
 from include.espejo.report.formats import Numbers, in_both
 from include.espejo.report.gates import make_verdict
 from include.espejo.report.pairs import make_pairs
+from include.espejo.report.places import Tile
 from include.espejo.report.pyramid import pyramid
-from include.espejo.report.scores import track
+from include.espejo.report.scores import headlines, track
 from include.espejo.spec import SurveySpec
 from include.espejo.spec.column import Column, Label
 from include.espejo.spec.disclosure import Floor
@@ -53,6 +56,16 @@ def test_a_bar_holds_the_floor_of_households_too() -> None:
     ages = pd.Series(np.repeat([5.0, 50.0, 90.0], [12, 12, 60]))
     edges = distribution(ages, ages, number(), FLOOR, counted).histogram.edges
     assert edges.min() == 50, "the two households are in the bin of others"
+
+
+def test_shares_of_a_number_do_not_tell_how_many_are_left_out() -> None:
+    """Four people of a special code have no bar, and the others' shares are of the others."""
+    values = pd.Series(np.concatenate([np.arange(496) % 90, np.full(4, 98.0)]))
+    shown = distribution(values, values, number(special={98: TEXT}), FLOOR)
+    assert shown.bars == ()
+    assert shown.histogram.real.sum() == pytest.approx(1, abs=0.02)
+    again = distribution(values[:496], values[:496], number(special={98: TEXT}), FLOOR)
+    np.testing.assert_array_equal(again.histogram.real, shown.histogram.real)
 
 
 def test_codes_are_in_the_specs_order_and_unspecified_ones_last() -> None:
@@ -168,6 +181,37 @@ def test_a_doubling_is_as_wide_as_another_on_a_logarithmic_axis() -> None:
     assert drawn.real == drawn.synthetic
 
 
+def test_a_label_at_the_right_edge_is_anchored_at_its_end() -> None:
+    """Centred, half of it would be outside of the drawing."""
+    even = np.array([0.25, 0.25])
+    drawn = draw_histogram(Histogram(np.array([500.0, 5000, 50000]), even, even, log=True))
+    assert drawn.across[-1].value == 50000
+    assert [tick.anchor for tick in drawn.across] == [*["middle"] * (len(drawn.across) - 1), "end"]
+
+
+QUALITY = {"overall": 0.96, "references": {"overall": {"score": 0.95, "ceiling": 0.94}}}
+
+
+@pytest.mark.parametrize(
+    ("quality", "before", "change"),
+    [
+        pytest.param(QUALITY, {"overall": 0.97, "equal_rows": {"overall": 0.93}}, 0.02, id="equal"),
+        pytest.param(QUALITY, {"overall": 0.97, "equal_rows": {}}, None, id="an-early-release"),
+        pytest.param(QUALITY, {"overall": 0.97}, None, id="an-earlier-comparison"),
+        pytest.param({"overall": 0.96}, {"overall": 0.97, "equal_rows": {}}, -0.01, id="all-rows"),
+    ],
+)
+def test_a_score_is_held_against_one_of_the_same_kind(
+    quality: dict[str, object], before: dict[str, object], change: float | None
+) -> None:
+    (shown,) = headlines(quality, {}, {"previous": [before]})
+    assert shown.change == (None if change is None else pytest.approx(change))
+    assert (shown.track.previous is None) == (change is None)
+    assert (shown.all_rows, shown.score) == (
+        (0.96, 0.95) if "references" in quality else (None, 0.96)
+    )
+
+
 def test_a_score_lies_between_its_floor_and_its_ceiling() -> None:
     marks = track(0.8, 0.9, 0.5, previous=0.7)
     assert 0 < marks.floor < marks.previous < marks.score < marks.ceiling < 100
@@ -188,6 +232,10 @@ def test_numbers_follow_each_languages_locale() -> None:
     assert mexico.score(-0.001) == "0.00"
     assert mexico.change(-0.001) == "0"
     assert mexico.score(None) == "–"
+    assert (mexico.percent(0.305), mexico.percent(0.305, 1)) == ("30%", "30.5%")
+    assert (mexico.relative(-0.25), mexico.relative(0.001)) == ("\u221225%", "0%")
+    assert spain.percent(0.305, 1) == in_both("30,5\xa0%", "30.5%")
+    assert spain.relative(0.25) == in_both("+25\xa0%", "+25%")
 
 
 def test_texts_are_escaped() -> None:
@@ -208,7 +256,7 @@ def test_a_group_is_told_by_its_codes_labels(enoe: SurveySpec) -> None:
 
 @pytest.mark.parametrize(
     ("score", "ceiling", "near"), [(0.86, 0.9, True), (0.84, 0.9, False), (0.9, None, True),
-                                   (0.89, None, False)]
+                                   (0.89, None, False), (0.85, 0.9, True), (0.9, 0.95, True)]
 )  # fmt: skip
 def test_near_is_within_a_twentieth_of_the_ceiling(
     score: float, ceiling: float | None, near: bool
@@ -216,7 +264,7 @@ def test_near_is_within_a_twentieth_of_the_ceiling(
     assert is_near(score, ceiling) == near
 
 
-def general(difference: float) -> dict[str, object]:
+def general(difference: float) -> dict[str, Any]:
     """Two columns that are weakly related, whose association changes by so much."""
     return {
         "pair_trends": {"pairs": [
@@ -236,6 +284,70 @@ def test_a_weak_relation_that_is_lost_counts(difference: float, answer: str) -> 
     (use,) = [use for use in uses({}, {"general": general(difference)}) if "dos" in use.name.es]
     assert use.answer == answer
     assert use.but == (() if answer == "yes" else ("a × b",))
+
+
+def test_a_relation_that_the_synthetic_rows_do_not_have_is_not_kept() -> None:
+    told = general(0.0)
+    told["associations"]["synthetic"] = told["associations"]["difference"] = [[1, None], [None, 1]]
+    assert dict(judge_pairs(told)) == {("a", "b"): False}
+    told["pair_trends"]["pairs"][0]["score"] = None
+    assert dict(judge_pairs(told)) == {("a", "b"): False}
+
+
+def test_a_relation_that_is_gone_is_listed_by_all_of_it() -> None:
+    apart = [[0, 0.1, None], [0.1, 0, 0.2], [None, 0.2, 0]]
+    known = {"columns": ["a", "b", "c"], "measures": [["cramers_v"] * 3] * 3,
+             "real": [[0.5] * 3] * 3, "synthetic": apart, "difference": apart}  # fmt: skip
+    scored = [
+        {"columns": [*names], "associated": True, "score": 0.5} for names in ("ab", "bc", "ac")
+    ]
+    told = {"associations": known, "pair_trends": {"pairs": scored}}
+    assert ["".join(pair.columns) for pair in make_pairs(told).listed] == ["ac", "bc", "ab"]
+    *_, use = uses({}, {"general": told})
+    assert use.but == ("a × c", "b × c", "a × b")
+
+
+def indicator(name: str, *figures: tuple[float | None, float | None]) -> dict[str, object]:
+    """An indicator whose figures have these synthetic values and overlaps."""
+    told = [{"real": 0.5, "synthetic": value, "overlap": overlap} for value, overlap in figures]
+    return {"label": {"es": name, "en": name}, "figures": told}
+
+
+@pytest.mark.parametrize(("missing", "answer"), [(1, "yes"), (2, "care")])
+def test_a_figure_without_a_synthetic_one_is_bad(missing: int, answer: str) -> None:
+    told = indicator("x", *[(0.5, 0.8)] * (10 - missing), *[(None, None)] * missing)
+    *_, use = uses({}, {"specific": {"indicators": [told]}})
+    assert (use.answer, use.near, use.of) == (answer, 10 - missing, 10)
+
+
+def test_the_indicators_that_are_apart_are_named_the_worst_first() -> None:
+    told = [indicator("good", (0.5, 0.8)), indicator("far", (0.5, -0.2), (0.5, 0.9)),
+            indicator("farther", (0.9, -3.0)), indicator("missing", (None, None))]  # fmt: skip
+    *_, use = uses({}, {"specific": {"indicators": told}})
+    assert [label.en for label in use.but] == ["missing", "farther", "far"]
+
+
+@pytest.mark.parametrize(
+    ("real", "synthetic", "side"),
+    [(-0.19, -0.07, "n"), (-0.19, -0.4, "p"), (-0.19, 0.1, "n"), (-0.1, 0.5, "n"),
+     (0.3, 0.1, "n"), (0.3, 0.5, "p"), (0.0, -0.3, "p"), (0.0, 0.3, "p")],
+)  # fmt: skip
+def test_a_relation_that_is_weaker_or_reversed_is_on_one_side_and_a_stronger_one_on_the_other(
+    real: float, synthetic: float, side: str
+) -> None:
+    told = general(0.0)
+    for name, value in (("real", real), ("synthetic", synthetic), ("difference", synthetic - real)):
+        told["associations"][name] = [[1, value], [value, 1]]
+    assert make_pairs(told).cell("difference", "a", "b").shade.startswith(side)
+
+
+def test_what_a_score_lacks_is_exact_at_the_bounds_of_the_colours() -> None:
+    """0.95 - 0.9 is more than 0.05 to a computer."""
+    told = general(0.0)
+    told["pair_trends"]["pairs"][0] |= {"score": 0.9, "ceiling": 0.95}
+    assert make_pairs(told).cell("score", "a", "b").shade == "e1"
+    tile = Tile("09", TEXT, {"score": 0.9, "ceiling": 0.95}, {})
+    assert (tile.gap, tile.shade) == (0.05, "e1")
 
 
 def test_a_pair_is_the_same_from_either_side() -> None:

@@ -195,6 +195,16 @@ def test_a_group_of_too_few_real_people_is_left_out(
     assert (one["left_out"]["groups"], one["left_out"]["shares"]) == (groups, shares)
 
 
+def test_what_is_left_out_together_is_of_enough_households_too() -> None:
+    """Eight people of two homes: enough people to be left out alone, and too few households."""
+    west = with_west(["y", "n"] * 4)
+    west["home"] = west["home"].astype(object)
+    west.loc[west["town"] == "W", "home"] = ["w1"] * 4 + ["w2"] * 4
+    train = west.astype({"home": "category"})
+    one = indicator(utility(train, None, without_key(people(200, 7))), "employed")
+    assert one["left_out"]["groups"] == 2
+
+
 def test_what_all_of_a_group_are_is_left_out() -> None:
     one = indicator(utility(with_west(["y"] * 12), None, without_key(people(200, 7))), "employed")
     assert [figure["group"] for figure in one["figures"]] == ["town=N", "town=S"]

@@ -11,9 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import BaseModel
 
+from include.espejo.errors import InputError
 from include.espejo.keys import MANIFEST
 from include.espejo.lake import Lake, join
+from include.espejo.published import DataPackage, Manifest, read_as
 from include.espejo.tables import from_parquet
 
 Changed = dict[str, Any]
@@ -33,19 +36,41 @@ class Contents:
 
 
 def read_contents(lake: Lake, folder: str) -> Contents:
-    """Read a published release."""
-    package = json.loads(lake.read(join(folder, "datapackage.json")))
+    """Read a published release.
+
+    Raises LakeError if a file of it is not there, InputError if one is of another form.
+    """
+    package = _read(lake, join(folder, "datapackage.json"), DataPackage)
     rules = package.get("rules")
     return Contents(
-        manifest=json.loads(lake.read(join(folder, MANIFEST))),
+        manifest=_read(lake, join(folder, MANIFEST), Manifest),
         fields={f["name"]: f for f in package["resources"][0]["schema"]["fields"]},
         rules=None if rules is None else {rule["name"]: rule for rule in rules},
-        codes=_codes(from_parquet(lake.read(join(folder, "synthetic.parquet")))),
+        codes=_codes(lake, join(folder, "synthetic.parquet")),
     )
 
 
-def _codes(table: pa.Table) -> dict[str, set[str]]:
+def _read(lake: Lake, uri: str, kind: type[BaseModel]) -> dict[str, Any]:
+    """All that a document says, if it has what is looked at here."""
+    content = lake.read(uri)
+    if read_as(kind, content) is None:
+        raise InputError(uri, ["rule form: not what publishing writes; put the file back"])
+    return dict(json.loads(content))
+
+
+def _codes(lake: Lake, uri: str) -> dict[str, set[str]]:
     """The distinct codes of each column that holds codes."""
+    content = lake.read(uri)
+    try:
+        table = from_parquet(content)
+    except (pa.ArrowException, OSError):
+        unreadable = InputError(uri, ["rule form: no Parquet file; put the file back"])
+    else:
+        return _distinct(table)
+    raise unreadable
+
+
+def _distinct(table: pa.Table) -> dict[str, set[str]]:
     return {
         name: set(pc.unique(table[name].cast(pa.string())).to_pylist()) - {None}
         for name in table.column_names

@@ -6,14 +6,18 @@ nothing, and a rerun finds its entry there.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from include.espejo.changes.compare import compare, read_contents
+from include.espejo.changes.compare import Contents, compare, read_contents
 from include.espejo.changes.page import render_changes
+from include.espejo.errors import InputError, LakeError
 from include.espejo.keys import PublicPlace
 from include.espejo.lake import Lake, change_document, change_object, read_document
+
+log = logging.getLogger(__name__)
 
 Entry = dict[str, Any]
 Journal = dict[str, Any]
@@ -43,8 +47,20 @@ def _publication(lake: Lake, place: PublicPlace, period: str, release: str) -> E
     predecessor = _predecessor(lake, place, period, release)
     if predecessor is None:
         return entry
-    before = read_contents(lake, place.release(predecessor["period"], predecessor["release"]))
-    return entry | {"predecessor": predecessor, "changed": compare(before, after)}
+    before = _read_before(lake, place.release(predecessor["period"], predecessor["release"]))
+    changed = None if before is None else compare(before, after)
+    return entry | {"predecessor": predecessor, "changed": changed}
+
+
+def _read_before(lake: Lake, folder: str) -> Contents | None:
+    """The predecessor; None, with a warning, where it is damaged: the new release is out by now."""
+    try:
+        return read_contents(lake, folder)
+    except (InputError, LakeError) as error:
+        if error.retryable:
+            raise
+        log.warning("%s: not compared with the new release: %s", folder, error)
+        return None
 
 
 def _predecessor(

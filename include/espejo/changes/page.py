@@ -55,7 +55,11 @@ def _publication(entry: Mapping[str, Any]) -> Iterator[str]:
     if before is None:
         yield "- Primera publicación / *First release*"
         return
-    yield f"- Comparada con / *Compared with*: {before['period']} `{before['release']}`"
+    predecessor = f"{before['period']} `{before['release']}`"
+    if entry["changed"] is None:
+        yield f"- No se pudo comparar con / *Could not be compared with*: {predecessor}"
+        return
+    yield f"- Comparada con / *Compared with*: {predecessor}"
     changes = list(_changes(entry["changed"]))
     yield from changes or ["- Mismas columnas, códigos y reglas / *Same columns, codes and rules*"]
 

@@ -51,6 +51,7 @@ def _summary(release: Release) -> Figures:
         "period": release.period,
         "release": release.name,
         **{name: release.quality[name] for name in SCORES},
+        "equal_rows": _equal_rows(release.quality),
         # The first releases of all were published before there were gates.
         "gates": {g["name"]: g["passed"] for g in release.manifest.get("gates", [])},
         "indicators": {
@@ -58,6 +59,12 @@ def _summary(release: Release) -> Figures:
             for indicator in _specific(release)["indicators"]
         },
     }
+
+
+def _equal_rows(quality: Mapping[str, Any]) -> Figures:
+    """The scores on as many rows as their references have; early releases have none."""
+    references = quality.get("references") or {}
+    return {name: references[name]["score"] for name in SCORES if name in references}
 
 
 def _indicators(told: Sequence[Figures]) -> list[Figures]:

@@ -20,16 +20,18 @@ from include.espejo.evaluate.coding import Coded, Field, code_tables, variation
 from include.espejo.protect.floors import count_behind, household_numbers
 from include.espejo.spec import SurveySpec
 
+_SEEMS_REAL = 2  # times what chance gives
+
 Told = dict[str, dict[str, Any]]
 
 
 def compare_inputs(before: pd.DataFrame, now: pd.DataFrame, spec: SurveySpec) -> dict[str, Told]:
     """`drift` and `codes` by column, of two periods' protected rows with their household keys.
 
-    drift: `distance`, 0 to 1, and `chance`. codes: of the columns that have some, those (special
-    numbers, too) that `appeared` or `vanished`; each stands on the floor in the period that has
-    it, and on nobody in the other. Columns that either table lacks or has blank throughout are
-    left out.
+    drift: `distance`, 0 to 1, `chance`, and whether it `moved` more than twice that. codes: of the
+    columns that have some, those (special numbers, too) that `appeared` or `vanished`; each stands
+    on the floor in the period that has it, and on nobody in the other. Columns that either table
+    lacks or has blank throughout are left out.
     """
     names = [name for name in spec.model_columns() if _is_comparable(name, (before, now), spec)]
     if not names:
@@ -50,12 +52,16 @@ def _is_comparable(name: str, tables: tuple[pd.DataFrame, ...], spec: SurveySpec
     )
 
 
-def _drift(field: Field, coded: Coded) -> dict[str, float]:
-    """The distance of the bins, blanks one of them, cut where the earlier period's rows say."""
+def _drift(field: Field, coded: Coded) -> dict[str, float | bool]:
+    """The distance of the bins, blanks one of them, cut where the earlier period's rows say.
+
+    `moved` is decided here: published figures are too coarse for it.
+    """
     bins = [field.pooled[table[field.name]] for table in coded.tables]
     size = int(field.pooled.max()) + 1
     before, now = (np.bincount(rows, minlength=size) for rows in bins)
-    return {"distance": variation(before, now), "chance": chance_distance(before, now)}
+    distance, chance = variation(before, now), chance_distance(before, now)
+    return {"distance": distance, "chance": chance, "moved": distance > _SEEMS_REAL * chance}
 
 
 def chance_distance(before: np.ndarray, now: np.ndarray) -> float:

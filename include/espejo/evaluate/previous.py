@@ -8,8 +8,11 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from include.espejo.keys import MANIFEST, PublicPlace
 from include.espejo.lake import Lake, join, read_document
+from include.espejo.published import Manifest, read_as
 from include.espejo.spec import Period
 
 log = logging.getLogger(__name__)
@@ -37,8 +40,8 @@ def read_previous(
     """The releases that stood beside `release`, newest first, `periods` at most.
 
     Of each period up to this one the last that was published and not withdrawn. One that is gone,
-    or whose files are not what its manifest says, is left out with a warning: it must not hold
-    back another.
+    whose files are not what its manifest says, or of another form, is left out with a warning: it
+    must not hold back another.
     """
     pointer = read_document(lake, place.latest())
     standing: dict[Period, str] = {}
@@ -53,17 +56,72 @@ def read_previous(
 
 def _read(lake: Lake, place: PublicPlace, period: str, release: str) -> Release | None:
     folder = place.release(period, release)
-    if not lake.exists(join(folder, MANIFEST)):
-        log.warning("%s: it is no longer there: not compared with", folder)
+    manifest = _document(lake, join(folder, MANIFEST), Manifest)
+    if manifest is None:
         return None
-    manifest = json.loads(lake.read(join(folder, MANIFEST)))
     hashes = {entry["name"]: entry["sha256"] for entry in manifest["files"]}
-    read: dict[str, Figures] = {}
-    for name in ("quality.json", "utility.json"):
-        if name in hashes:
-            content = lake.read(join(folder, name))
-            if hashlib.sha256(content).hexdigest() != hashes[name]:
-                log.warning("%s: %s is not what its manifest says: not compared with", folder, name)
-                return None
-            read[name] = json.loads(content)
-    return Release(period, release, manifest, read["quality.json"], read.get("utility.json"))
+    quality = _document(
+        lake, join(folder, "quality.json"), _Quality, hashes.get("quality.json", "")
+    )
+    if quality is None:
+        return None
+    if "utility.json" not in hashes:
+        return Release(period, release, manifest, quality, None)
+    utility = _document(lake, join(folder, "utility.json"), _Utility, hashes["utility.json"])
+    return None if utility is None else Release(period, release, manifest, quality, utility)
+
+
+def _document(
+    lake: Lake, uri: str, form: type[BaseModel], sha256: str | None = None
+) -> Figures | None:
+    """What a file says; None, with a warning, where it cannot be used."""
+    stored = lake.read_tagged(uri)
+    if stored is None:
+        log.warning("%s: it is no longer there: not compared with its release", uri)
+        return None
+    if sha256 is not None and hashlib.sha256(stored.content).hexdigest() != sha256:
+        log.warning("%s: not what its manifest says: not compared with its release", uri)
+        return None
+    if read_as(form, stored.content) is None:
+        log.warning("%s: of another form: not compared with its release", uri)
+        return None
+    return dict(json.loads(stored.content))
+
+
+# --- what of the files is compared, and so must be there -----------------------------------------
+
+
+class _Reference(BaseModel):
+    score: float | None
+
+
+class _Quality(BaseModel):
+    overall: float | None
+    column_shapes: float | None
+    column_pair_trends: float | None
+    references: dict[str, _Reference] | None = None
+
+
+class _Figure(BaseModel):
+    statistic: str
+    group: str
+    category: str
+    real: float | None = None
+    synthetic: float | None = None
+
+
+class _Indicator(BaseModel):
+    name: str
+    mean_overlap: float | None
+    median_absolute_relative_error: float | None
+    disjoint: int
+    missing: int
+    figures: tuple[_Figure, ...]
+
+
+class _Specific(BaseModel):
+    indicators: tuple[_Indicator, ...]
+
+
+class _Utility(BaseModel):
+    specific: _Specific

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from include.espejo.evaluate.specific_cells import Cells, Key
-from include.espejo.protect.floors import Counts, count_behind
+from include.espejo.protect.floors import Counts, count_behind, few_of_each
 from include.espejo.spec.disclosure import Floor
 from include.espejo.spec.model import Indicator
 
@@ -37,8 +37,14 @@ def left_out(indicator: Indicator, cells: Cells, household: np.ndarray, floor: F
     """What of an indicator is left out; `household`: int64, (rows,), of the table's rows."""
     inside = cells.cell >= 0
     here, homes = cells.cell[inside], household[inside]
-    by_group = count_behind(cells.group[here], len(cells.groups), homes)
-    by_cell = count_behind(here, cells.size, homes)
+    some = few_of_each(homes, floor)
+    by_group = _Behind(
+        count_behind(cells.group[here], len(cells.groups), homes),
+        np.bincount(cells.group[here][some], minlength=len(cells.groups)),
+    )
+    by_cell = _Behind(
+        count_behind(here, cells.size, homes), np.bincount(here[some], minlength=cells.size)
+    )
     hidden = _hide(by_group, floor)
     groups = frozenset(name for name, out in zip(cells.groups, hidden, strict=True) if out)
     shares: set[tuple[str, str]] = set()
@@ -51,24 +57,36 @@ def left_out(indicator: Indicator, cells: Cells, household: np.ndarray, floor: F
 
 
 def _hidden_categories(
-    indicator: Indicator, cells: Cells, by_cell: Counts, span: slice, floor: Floor
+    indicator: Indicator, cells: Cells, by_cell: _Behind, span: slice, floor: Floor
 ) -> list[str]:
     """The categories of one group whose share is not told; of a plain share, the empty one."""
-    counts = Counts(by_cell.people[span], by_cell.households[span])
+    behind = by_cell.at(span)
     # What everybody of a group is, each of them is known to be.
-    hidden = np.ones(1, bool) if len(counts.people) == 1 else _hide(counts, floor)
+    hidden = np.ones(1, bool) if len(behind.some) == 1 else _hide(behind, floor)
     if "share" in indicator.statistics:
         return [""] if hidden.any() else []
     return [str(value) for value, out in zip(cells.values[span], hidden, strict=True) if out]
 
 
-def _hide(counts: Counts, floor: Floor) -> np.ndarray:
+@dataclass(frozen=True)
+class _Behind:
+    """Who is behind each of some values; `some`: people, a few of each household: (values,)."""
+
+    counts: Counts
+    some: np.ndarray
+
+    def at(self, span: slice) -> _Behind:
+        counts = Counts(self.counts.people[span], self.counts.households[span])
+        return _Behind(counts, self.some[span])
+
+
+def _hide(behind: _Behind, floor: Floor) -> np.ndarray:
     """Those under the floor, with the next smallest until they hold it: boolean, (values,)."""
-    hidden = ~counts.hold(floor)
+    hidden = ~behind.counts.hold(floor)
     if not hidden.any():
         return np.asarray(hidden)
-    for place in np.argsort(counts.people, kind="stable"):
-        if counts.people[hidden].sum() >= floor.people:
+    for place in np.argsort(behind.counts.people, kind="stable"):
+        if behind.some[hidden].sum() >= floor.people:
             break
         hidden[place] = True
     return np.asarray(hidden)

@@ -17,6 +17,7 @@ from include.espejo.report.pyramid import Pyramid
 WIDTH, HEIGHT = 640, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 634, 10, 192
 _MOST_TICKS = 8
+_HALF_A_LABEL = 40  # of 1,000,000 in the type of a phone
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class Tick:
 
     at: float
     value: float
+
+    @property
+    def anchor(self) -> str:
+        """Of a label under the axis: centred, but near the right edge it would be cut."""
+        return "end" if self.at > WIDTH - _HALF_A_LABEL else "middle"
 
 
 @dataclass(frozen=True)

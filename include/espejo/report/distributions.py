@@ -138,18 +138,25 @@ def _shares(real: int, synthetic: int, sizes: tuple[int, int]) -> tuple[float, f
 def _of_numbers(
     real: pd.Series, synthetic: pd.Series, column: Column, floor: int, counted: np.ndarray
 ) -> Distribution:
-    """A histogram with bins of at least `floor` real rows; blank, special codes, spikes apart."""
+    """A histogram with bins of at least `floor` real rows; blank, special codes, spikes apart.
+
+    Shares are of the rows that are shown.
+    """
     left, right = real.to_numpy(float), synthetic.to_numpy(float)
-    sizes = len(left), len(right)
-    bars = []
     rest = [np.ones(len(left), bool), np.ones(len(right), bool)]
+    shown = []
     for kind, code, masks in _told_apart(left, right, column):
         rest = [whole & ~mask for whole, mask in zip(rest, masks, strict=True)]
-        people, copies = (int(mask.sum()) for mask in masks)
         if (masks[0] & counted).sum() >= floor:
-            bars.append(Bar(kind, code, *_shares(people, copies, sizes)))
+            shown.append((kind, code, int(masks[0].sum()), int(masks[1].sum())))
     edges = _edges(left[rest[0] & counted], floor)
-    return Distribution(tuple(bars), _histogram(left[rest[0]], right[rest[1]], sizes, edges))
+    # Shares are of what is shown: of all rows, they would tell how many are left out.
+    others = (0, 0) if edges is None else (int(rest[0].sum()), int(rest[1].sum()))
+    sizes = (sum(bar[2] for bar in shown) + others[0], sum(bar[3] for bar in shown) + others[1])
+    bars = tuple(
+        Bar(kind, code, *_shares(people, copies, sizes)) for kind, code, people, copies in shown
+    )
+    return Distribution(bars, _histogram(left[rest[0]], right[rest[1]], sizes, edges))
 
 
 Mask = tuple[np.ndarray, np.ndarray]

@@ -7,16 +7,18 @@ one to be careful with if half of them are. The limits are a convention, told on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from include.espejo.report.public import DECIMALS
 from include.espejo.spec.column import Label
 
 NEAR, GOOD = 0.05, 0.9
 MOST_APART = 0.1  # of an association, real against synthetic
 _FINE, _CARE = 0.9, 0.5
-_LEARNS = (-0.05, -0.15)  # AUC that a model may lose
+LEARNS = (-0.05, -0.15)  # AUC that a model may lose
 
 Answer = Literal["yes", "care", "no"]
 Figures = Mapping[str, Any]
@@ -26,7 +28,7 @@ Figures = Mapping[str, Any]
 class Use:
     """A use, whether the table is fit for it, and of what the evidence is: so many of so many.
 
-    `but`: the columns, pairs or figures that are not near, the worst first.
+    `but`: the columns and pairs, by name, or the indicators that are not near, the worst first.
     """
 
     name: Label
@@ -34,7 +36,7 @@ class Use:
     near: int
     of: int
     unit: Label
-    but: tuple[str, ...] = ()
+    but: tuple[str | Label, ...] = ()
 
 
 def uses(quality: Figures, utility: Figures) -> list[Use]:
@@ -46,7 +48,12 @@ def uses(quality: Figures, utility: Figures) -> list[Use]:
 
 
 def is_near(score: float, ceiling: float | None) -> bool:
-    return score >= (GOOD if ceiling is None else ceiling - NEAR)
+    return score >= GOOD if ceiling is None else below_ceiling(score, ceiling) <= NEAR
+
+
+def below_ceiling(score: float, ceiling: float) -> float:
+    """What a score lacks, 0 above the ceiling. Rounded as both are: 0.95 - 0.9 is over 0.05."""
+    return max(0.0, round(ceiling - score, DECIMALS))
 
 
 def judge_pairs(general: Figures) -> Iterator[tuple[tuple[str, str], bool]]:
@@ -54,14 +61,19 @@ def judge_pairs(general: Figures) -> Iterator[tuple[tuple[str, str], bool]]:
 
     A pair is if its cells are, and if the association itself is kept. Weak ones count from
     `MOST_APART` up: an association of 0.2 that is gone is missed in every analysis by group.
+    None is kept that the synthetic rows do not have, as where a column has one value alone.
     """
-    real, apart = (_associations(general, side) for side in ("real", "difference"))
+    real, other, apart = (
+        _associations(general, side) for side in ("real", "synthetic", "difference")
+    )
     for pair in (general.get("pair_trends") or {}).get("pairs") or ():
         names = pair["columns"][0], pair["columns"][1]
         moved = abs(apart.get(names) or 0) > MOST_APART
         related = pair["associated"] or moved or abs(real.get(names) or 0) > MOST_APART
-        if related and pair.get("score") is not None:
-            yield names, is_near(pair["score"], pair.get("ceiling")) and not moved
+        lost = real.get(names) is not None and other.get(names) is None
+        if related and (lost or pair.get("score") is not None):
+            kept = not (moved or lost) and is_near(pair["score"], pair.get("ceiling"))
+            yield names, kept
 
 
 def _associations(general: Figures, side: str) -> dict[tuple[str, str], float | None]:
@@ -71,13 +83,13 @@ def _associations(general: Figures, side: str) -> dict[tuple[str, str], float | 
 
 
 def _judged(
-    name: Label, unit: Label, near: int, of: int, but: list[str] | None = None
+    name: Label, unit: Label, near: int, of: int, but: Sequence[str | Label] = ()
 ) -> Use | None:
     if not of:
         return None
     share = near / of
     answer: Answer = "yes" if share >= _FINE else "care" if share >= _CARE else "no"
-    return Use(name, answer, near, of, unit, tuple(but or ()))
+    return Use(name, answer, near, of, unit, tuple(but))
 
 
 def _files(quality: Figures) -> Use | None:
@@ -107,9 +119,15 @@ def _columns(general: Figures) -> Use | None:
 
 def _pairs(general: Figures) -> Use | None:
     judged = dict(judge_pairs(general))
-    apart = _associations(general, "difference")
+    apart, real = (_associations(general, side) for side in ("difference", "real"))
     far = [pair for pair, near in judged.items() if not near]
-    far.sort(key=lambda pair: -abs(apart.get(pair) or 0))
+
+    def moved(pair: tuple[str, str]) -> float:
+        """What is gone altogether has no difference: all of it is lost."""
+        difference = apart.get(pair)
+        return abs((real.get(pair) if difference is None else difference) or 0)
+
+    far.sort(key=moved, reverse=True)
     name = Label(es="Relación entre dos columnas", en="Relation of two columns")
     unit = Label(es="pares relacionados se conservan", en="related pairs are kept")
     return _judged(name, unit, len(judged) - len(far), len(judged), [f"{a} × {b}" for a, b in far])
@@ -127,13 +145,28 @@ def _places(general: Figures) -> Use | None:
 
 
 def _indicators(specific: Figures) -> Use | None:
-    figures = [f for i in specific.get("indicators") or () for f in i["figures"]]
-    overlaps = [f["overlap"] for f in figures if f.get("overlap") is not None]
+    overlaps = [(i, _overlaps(i["figures"])) for i in specific.get("indicators") or ()]
+    every = [overlap for _, told in overlaps for overlap in told]
+    far = sorted(
+        ((min(told), i["label"]) for i, told in overlaps if told and min(told) <= 0),
+        key=lambda worst: worst[0],
+    )
     name = Label(
         es="Cifras por grupo, como los indicadores", en="Figures by group, such as the indicators"
     )
     unit = Label(es="cifras con intervalos que se traslapan", en="figures whose intervals overlap")
-    return _judged(name, unit, sum(overlap > 0 for overlap in overlaps), len(overlaps))
+    return _judged(name, unit, sum(overlap > 0 for overlap in every), len(every),
+                   [Label.model_validate(label) for _, label in far])  # fmt: skip
+
+
+def _overlaps(figures: Sequence[Figures]) -> list[float]:
+    """Of the figures that real people give; one without a synthetic figure is infinitely apart."""
+    return [
+        -math.inf if figure["synthetic"] is None else figure["overlap"]
+        for figure in figures
+        if figure["real"] is not None
+        and (figure["synthetic"] is None or figure.get("overlap") is not None)
+    ]
 
 
 def _models(specific: Figures) -> Use | None:
@@ -144,11 +177,11 @@ def _models(specific: Figures) -> Use | None:
     if not known:
         return None
     worst = min(known.values())
-    answer: Answer = "yes" if worst >= _LEARNS[0] else "care" if worst >= _LEARNS[1] else "no"
-    far = sorted((n for n, loss in known.items() if loss < _LEARNS[0]), key=lambda n: known[n])
+    answer: Answer = "yes" if worst >= LEARNS[0] else "care" if worst >= LEARNS[1] else "no"
+    far = sorted((n for n, loss in known.items() if loss < LEARNS[0]), key=lambda n: known[n])
     name = Label(es="Entrenar modelos que predicen", en="Training models that predict")
     unit = Label(
-        es=f"columnas pierden menos de {-_LEARNS[0]} de AUC",
-        en=f"columns lose less than {-_LEARNS[0]} of AUC",
+        es=f"columnas pierden menos de {-LEARNS[0]} de AUC",
+        en=f"columns lose less than {-LEARNS[0]} of AUC",
     )
     return Use(name, answer, len(known) - len(far), len(known), unit, tuple(far))

@@ -47,8 +47,10 @@ class Numbers:
         return self._written(value, lambda v, locale: format_decimal(round(v), "#,##0", locale))
 
     def percent(self, value: float | None, decimals: int = 0) -> Markup:
-        pattern = f"0.{'0' * decimals} %" if decimals else "0 %"
-        return self._written(value, lambda v, locale: format_percent(v, pattern, locale))
+        digits = f"0.{'0' * decimals}" if decimals else "0"
+        return self._written(
+            value, lambda v, locale: format_percent(v, _percents(locale, digits), locale)
+        )
 
     def change(self, value: float | None) -> Markup:
         """A difference of scores, with its sign; 0 where it is cut to none."""
@@ -60,9 +62,13 @@ class Numbers:
     def relative(self, value: float | None) -> Markup:
         """A relative difference, with its sign, in whole per cent."""
         if value is not None and abs(value) < _HALF_A_HUNDREDTH:
-            return Markup("0 %")
-        pattern = "+0 %;\u22120 %"
-        return self._written(value, lambda v, locale: format_percent(v, pattern, locale))
+            return self.percent(0)
+
+        def write(number: float, locale: Locale) -> str:
+            pattern = _percents(locale, "0")
+            return format_percent(number, f"+{pattern};\u2212{pattern}", locale)
+
+        return self._written(value, write)
 
     def amount(self, value: float | None) -> Markup:
         """An amount in the unit of its column: decimals only where they count."""
@@ -80,3 +86,8 @@ class Numbers:
         if value is None or math.isnan(value):
             return Markup(MISSING)
         return in_both(*(write(value, locale) for locale in self._locales))
+
+
+def _percents(locale: Locale, digits: str) -> str:
+    """The locale's pattern of per cents, with its space or without, of so many digits."""
+    return str(locale.percent_formats[None].pattern).replace("0", digits)

@@ -33,15 +33,12 @@ class Release:
 
 @dataclass(frozen=True)
 class Drift:
-    """How far a column's input has moved, and by how much chance alone would move it."""
+    """How far a column's input is from before, what chance alone gives, and if it is much more."""
 
     column: str
     distance: float
     chance: float | None
-
-    @property
-    def moved(self) -> bool:
-        return self.chance is not None and self.distance > 2 * self.chance
+    moved: bool
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ def make_history(
         "indicators": {told["name"]: told for told in specific.get("indicators") or ()},
     }
     drift = [
-        Drift(name, told["distance"], told.get("chance"))
+        Drift(name, told["distance"], told.get("chance"), bool(told.get("moved")))
         for name, told in (comparison.get("drift") or {}).items()
         if told.get("distance") is not None
     ]

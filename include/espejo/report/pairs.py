@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.espejo.report.fitness import judge_pairs
+from include.espejo.report.fitness import below_ceiling, judge_pairs
 from include.espejo.report.texts import MEASURES
 from include.espejo.spec.column import Label
 
@@ -38,7 +38,7 @@ class Pair:
         """What the score is below what it could be: the ceiling, or 1 where there is none."""
         if self.score is None:
             return None
-        return max(0.0, (1.0 if self.ceiling is None else self.ceiling) - self.score)
+        return below_ceiling(self.score, 1.0 if self.ceiling is None else self.ceiling)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ class Pairs:
             return Cell(None, "none")
         match view:
             case "difference":
-                side = "p" if value > 0 else "n"
+                # Away from 0 it is more than the real one, towards 0 and beyond it is less: a
+                # correlation of -0.1 where the real one is -0.2 is a relation that is lost.
+                side = "n" if value * (pair.real or 0.0) < 0 else "p"
                 return Cell(value, f"{side}{_grade(abs(value), DIFFERENCES)}")
             case "score":
                 return Cell(value, f"e{_grade(pair.gap or 0.0, GAPS)}")
@@ -120,4 +122,6 @@ def _pair(
 
 
 def _worst_first(pair: Pair) -> tuple[float, float]:
-    return -abs(pair.difference or 0.0), -(pair.gap or 0.0)
+    """An association that is gone altogether has no difference: all of it is lost."""
+    moved = pair.real if pair.difference is None else pair.difference
+    return -abs(moved or 0.0), -(pair.gap or 0.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.espejo.evaluate.breakdown import OTHERS
+from include.espejo.report.fitness import below_ceiling
 from include.espejo.report.pairs import GAPS
 from include.espejo.spec import SurveySpec
 from include.espejo.spec.column import Label
@@ -32,7 +33,7 @@ class Tile:
     def gap(self) -> float | None:
         """What pairs score below the ceiling; None where too few were held out for one."""
         score, ceiling = self.pairs.get("score"), self.pairs.get("ceiling")
-        return None if score is None or ceiling is None else max(0.0, ceiling - score)
+        return None if score is None or ceiling is None else below_ceiling(score, ceiling)
 
     @property
     def shade(self) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 
 DECIMALS = 2  # of a score, a share, an association
 DIGITS = 3  # of an amount whose spread is not known
+_EXACT = 9  # decimals that keep a difference of two cut figures what it is
 _PER_MILLE = "k_marginal"  # from 0 to 1000: whole numbers
 _AMOUNTS = ("mean", "median", "first_quartile", "third_quartile")
 
@@ -70,11 +71,32 @@ def _general(general: Figures, steps: Steps) -> Figures:
         for figures in filter(None, model.values()):
             figures.pop("null")
     numbers = {
-        name: {side: _amounts(told, steps[name]) for side, told in sides.items()}
+        name: _with_difference({side: _amounts(told, steps[name]) for side, told in sides.items()})
         for name, sides in general["numbers"].items()
     }
-    cut = {_PER_MILLE: _whole(general[_PER_MILLE]), "numbers": numbers}
-    return {**_rounded(general), **cut}
+    return {
+        **_rounded(general),
+        _PER_MILLE: _whole(general[_PER_MILLE]),
+        "numbers": numbers,
+        "associations": _with_difference(_rounded(general["associations"])),
+    }
+
+
+def _with_difference(sides: Figures) -> Figures:
+    """The difference is that of the sides as they are published: no second cut of the same."""
+    return {**sides, "difference": _less(sides["synthetic"], sides["real"])}
+
+
+def _less(synthetic: Any, real: Any) -> Any:
+    match synthetic, real:
+        case dict(), dict():
+            return {name: _less(synthetic[name], figure) for name, figure in real.items()}
+        case list(), list():
+            return [_less(*pair) for pair in zip(synthetic, real, strict=True)]
+        case (None, _) | (_, None):
+            return None
+        case _:
+            return round(synthetic - real, _EXACT)
 
 
 def _amounts(told: Figures, step: float | None) -> Figures:

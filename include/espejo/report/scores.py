@@ -24,9 +24,10 @@ class Track:
 
 @dataclass(frozen=True)
 class Headline:
-    """A score with its references. `whole`: written without decimals.
+    """A score with its references, on equally many rows. `whole`: written without decimals.
 
-    `change`: since the previous release, both scored on all their rows.
+    `change`: since the previous release, both scored alike. `all_rows`: the score of every row,
+    which the manifest tells; None where there is no other than `score`.
     """
 
     name: Label
@@ -38,6 +39,7 @@ class Headline:
     change: float | None
     track: Track
     whole: bool = False
+    all_rows: float | None = None
 
 
 _SHUFFLED = Label(es="columnas barajadas", en="columns shuffled")
@@ -89,13 +91,15 @@ def _quality(quality: Figures, general: Figures, before: Figures) -> Iterator[He
         if name == "column_shapes":
             # Shuffling keeps every column as it is: that floor would say nothing.
             floor, floor_is = (general.get("column_shapes") or {}).get("uniform"), _EVEN
-        shown = known.get("score")
-        shown = score if shown is None else shown
-        last = before.get(name)
+        equal = known.get("score")
+        shown = score if equal is None else equal
+        # Like with like: a score of all rows is higher than one of fewer.
+        last = (before if equal is None else before.get("equal_rows") or {}).get(name)
         yield Headline(
             label, _ABOUTS[name], shown, known.get("ceiling"), floor, floor_is,
-            None if last is None else score - last,
+            None if last is None else shown - last,
             track(shown, known.get("ceiling"), floor, last),
+            all_rows=None if equal is None else score,
         )  # fmt: skip
 
 

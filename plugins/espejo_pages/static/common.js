@@ -186,6 +186,7 @@ export function verdict(release) {
   if (release.override || release.failed.length) {
     return badge("warn", say("Con excepción", "Overridden"));
   }
+  if (!release.gates) return badge("warn", say("Sin pruebas", "Without gates"));
   return badge("good", say(`Pasa ${release.gates} de ${release.gates} pruebas`, `Passes ${release.gates} of ${release.gates} gates`));
 }
 

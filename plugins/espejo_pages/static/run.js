@@ -133,7 +133,11 @@ function failure(task, told) {
       text.textContent = message;
     });
   }
-  return notice("bad", say(`El paso «${es}» falló. No se publicó nada.`, `The step “${en}” failed. Nothing was published.`), text,
+  // Without a gate that held it back, publishing may have failed once the release was out.
+  const held = told.failed_gates.length && !told.override;
+  const what = task.id !== "publish" || held ? say("No se publicó nada.", "Nothing was published.")
+    : say("La lista de publicaciones dice si llegó a publicarse.", "The list of releases says whether it was published all the same.");
+  return notice("bad", [say(`El paso «${es}» falló. `, `The step “${en}” failed. `), what], text,
     say(...(task.id === "publish" && !told.failed_gates.length ? ANY_REMEDY : REMEDIES[task.id] ?? ANY_REMEDY)),
     airflowLink(`dags/${dag}/runs/${run}/tasks/${task.id}`, say("Ver el registro", "See the log")));
 }
