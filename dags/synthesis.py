@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, setup, task, teardown
 from airflow.sdk.definitions.callback import SyncCallback
@@ -27,6 +28,10 @@ from include.espejo.errors import SpecError
 from include.espejo.keys import PublicPlace, Workspace, scratch, workspace
 from include.espejo.spec import SurveySpec, find_specs, load_spec
 from plugins.espejo_alerts import notify_deadline, notify_failure
+
+if TYPE_CHECKING:
+    from include.espejo.lake import Lakes
+    from include.espejo.ledger import Ledger
 
 DOC = """
 ### {spec.title.es}
@@ -158,52 +163,27 @@ def _wait_for_file(spec: SurveySpec) -> RawFileSensor:
 
 def _wire_release(spec: SurveySpec, validated: Any) -> None:
     """From the valid table to the release, all in the release's own workspace."""
-    asset = release_asset(spec)
+    asset, place = release_asset(spec), PublicPlace(spec.places.public, spec.survey)
 
     def at(run: dict[str, str]) -> Workspace:
         return workspace(spec.places.restricted, spec.survey, run["period"], run["release"])
 
-    def step(name: str, **options: Any) -> Any:
-        """The task of a library's step that needs its workspace only."""
+    def step(name: str, more: Callable[[Lakes], tuple[Any, ...]] = _nothing, **options: Any) -> Any:
+        """The task of a library's step; `more`: what it takes beside job, lakes and workspace."""
 
         @task(task_id=name, **options)
         @told_to_airflow
         def run_step(run: dict[str, str]) -> dict[str, Any]:
             from include.espejo import steps
 
-            done: dict[str, Any] = getattr(steps, name)(
-                job_of(spec, run["period"]), lakes_of(spec), at(run)
-            )
+            job, lakes = job_of(spec, run["period"]), lakes_of(spec)
+            done: dict[str, Any] = getattr(steps, name)(job, lakes, at(run), *more(lakes))
             return done
 
         return run_step(validated)
 
-    @task
-    @told_to_airflow
-    def protect(run: dict[str, str]) -> dict[str, Any]:
-        from include.espejo import steps
-
-        lakes = lakes_of(spec)
-        salt = ledger_of(spec, lakes).salt()
-        return steps.protect(job_of(spec, run["period"]), lakes, at(run), salt)
-
-    @task
-    @told_to_airflow
-    def disclose(run: dict[str, str]) -> dict[str, Any]:
-        from include.espejo import steps
-
-        job, lakes = job_of(spec, run["period"]), lakes_of(spec)
-        return steps.disclose(job, lakes, at(run), ledger_of(spec, lakes), override_of_run())
-
-    @task
-    @told_to_airflow
-    def report(run: dict[str, str]) -> dict[str, Any]:
-        from include.espejo import steps
-
-        job, lakes = job_of(spec, run["period"]), lakes_of(spec)
-        place = PublicPlace(spec.places.public, spec.survey)
-        ledger = ledger_of(spec, lakes)
-        return steps.report(job, lakes, at(run), place, ledger, override_of_run())
+    def ledger(lakes: Lakes) -> Ledger:
+        return ledger_of(spec, lakes)
 
     @traced(partial(datasets_of_release, spec), outlets=[asset])
     @told_to_airflow
@@ -212,27 +192,27 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
 
         if get_current_context()["params"]["dry_run"]:
             raise AirflowSkipException("dry run: the candidate stays in the restricted area")
-        place, lakes = PublicPlace(spec.places.public, spec.survey), lakes_of(spec)
-        done = steps.publish(
-            job_of(spec, run["period"]), lakes, at(run), place, ledger_of(spec, lakes),
-            override_of_run(),
-        )  # fmt: skip
+        job, lakes = job_of(spec, run["period"]), lakes_of(spec)
+        done = steps.publish(job, lakes, at(run), place, ledger(lakes), override_of_run())
         told = ("rows", "overall", "manifest")
         outlet_events[asset].extra = {"period": run["period"], **{n: done[n] for n in told}}
         return {**run, **done}
 
     training_limit = timedelta(hours=spec.schedule.training_hours)
-    trained = step("train", execution_timeout=training_limit)
     (
         validated
-        >> protect(validated)
-        >> trained
+        >> step("protect", lambda lakes: (ledger(lakes).salt(),))
+        >> step("train", execution_timeout=training_limit)
         >> step("sample")
         >> step("evaluate")
-        >> disclose(validated)
-        >> report(validated)
+        >> step("disclose", lambda lakes: (ledger(lakes), override_of_run()))
+        >> step("report", lambda lakes: (place, ledger(lakes), override_of_run()))
         >> publish(validated)
     )
+
+
+def _nothing(lakes: Lakes) -> tuple[()]:
+    return ()
 
 
 for path in find_specs():
