@@ -170,9 +170,5 @@ def until(holds: Callable[[], Any], what: str, seconds: float = 300, every: floa
 def retry_at_once(stage: Stage, run: str, task: str) -> None:
     """Spare a test the minute or two of the DAG's retry delay, by Airflow's own field for it."""
     change = "update task_instance set retry_delay_override = 0 where run_id = ? and task_id = ?"
-    _change(stage, change, run, task)
-
-
-def _change(stage: Stage, statement: str, *values: str) -> None:
     with sqlite3.connect(stage.airflow.home / "airflow.db", timeout=60) as database:
-        database.execute(statement, values)
+        database.execute(change, (run, task))

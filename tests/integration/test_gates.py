@@ -16,9 +16,10 @@ import pytest
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo import steps
 from include.espejo.disclose.gates import Audit, Gate
-from include.espejo.errors import GateError, ParameterError
+from include.espejo.errors import GateError, LakeError, ParameterError
 from include.espejo.keys import PublicPlace, Workspace, scratch, workspace
 from include.espejo.lake import Lakes, open_lake
+from include.espejo.lake.store import LocalLake
 from include.espejo.ledger import Ledger
 from include.espejo.parameters import Parameters
 from include.espejo.publish import read_pointer
@@ -357,3 +358,22 @@ def test_an_audit_is_made_again_when_earlier_people_come_to_light_before_it_is_p
     office.ledger.enter(Period(2015, 2), "later", np.zeros(1, dtype=np.uint64))
     assert against() == sorted([*before, str(revised)]), "what is published stays as it is"
     assert Path(work.candidate).exists()
+
+
+def test_a_task_killed_before_its_audit_is_kept_leaves_no_older_verdict(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import include.espejo.disclose.audit as disclose
+
+    def killed(_: LocalLake, uri: str, content: bytes) -> None:
+        raise LakeError(f"{uri}: {len(content)} bytes were not written")
+
+    monkeypatch.setattr(disclose, "audit", lambda *_, **__: Audit((SAFE,), {}))
+    work = panel.second
+    Path(work.audit).unlink(missing_ok=True)
+    write(work.synthetic, Path(work.train).read_bytes())
+    write(f"{work.candidate}/manifest.json", b"{}")
+    monkeypatch.setattr(LocalLake, "write", killed)
+    with pytest.raises(LakeError, match="not written"):
+        steps.disclose(panel.job, panel.office.lakes, work)
+    assert not Path(work.candidate).exists()

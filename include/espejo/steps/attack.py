@@ -48,8 +48,9 @@ def disclose(
     earlier = earlier_releases(ledger, job.period, job.spec.disclosure.periods, lakes)
     if done is None or _is_outdated(done, job, lakes, work, earlier, ledger):
         done = _audited(job, lakes, work, earlier)
+        # It tells an older verdict. First: a task killed in between leaves none beside a new audit.
+        lakes.work.delete_tree(work.candidate)
         lakes.work.write(work.audit, as_json(done))
-        lakes.work.delete_tree(work.candidate)  # it tells an older verdict
     for line in told(done):
         log.warning("%s", line)
     return {"passed": done["passed"], "failed": done["failed"]}
