@@ -98,24 +98,25 @@ def epoch_progress(epochs: int) -> Iterator[Progress]:
 
         def show(progress: EpochProgress) -> None:
             bar.n = progress.epoch
-            score = {} if progress.score is None else {"score": f"{progress.score:.4f}"}
-            bar.set_postfix({"generator": f"{progress.generator_loss:.3f}",
-                             "critic": f"{progress.critic_loss:.3f}", **score})  # fmt: skip
+            figures = {"generator": progress.generator_loss, "critic": progress.critic_loss,
+                       "score": progress.score}  # fmt: skip
+            bar.set_postfix({n: f"{x:.4f}" for n, x in figures.items() if x is not None})
 
         yield show
 
 
 def log_epoch(progress: EpochProgress) -> None:
     """One line an epoch: losses, score and speed where the engine has them, and time left."""
-    score = "" if progress.score is None else f", held-out score {progress.score:.4f}"
+    score = "" if progress.critic_loss is None else f", critic loss {progress.critic_loss:.3f}"
+    if progress.score is not None:
+        score += f", held-out score {progress.score:.4f}"
     if progress.rows_per_second is not None:
         score += f", {progress.rows_per_second:,.0f} rows a second"
     log.info(
-        "epoch %d of %d: generator loss %.3f, critic loss %.3f%s, %.0f s so far, %.0f s left",
+        "epoch %d of %d: generator loss %.3f%s, %.0f s so far, %.0f s left",
         progress.epoch,
         progress.epochs,
         progress.generator_loss,
-        progress.critic_loss,
         score,
         progress.seconds,
         seconds_left(progress),

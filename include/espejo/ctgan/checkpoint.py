@@ -17,68 +17,77 @@ from include.espejo.engines.interface import EpochProgress
 from include.espejo.errors import ModelError
 
 if TYPE_CHECKING:
-    from include.espejo.ctgan.fit import _Run
+    from include.espejo.ctgan.run import Run
 
 _NUMBERS = "numbers"
 
 
-def pack(run: _Run) -> bytes:
+def pack(run: Run) -> bytes:
     """Everything that the next step depends on."""
+    start, adversary = run.start, run.adversary
     training = run.training
     tensors: dict[str, Tensor] = {
         "random": training.random.get_state(),
-        "remembered": training.remembered,
-        **_named("generator", training.generator.state_dict()),
+        **_named("generator", run.generator.state_dict()),
         **_named("averaged", training.averaged.state_dict()),
-        **_named("critic", training.critic.state_dict()),
-        **_named("best", run.best),
-        **_optimiser("adam_g", training.optimiser_g),
-        **_optimiser("adam_c", training.optimiser_c),
+        **_named("kept", run.kept.state),
+        **_optimiser("adam_g", training.optimiser),
     }
-    numbers = {"fits": _fits(run), "steps": training.steps, "best_step": run.best_step,
-               "stale": run.stale, "best_score": run.best_score, "score": run.score,
-               "seconds": run.seconds,
+    if adversary is None:
+        tensors["order"] = start.order
+    else:
+        tensors |= _named("critic", adversary.critic.state_dict())
+        tensors |= _optimiser("adam_c", adversary.optimiser_c)
+    numbers = {"fits": _fits(run), "start_steps": start.steps, "start_stale": start.stale,
+               "adversary": None if adversary is None else [adversary.steps, adversary.stale],
+               "best_step": run.best_step, "seconds": run.seconds, "rows": run.rows_learnt,
                "losses": [asdict(told) for told in run.losses]}  # fmt: skip
     text = json.dumps(numbers).encode()
     tensors[_NUMBERS] = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy())
     return save({name: tensor.contiguous().clone() for name, tensor in tensors.items()})
 
 
-def unpack(content: bytes, run: _Run) -> None:
+def unpack(content: bytes, run: Run) -> None:
     """Put a saved state into a run that was set up alike. Raises ModelError if it does not fit."""
-    training = run.training
     try:
         tensors = load(content)
         numbers = json.loads(bytes(tensors.pop(_NUMBERS).numpy()))
         if numbers["fits"] != _fits(run):
             raise ValueError("another table, or other settings")
-        training.generator.load_state_dict(_part("generator", tensors))
-        training.averaged.load_state_dict(_part("averaged", tensors))
-        training.critic.load_state_dict(_part("critic", tensors))
-        for name, optimiser in (("adam_g", training.optimiser_g), ("adam_c", training.optimiser_c)):
-            _restore(name, optimiser, tensors)
-        training.remembered.copy_(tensors["remembered"])
-        training.random.set_state(tensors["random"])
+        _restore_training(numbers, tensors, run)
     except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
         problem = type(error).__name__
     else:
-        training.steps = numbers["steps"]
-        run.best = _part("best", tensors)
-        run.best_step, run.stale = numbers["best_step"], numbers["stale"]
-        run.best_score, run.score = numbers["best_score"], numbers["score"]
-        run.seconds = numbers["seconds"]
+        run.best_step, run.seconds = numbers["best_step"], numbers["seconds"]
+        run.rows_learnt = numbers["rows"]
         run.losses = [EpochProgress(**told) for told in numbers["losses"]]
         return
     raise ModelError(f"checkpoint: it does not fit this training ({problem}); delete it")
 
 
-def _fits(run: _Run) -> str:
+def _restore_training(numbers: dict[str, Any], tensors: dict[str, Tensor], run: Run) -> None:
+    run.kept.restore(run.generator, _part("kept", tensors))
+    run.start.steps, run.start.stale = numbers["start_steps"], numbers["start_stale"]
+    if numbers["adversary"] is None:
+        run.start.order = tensors["order"]
+    else:
+        run.begin_adversary()
+        assert run.adversary is not None
+        run.adversary.steps, run.adversary.stale = numbers["adversary"]
+        run.adversary.critic.load_state_dict(_part("critic", tensors))
+        _restore("adam_c", run.adversary.optimiser_c, tensors)
+    run.generator.load_state_dict(_part("generator", tensors))
+    run.training.averaged.load_state_dict(_part("averaged", tensors))
+    _restore("adam_g", run.training.optimiser, tensors)
+    run.training.random.set_state(tensors["random"])
+
+
+def _fits(run: Run) -> str:
     """What a training is of: its table and the settings that decide its steps."""
-    training = run.training
-    settings = [training.batch_size, training.planned, run.settings.seed, str(training.rates)]
+    settings = [run.settings.batch_size, run.settings.epochs, run.settings.seed, str(run.recipe)]
     digest = hashlib.sha256(json.dumps(settings).encode())
-    for tensor in (training.moments, training.sampler._rows, training.sampler._leaves):
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    for array in (run.table.rows, run.table.leaves):
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 

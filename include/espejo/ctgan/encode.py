@@ -218,8 +218,6 @@ def categorical(labels: pd.Series, codes: np.ndarray) -> pd.Series:
 
 
 def _numbers(field: Field, codes: np.ndarray, generator: np.random.Generator | None) -> np.ndarray:
-    low, high = field.low[codes], field.high[codes]
     if generator is None:
-        return np.asarray(low)
-    drawn = low + (high - low) * generator.random(len(codes))
-    return np.asarray(np.clip(np.round(drawn, field.decimals), low, high))
+        return np.asarray(field.low[codes])
+    return field.bins.draw(codes, field.decimals, generator)

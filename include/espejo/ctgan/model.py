@@ -1,7 +1,7 @@
 """A trained model: encoding, networks and frequencies, and its file.
 
 The file is safetensors and JSON, no pickle: it holds weights, code lists, the places with their
-expected rows, and two-way frequencies; no training row. Loading checks version and spec.
+expected rows, and margins; no training row. Loading checks version and spec.
 """
 
 from __future__ import annotations
@@ -21,24 +21,28 @@ from safetensors.torch import save as save_tensors
 from include.espejo.ctgan.constraints import find_constraints
 from include.espejo.ctgan.encode import Encoding
 from include.espejo.ctgan.fields import Field
+from include.espejo.ctgan.generator import Generator, Shape
 from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.networks import Generator, Masks, Shape
+from include.espejo.ctgan.lifts import Lift
+from include.espejo.ctgan.margins import Margin, Margins
+from include.espejo.ctgan.masks import Masks
 from include.espejo.ctgan.places import Places
 from include.espejo.errors import ModelError
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.spec.load import spec_digest
 
-VERSION = 1
+VERSION = 2  # 1: generators of tables and a body of noise
+_LINE = "line."
 _WEIGHTS, _ABOUT = "model.safetensors", "model.json"
 
 
 @dataclass
 class Model:
-    """What sampling needs. `moments`: frequencies of code pairs, (width, width)."""
+    """What sampling needs: how rows are drawn, and the margins they are calibrated to."""
 
     encoding: Encoding
     generator: Generator
-    moments: np.ndarray
+    margins: Margins
     rows: int
     layout: Layout = field(init=False)
     masks: Masks = field(init=False)
@@ -48,14 +52,13 @@ class Model:
         self.layout = self.generator.layout
         constraints, self.unforced = find_constraints(self.encoding)
         self.masks = Masks(constraints, self.layout)
-        self.generator.eval()
 
 
 def save_model(model: Model, folder: Path) -> None:
     """Write the model's two files."""
     encoding, places = model.encoding, model.encoding.places
     tensors = {n: t.contiguous() for n, t in model.generator.state_dict().items()}
-    tensors["frequencies.moments"] = torch.from_numpy(np.ascontiguousarray(model.moments))
+    tensors |= _margin_tensors(model.margins)
     about: dict[str, Any] = {
         "format": "espejo-ctgan",
         "version": VERSION,
@@ -65,6 +68,13 @@ def save_model(model: Model, folder: Path) -> None:
         "columns": list(encoding.columns),
         "fields": [f.as_dict() for f in encoding.fields],
         "shape": model.generator.shape.as_dict(),
+        "parents": [list(parents) for parents in model.generator.parents],
+        "lifted_by": {
+            net.field: net.lifted_by
+            for net in model.generator.from_field(0)
+            if net.lifted_by is not None
+        },  # fmt: skip
+        "margins": [[list(m.fields), m.detail, len(m.cells)] for m in model.margins.held],
         "rows": model.rows,
         "places": None,
     }
@@ -73,6 +83,8 @@ def save_model(model: Model, folder: Path) -> None:
         tensors["places.counts"] = torch.from_numpy(places.counts.astype(float))
         columns = {n: places.tuples[n].tolist() for n in places.tuples.columns}
         about["places"] = columns
+    for number in model.generator.lines.fields:
+        tensors[f"{_LINE}{number}"] = model.generator.lines.of_field(number).contiguous().clone()
     weights = save_tensors(tensors)
     about["weights_sha256"] = hashlib.sha256(weights).hexdigest()
     (folder / _WEIGHTS).write_bytes(weights)
@@ -90,11 +102,11 @@ def load_model(folder: Path, spec: SurveySpec) -> Model:
     if damage:
         raise _damaged(damage)
     version = about.get("version")
-    if about.get("format") != "espejo-ctgan" or not isinstance(version, int) or version > VERSION:
-        found = f"{about.get('format')} version {about.get('version')}"
+    if about.get("format") != "espejo-ctgan" or version != VERSION:
+        found = f"{about.get('format')} version {version}"
         raise ModelError(
-            f"model: it is {found}, and this code reads espejo-ctgan up to version {VERSION}; "
-            "use the newer code or train again"
+            f"model: it is {found}, and this code reads espejo-ctgan version {VERSION}; "
+            "use the code that wrote it or train again"
         )
     if about.get("spec_sha256") != spec_digest(spec):
         raise ModelError(
@@ -124,7 +136,34 @@ def _assemble(about: dict[str, Any], tensors: dict[str, torch.Tensor], spec: Sur
     fields = tuple(Field.from_dict(f) for f in about["fields"])
     period = Period.parse(about["period"])
     encoding = Encoding(spec, period, tuple(about["columns"]), fields, places)
-    moments = tensors.pop("frequencies.moments").numpy()
-    generator = Generator(Layout.of(encoding), Shape(**about["shape"]))
+    margins = _read_margins(about["margins"], tensors)
+    layout = Layout.of(encoding)
+    features = {int(n.removeprefix(_LINE)): tensors.pop(n).numpy()
+                for n in list(tensors) if n.startswith(_LINE)}  # fmt: skip
+    parents = [tuple(read) for read in about["parents"]]
+    lifts = {
+        int(field): Lift(parent, tensors[f"nets.{int(field) - layout.given}.lift"].numpy())
+        for field, parent in about["lifted_by"].items()
+    }
+    generator = Generator(layout, parents, features, lifts, Shape(**about["shape"]))
     generator.load_state_dict(tensors)
-    return Model(encoding, generator, moments, about["rows"])
+    return Model(encoding, generator, margins, about["rows"])
+
+
+def _margin_tensors(margins: Margins) -> dict[str, torch.Tensor]:
+    found = {f"margins.{detail}": runs for detail, runs in margins.runs.items()}
+    empty = [np.zeros(0)]
+    found["margins.cells"] = np.concatenate([m.cells for m in margins.held] or empty)
+    found["margins.shares"] = np.concatenate([m.shares for m in margins.held] or empty)
+    return {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in found.items()}
+
+
+def _read_margins(held: list[Any], tensors: dict[str, torch.Tensor]) -> Margins:
+    cells = tensors.pop("margins.cells").numpy().astype(np.int64)
+    shares = tensors.pop("margins.shares").numpy()
+    runs = {d: tensors.pop(f"margins.{d}").numpy() for d in ("runs", "fine_runs")}
+    ends = np.cumsum([0, *(count for *_, count in held)])
+    margins = []
+    for (fields, detail, _), start, end in zip(held, ends[:-1], ends[1:], strict=True):
+        margins.append(Margin(tuple(fields), detail, cells[start:end], shares[start:end]))
+    return Margins(tuple(margins), runs)

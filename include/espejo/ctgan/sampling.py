@@ -75,7 +75,7 @@ def _block(
     if request.conditions:
         return leaves[:size], codes[:size]  # the margins are those of the whole table
     rows = model.layout.rows(leaves, codes)
-    weighted = rake(rows, model.moments, model.rows, model.layout.sizes, model.layout.offsets)
+    weighted = rake(rows, model.margins, model.layout)
     kept = draw_without_replacement(weighted.weights, size, generator)
     return leaves[kept], codes[kept]
 
@@ -111,13 +111,11 @@ def _draw_slice(
     rows = len(leaves)
     codes = torch.zeros(rows, len(layout.sizes), dtype=torch.long)
     codes[:, : layout.given] = torch.from_numpy(layout.given_by_leaf[leaves]).long()
-    with torch.no_grad():
-        noise = torch.randn(rows, network.shape.noise, generator=generator)
-        uniform = torch.rand(rows, len(layout.sizes), generator=generator)
-        none = torch.zeros(rows, dtype=torch.long)
-        scores = network.scores(noise, torch.from_numpy(leaves), none)
-        at = {index + layout.given: code for index, code in (fixed or {}).items()}
-        codes, weight = network.draw(scores, codes, layout.given, model.masks, uniform, at)
+    uniform = torch.rand(rows, len(layout.sizes), generator=generator)
+    at = {index + layout.given: code for index, code in (fixed or {}).items()}
+    codes, weight = network.draw(
+        codes, torch.from_numpy(leaves), layout.given, model.masks, uniform, at
+    )
     return codes[:, layout.given :].numpy().astype(np.int32), weight.numpy()
 
 

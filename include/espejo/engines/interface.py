@@ -46,12 +46,13 @@ class FitSettings:
 @dataclass(frozen=True)
 class EpochProgress:
     """Losses at the end of an epoch, seconds since the fit began, and, where the engine has
-    them, its score on held-out rows (0 to 1) and the rows it trains on in a second."""
+    them, its score on held-out rows (0 to 1) and the rows it trains on in a second. There is no
+    loss of a critic while none is trained."""
 
     epoch: int
     epochs: int
     generator_loss: float
-    critic_loss: float
+    critic_loss: float | None
     seconds: float
     score: float | None = None
     rows_per_second: float | None = None
