@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-from include.espejo.ctgan import fit as fit_module
-from include.espejo.ctgan.encode import encode
-from include.espejo.ctgan.fit import Selection, Trained
+from include.espejo.ctgan import adversarial, likelihood, selection
+from include.espejo.ctgan import run as run_module
+from include.espejo.ctgan.fit import Trained
 from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.selection import pair_score, split_households
-from include.espejo.ctgan.training import Training
+from include.espejo.ctgan.masks import Masks
+from include.espejo.ctgan.run import Run
+from include.espejo.ctgan.selection import HeldOut, split_households
 from include.espejo.engines.interface import EpochProgress, Learning
 from include.espejo.errors import LakeError, ModelError, ParameterError
 from include.espejo.parameters import Parameters
 from include.espejo.tables import to_frame
 from tests.unit.test_ctgan_support import (
-    SETTINGS,
     drawn,
     enoe_learning,
     fitted,
@@ -33,7 +33,8 @@ from tests.unit.test_ctgan_support import (
 )
 from tests.unit.test_ctgan_support import parks_learning as parks_of
 
-STEPS = 24  # of two epochs of 600 rows in batches of 50
+START_STEPS, STEPS = 20, 25  # of two epochs of 600 rows in batches of 50
+LOOK = 2
 
 
 def parks_learning() -> Learning:
@@ -67,11 +68,17 @@ def stop_after(epochs: int) -> Callable[[EpochProgress], None]:
     return progress
 
 
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (likelihood, adversarial):
+        monkeypatch.setattr(module, "PATIENCE", 1000)
+    monkeypatch.setattr(run_module, "FEWEST_STEPS", START_STEPS)
+    monkeypatch.setattr(run_module, "STEPS_BETWEEN_LOOKS", (LOOK, LOOK))
+
+
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small tables stop early; where that is not the question, training goes on to its end."""
-    monkeypatch.setattr(fit_module, "PATIENCE", 1000)
-    monkeypatch.setattr(fit_module, "_SCORED_ROWS", 500)
+    be_patient(monkeypatch)
 
 
 def losses_of(trained: Trained) -> list[str]:
@@ -133,7 +140,8 @@ def test_a_fit_goes_on_from_any_checkpoint() -> None:
 
 
 def test_an_early_stop_survives_the_restart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_module, "PATIENCE", 1)
+    monkeypatch.setattr(likelihood, "PATIENCE", 1)
+    monkeypatch.setattr(adversarial, "PATIENCE", 1)
     store = Kept()
     whole = fitted(enoe_learning(), epochs=3, store=store)
     assert_same(fitted(enoe_learning(), epochs=3, store=Kept(store.all[0])), whole)
@@ -206,11 +214,10 @@ def test_a_store_that_cannot_read_is_no_fresh_start() -> None:
 @pytest.mark.parametrize("ticks", [9, 12])
 def test_max_steps_replays_a_time_budget(monkeypatch: pytest.MonkeyPatch, ticks: int) -> None:
     clock = iter(np.arange(0, 10_000, 1.0))
-    monkeypatch.setattr(fit_module.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(run_module.time, "monotonic", lambda: float(next(clock)))
     limited = fitted(parks_learning(), max_minutes=(ticks - 0.5) / 60)
     monkeypatch.undo()
-    monkeypatch.setattr(fit_module, "PATIENCE", 1000)
-    monkeypatch.setattr(fit_module, "_SCORED_ROWS", 500)
+    be_patient(monkeypatch)
     assert 0 < limited.steps < STEPS
     replayed = fitted(parks_learning(), max_steps=limited.steps)
     assert_same(limited, replayed)
@@ -220,51 +227,92 @@ def test_max_steps_beyond_the_epochs_changes_nothing() -> None:
     assert_same(fitted(parks_learning(), max_steps=10_000), fitted(parks_learning()))
 
 
-def test_training_stops_when_the_score_does_not_rise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_module, "PATIENCE", 3)
-    scores = iter([0.5, 0.6, 0.7, 0.65, 0.64, 0.63, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9])
-    monkeypatch.setattr(Selection, "score", lambda *_: next(scores))
+def test_a_field_stops_when_it_gets_no_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(likelihood, "PATIENCE", 3)
+    monkeypatch.setattr(adversarial, "PATIENCE", 1)
+    monkeypatch.setattr(HeldOut, "is_better", lambda *_: False)
     trained = fitted(parks_learning())
-    every = STEPS // fit_module.SCORES
-    assert trained.best_step == 2 * every
-    assert trained.steps == 5 * every
+    assert trained.best_step == 0
+    assert trained.steps == 3 * LOOK + LOOK
 
 
 def test_the_best_checkpoint_is_kept_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = iter([0.1, 0.2, 0.9, *[0.2] * 50])
-    monkeypatch.setattr(Selection, "score", lambda *_: next(scores))
+    fields = len(fitted(parks_learning(), epochs=1).model.generator.nets)
+    better = iter([*[False] * fields, *[True] * fields, *[False] * 10_000])
+    monkeypatch.setattr(HeldOut, "is_better", lambda *_: next(better))
     long = fitted(parks_learning())
-    monkeypatch.setattr(Selection, "score", lambda *_: 0.1)
+    monkeypatch.setattr(HeldOut, "is_better", lambda *_: False)
     start = fitted(parks_learning())
-    assert long.best_step == 4
+    assert long.best_step == 2 * LOOK
     assert start.best_step == 0
     assert not same_weights(long, start)
     assert long.steps == start.steps == STEPS
 
 
+def test_each_field_is_kept_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first field gets better: of the others the start is kept, to the last weight."""
+    first = iter([True, *[False] * 100_000])
+    monkeypatch.setattr(HeldOut, "is_better", lambda *_: next(first))
+    some = weights_of(fitted(parks_learning()))
+    monkeypatch.setattr(HeldOut, "is_better", lambda *_: False)
+    none = weights_of(fitted(parks_learning()))
+    changed = {name.split(".")[1] for name in none if not torch.equal(some[name], none[name])}
+    assert changed == {"0"}
+
+
 @pytest.mark.parametrize("epochs", [1, 4])
-def test_a_model_is_never_worse_than_its_start(epochs: int) -> None:
-    """And so more epochs never end worse than the frequencies that training starts from."""
-    learning = parks_learning()
-    scored: list[float] = []
-    score = Selection.score
+def test_a_model_is_never_worse_than_its_start(
+    monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    """And so more epochs never end with households foretold worse."""
+    scores: list[float] = []
+    score = selection.Kept.take_better
 
-    def remember(self: Selection, *arguments: Any) -> float:
-        scored.append(score(self, *arguments))
-        return scored[-1]
+    def remember(self: selection.Kept, *arguments: Any) -> list[bool]:
+        scores.append(self.score)
+        return score(self, *arguments)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Selection, "score", remember)
-        trained = fitted(learning, epochs=epochs)
-    encoding, leaves, codes = encode(to_frame(learning.table), learning.spec, learning.period)
-    layout = Layout.of(encoding)
-    # 600 rows are too few to spare some: selection is on all of them.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit_module, "_SCORED_ROWS", 500)
-        selection = Selection(layout.rows(leaves, codes), leaves, layout, SETTINGS.seed)
-    final = selection.score(trained.model.generator, trained.model.masks)
-    assert final == pytest.approx(max(scored), abs=1e-9)
-    assert final >= scored[0]
+    monkeypatch.setattr(selection.Kept, "take_better", remember)
+    trained = fitted(parks_learning(), epochs=epochs)
+    assert scores == sorted(scores)
+    final = trained.losses[-1].score
+    assert final is not None
+    assert final >= scores[0]
+
+
+def one_field_layout() -> Layout:
+    no_place = np.zeros((1, 0), dtype=np.int64)
+    return Layout((1,), 0, no_place.astype(np.int32), no_place, 0)
+
+
+def held_out(rows: int, households: np.ndarray | None = None) -> HeldOut:
+    empty = np.zeros((rows, 1), dtype=np.int32)
+    return HeldOut(empty, np.zeros(rows, dtype=np.int64), households, Masks([], one_field_layout()))
+
+
+def test_a_gain_within_chance_is_not_kept() -> None:
+    """A gain of one standard error, from both sides."""
+    random = np.random.default_rng(2)
+    noise = torch.from_numpy(random.normal(size=2000))
+    noise = (noise - noise.mean()) / noise.std(unbiased=False)
+    error = 2000**-0.5
+    held, old = held_out(2000), torch.zeros(2000, dtype=torch.float64)
+    assert held.is_better(old, -(noise + 1.05 * error))
+    assert not held.is_better(old, -(noise + 0.95 * error))
+    assert not held.is_better(old, noise * float("nan"))
+
+
+def test_people_of_one_household_are_one_witness() -> None:
+    gain = np.random.default_rng(3).normal(0.05, 1, 400)
+    gain = torch.from_numpy(gain - gain.mean() + 1.5 / 400**0.5)
+    old = torch.zeros(2000, dtype=torch.float64)
+    alone = held_out(2000)
+    together = held_out(2000, np.repeat(np.arange(400), 5))
+    assert alone.is_better(old, -gain.repeat_interleave(5))
+    assert together.is_better(old, -gain.repeat_interleave(5))
+    weak = gain - 0.9 / 400**0.5  # 0.6 of its standard error, and 1.3 if each counted
+    assert alone.is_better(old, -weak.repeat_interleave(5))
+    assert not together.is_better(old, -weak.repeat_interleave(5))
 
 
 def test_no_household_is_on_both_sides() -> None:
@@ -289,29 +337,21 @@ def test_one_household_of_all_is_not_held_out() -> None:
     assert len(one) == 5000
 
 
-def test_pair_score_is_one_for_the_same_and_low_for_another() -> None:
-    rows = np.random.default_rng(1).integers(0, 4, (2000, 3))
-    assert pair_score(rows, rows, (4, 4, 4)) == 1
-    assert pair_score(rows, np.zeros_like(rows), (4, 4, 4)) < 0.2
-    assert pair_score(rows[:, :1], rows[:, :1], (4,)) == 1
-
-
 def nan_from(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Training.step
-
-    def diverging(self: Training) -> tuple[float, float]:
+    def diverging(self: Run) -> tuple[float, float | None]:
         losses = real(self)
         if self.steps < step:
             return losses
         with torch.no_grad():
-            for parameter in self.averaged.parameters():
+            for parameter in self.training.averaged.parameters():
                 parameter.fill_(float("nan"))
-        return float("nan"), float("nan")
+        return float("nan"), None
 
-    monkeypatch.setattr(Training, "step", diverging)
+    real = Run._step
+    monkeypatch.setattr(Run, "_step", diverging)
 
 
-@pytest.mark.parametrize("step", [1, 5, 20])
+@pytest.mark.parametrize("step", [1, 5, 20, 23])
 def test_a_training_that_diverges_ends_with_the_best_so_far(
     monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -329,7 +369,7 @@ def test_a_training_that_diverges_ends_with_the_best_so_far(
 def test_a_divergence_at_the_end_of_a_time_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     nan_from(9, monkeypatch)
     clock = iter(np.arange(0, 10_000, 1.0))
-    monkeypatch.setattr(fit_module.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(run_module.time, "monotonic", lambda: float(next(clock)))
     trained = fitted(parks_learning(), max_minutes=9.5 / 60)
     assert all(torch.isfinite(t).all() for t in weights_of(trained).values())
 
@@ -386,6 +426,7 @@ def test_an_epoch_is_told_with_its_score_and_speed() -> None:
     told: list[EpochProgress] = []
     trained = fitted(parks_learning(), progress=told.append)
     assert [t.epoch for t in told] == [1, 2]
+    assert [t.critic_loss is None for t in told] == [True, False]
     assert tuple(told) == trained.losses
     assert all(0 <= (t.score or -1) <= 1 for t in told)
     assert all((t.rows_per_second or 0) > 0 for t in told)
@@ -394,8 +435,8 @@ def test_an_epoch_is_told_with_its_score_and_speed() -> None:
 def test_a_training_that_stops_within_its_first_epoch_still_tells_its_losses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fit_module, "PATIENCE", 2)
-    monkeypatch.setattr(Selection, "score", lambda *_: 0.5)
+    monkeypatch.setattr(likelihood, "PATIENCE", 2)
+    monkeypatch.setattr(HeldOut, "is_better", lambda *_: False)
     assert fitted(parks_learning(), epochs=1, progress=quiet).losses
 
 

@@ -13,11 +13,15 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from include.espejo.ctgan.shrinkage import Households, expected_rows
+
 FEWEST_ROWS = 10  # under a bin, where the number has as many
 MOST_BINS = 128
 # A value on fewer rows is not drawn as it is: a value between the bin's lowest and highest is.
 LEAST_ROWS_OF_VALUE = 3
 _WIDER = 1.3  # a number of too many bins is cut again at so many times the rows
+HEAP_ROWS = 50  # a value on as many is a heap, whose rows are believed
+_NEIGHBOURS = 4
 _WIDE = 2.0  # times its lowest value: a bin is then drawn evenly by its logarithm
 
 
@@ -35,6 +39,11 @@ class Bins:
     values: np.ndarray = field(default_factory=lambda: np.empty(0))
     rows: np.ndarray = field(default_factory=lambda: np.empty(0))
     first: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    @property
+    def mass(self) -> np.ndarray:
+        """The rows of each bin: (bins,)."""
+        return np.asarray(np.add.reduceat(self.rows, self.first)) if len(self.first) else self.rows
 
     @classmethod
     def of_points(cls, values: np.ndarray) -> Bins:
@@ -65,7 +74,7 @@ class Bins:
         """A value of each bin in `codes`: float64, (rows,)."""
         ends = np.cumsum(self.rows)
         start = (ends - self.rows)[self.first]
-        mass = np.add.reduceat(self.rows, self.first)
+        mass = self.mass
         ticks = start[codes] + mass[codes] * random.random(len(codes))
         at = np.minimum(np.searchsorted(ends, ticks, side="right"), len(ends) - 1)
         drawn = self.values[at].copy()
@@ -77,25 +86,51 @@ class Bins:
         return np.asarray(drawn)
 
 
-def cut_bins(values: np.ndarray, alone: Collection[float], cuts: Sequence[float]) -> Bins:
+def cut_bins(
+    values: np.ndarray, alone: Collection[float], cuts: Sequence[float],
+    households: np.ndarray | None = None,
+) -> Bins:  # fmt: skip
     """The bins of a number's values, (rows,), no blanks among them.
 
     Each value of `alone` (special codes) is a bin by itself. So is a value of `cuts`, the
     constants of the spec's rules, and no bin lies across one: a rule holds for the whole of a bin
-    or for none of it.
+    or for none of it. `households`: of each row, (rows,).
     """
     if not len(values):
         return Bins()
-    distinct, counts = np.unique(values, return_counts=True)
+    distinct, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     walls = np.unique([*alone, *cuts]).astype(float)
     # Odd numbers are the walls themselves, even ones what lies between two of them.
     segment = np.searchsorted(walls, distinct) + np.searchsorted(walls, distinct, side="right")
+    rows = _expected(inverse, counts, segment, households)
     fewest = float(FEWEST_ROWS)
-    runs = _runs(counts, segment, fewest)
+    runs = _runs(rows, segment, fewest)
     while len(runs) > MOST_BINS + len(walls) and fewest < len(values):
         fewest *= _WIDER
-        runs = _runs(counts, segment, fewest)
-    return _bins(distinct, counts, runs)
+        runs = _runs(rows, segment, fewest)
+    return _bins(distinct, counts, rows, runs)
+
+
+def _expected(
+    inverse: np.ndarray, counts: np.ndarray, segment: np.ndarray, households: np.ndarray | None
+) -> np.ndarray:
+    """The rows to expect of each distinct value, (values,): of a heap those that it has, of others
+    more or less what their neighbours have. Neighbours are drawn towards each other, by fours and
+    by fours of fours, as far as that foretells households left out (`shrinkage.py`)."""
+    heaps = np.arange(len(counts)) + int(segment.max()) + 1
+    segment = np.unique(np.where(counts >= HEAP_ROWS, heaps, segment), return_inverse=True)[1]
+    order = np.argsort(segment, kind="stable")
+    at = np.empty(len(segment), dtype=np.int64)
+    at[order] = np.arange(len(segment)) - np.searchsorted(segment[order], segment[order])
+    levels = [segment]
+    width = _NEIGHBOURS
+    while width < len(segment):
+        # Neighbours are counted, not their rows, so that a group says nothing of who was trained.
+        levels.insert(1, np.unique(np.stack([segment, at // width]), axis=1,
+                                   return_inverse=True)[1].ravel())  # fmt: skip
+        width *= _NEIGHBOURS
+    left = Households.of(len(inverse), households)
+    return expected_rows(np.stack(levels, axis=1), inverse, left)
 
 
 def locate(values: np.ndarray, low: np.ndarray) -> np.ndarray:
@@ -103,7 +138,7 @@ def locate(values: np.ndarray, low: np.ndarray) -> np.ndarray:
     return np.asarray(np.searchsorted(low, values, side="right") - 1, dtype=np.int32)
 
 
-def _runs(counts: np.ndarray, segment: np.ndarray, fewest: float) -> list[tuple[int, int]]:
+def _runs(rows_of: np.ndarray, segment: np.ndarray, fewest: float) -> list[tuple[int, int]]:
     """Runs of distinct values, (first, last + 1), with `fewest` rows where their segment has them.
 
     A value that has as many by itself ends the run before it; what is left over at the end of a
@@ -114,10 +149,10 @@ def _runs(counts: np.ndarray, segment: np.ndarray, fewest: float) -> list[tuple[
         found: list[tuple[int, int]] = []
         start, rows = begin, 0
         for i in range(begin, end):
-            if counts[i] >= fewest and found and start < i:
+            if rows_of[i] >= fewest and found and start < i:
                 found[-1] = (found[-1][0], i)
                 start, rows = i, 0
-            rows += counts[i]
+            rows += rows_of[i]
             if rows >= fewest:
                 found.append((start, i + 1))
                 start, rows = i + 1, 0
@@ -132,19 +167,21 @@ def _segments(segment: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(starts.tolist(), [*starts[1:].tolist(), len(segment)], strict=True))
 
 
-def _bins(distinct: np.ndarray, counts: np.ndarray, runs: list[tuple[int, int]]) -> Bins:
+def _bins(
+    distinct: np.ndarray, counts: np.ndarray, expected: np.ndarray, runs: list[tuple[int, int]]
+) -> Bins:
     values: list[float] = []
     rows: list[float] = []
     first: list[int] = []
     for start, stop in runs:
         first.append(len(values))
-        own, behind = distinct[start:stop], counts[start:stop]
-        kept = (behind >= LEAST_ROWS_OF_VALUE) | (len(own) == 1)
+        own, mass = distinct[start:stop], expected[start:stop]
+        kept = (counts[start:stop] >= LEAST_ROWS_OF_VALUE) | (len(own) == 1)
         values += [*own[kept], *([np.nan] if not kept.all() else [])]
-        rows += [*behind[kept], *([behind[~kept].sum()] if not kept.all() else [])]
+        rows += [*mass[kept], *([mass[~kept].sum()] if not kept.all() else [])]
     at = np.array(runs)
     return Bins(
-        distinct[at[:, 0]], distinct[at[:, 1] - 1], np.array(values), np.array(rows, dtype=float),
+        distinct[at[:, 0]], distinct[at[:, 1] - 1], np.array(values), np.array(rows),
         np.array(first, dtype=np.int64),
     )  # fmt: skip
 

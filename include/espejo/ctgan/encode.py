@@ -96,9 +96,9 @@ class Encoding:
 
 
 def encode(
-    table: pd.DataFrame, spec: SurveySpec, period: Period
+    table: pd.DataFrame, spec: SurveySpec, period: Period, households: np.ndarray | None = None
 ) -> tuple[Encoding, np.ndarray, np.ndarray]:
-    """Learn an encoding from the model's columns and apply it.
+    """Learn an encoding from the model's columns and apply it. `households`: of each row, (rows,).
 
     Returns the encoding, each row's leaf (int64, (rows,)) and codes (int32, (rows, fields)).
     Columns that are blank throughout are left out, and blank again when decoded.
@@ -112,7 +112,7 @@ def encode(
     ages = _birth_years(spec, present)
     fields, codes = [], []
     for name in _drawing_order(spec, [n for n in present if n not in {*levels, *functions}]):
-        field, column = _encode_column(table, name, spec, period, ages)
+        field, column = _encode_column(table, name, spec, period, ages, households)
         fields.append(field)
         codes.append(column)
     if not fields:
@@ -122,8 +122,9 @@ def encode(
 
 
 def _encode_column(
-    table: pd.DataFrame, name: str, spec: SurveySpec, period: Period, ages: Mapping[str, str]
-) -> tuple[Field, np.ndarray]:
+    table: pd.DataFrame, name: str, spec: SurveySpec, period: Period, ages: Mapping[str, str],
+    households: np.ndarray | None,
+) -> tuple[Field, np.ndarray]:  # fmt: skip
     column = spec.columns[name]
     if column.is_code():
         return code_field(name, table[name])
@@ -137,7 +138,7 @@ def _encode_column(
     cuts = {*_constants(spec, name), *special}
     if column.top_code is not None:
         cuts.add(float(column.top_code))
-    return number_field(name, values, special, sorted(cuts))
+    return number_field(name, values, special, sorted(cuts), households)
 
 
 def _geography(spec: SurveySpec, present: list[str]) -> tuple[list[str], list[str]]:

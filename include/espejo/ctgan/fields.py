@@ -97,15 +97,17 @@ def code_field(column: str, values: pd.Series) -> tuple[Field, np.ndarray]:
 
 
 def number_field(
-    column: str, values: np.ndarray, special: Sequence[float], cuts: Sequence[float]
-) -> tuple[Field, np.ndarray]:
+    column: str, values: np.ndarray, special: Sequence[float], cuts: Sequence[float],
+    households: np.ndarray | None = None,
+) -> tuple[Field, np.ndarray]:  # fmt: skip
     """The field of a number, and the codes of `values`, (rows,): int32, (rows,).
 
     Special codes are codes of their own, and so are `cuts`, the constants of the spec's rules.
     """
     blank = np.isnan(values)
     known = values[~blank]
-    bins = cut_bins(known, special, cuts)
+    homes = None if households is None else households[~blank]
+    bins = cut_bins(known, special, cuts, homes)
     codes = np.full(len(values), len(bins.low), dtype=np.int32)
     codes[~blank] = locate(known, bins.low)
     if blank.any():

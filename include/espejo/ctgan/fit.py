@@ -80,7 +80,7 @@ def _fit(
     learning: Learning, settings: FitSettings, progress: Progress, store: Store, recipe: Recipe
 ) -> Trained:
     frame = to_frame(learning.table)
-    encoding, leaves, codes = encode(frame, learning.spec, learning.period)
+    encoding, leaves, codes = encode(frame, learning.spec, learning.period, learning.households)
     encoding = _with_expected_places(encoding, leaves, learning.households)
     layout = Layout.of(encoding)
     device = pick_device(settings.device)
@@ -121,7 +121,8 @@ def _new_generator(
             features[number] = of_line
     lifts = find_lifts(rows, layout, set(features), left)
     generator = Generator(layout, choose_parents(rows, layout), features, lifts, shape)
-    generator.start_at_margins(rows)
+    generator.start_at_margins(rows, {f: drawn.bins.mass for f, drawn in zip(
+        layout.drawn, encoding.fields, strict=True) if f in features})  # fmt: skip
     return generator
 
 

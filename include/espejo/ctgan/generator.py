@@ -180,12 +180,18 @@ class Generator(nn.Module):
         """A copy that is not trained: for the average of the weights."""
         return copy.deepcopy(self).requires_grad_(False)
 
-    def start_at_margins(self, rows: np.ndarray) -> None:
-        """Put each field's bias at the log of its codes' shares in `rows`, (rows, fields)."""
+    def start_at_margins(self, rows: np.ndarray, expected: Mapping[int, np.ndarray]) -> None:
+        """Put each field's bias at the log of its codes' shares in `rows`, (rows, fields).
+
+        `expected`: by field, the rows to expect of each code, instead of those counted. They say
+        less of who was trained on, and so are not trained further.
+        """
         with torch.no_grad():
             for net in self.from_field(0):
                 counts = np.bincount(rows[:, net.field], minlength=len(net.bias)) + 0.5
+                counts = expected.get(net.field, counts)
                 net.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
+                net.bias.requires_grad_(net.field not in expected)
 
     def from_field(self, first: int) -> list[FieldNet]:
         """The networks of the drawn fields from number `first` on, in the drawing order."""

@@ -52,14 +52,14 @@ class LikelihoodTraining:
 
     @property
     def over(self) -> bool:
-        return self.steps >= self.planned or not self._learning()
+        return self.steps >= self.planned or not self._learning(self.generator)
 
     def step(self) -> float:
         """Learn one batch; its surprise, in nats a row, of the fields that still learn."""
         batch = self._batch()
         for group in self.optimiser.param_groups:
             group["lr"] = self.rates.learning * self._share_of_rate()
-        nets = self._learning()
+        nets = self._learning(self.generator)
         codes, leaves = self._rows[batch].long(), self._leaves[batch]
         surprise = self.generator.surprise(codes, leaves, self.masks, nets, self.random)
         loss = surprise.sum(1).mean()
@@ -72,16 +72,16 @@ class LikelihoodTraining:
 
     def look(self) -> bool:
         """Keep the fields that have become better; whether there was one."""
-        better = []
-        nets = self._learning()
-        for net, gained in zip(nets, self.kept.take_better(self.averaged, nets), strict=True):
+        nets = self._learning(self.averaged)
+        better = self.kept.take_better(self.averaged, nets)
+        for net, gained in zip(nets, better, strict=True):
             at = net.field - self.generator.layout.given
             self.stale[at] = 0 if gained else self.stale[at] + 1
-            better.append(gained)
         return any(better)
 
-    def _learning(self) -> list[FieldNet]:
-        nets = self.generator.from_field(0)
+    def _learning(self, generator: Generator) -> list[FieldNet]:
+        """The networks of the fields that have not stopped."""
+        nets = generator.from_field(0)
         return [net for net, stale in zip(nets, self.stale, strict=True) if stale < PATIENCE]
 
     def _batch(self) -> Tensor:

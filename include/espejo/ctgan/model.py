@@ -73,7 +73,7 @@ def save_model(model: Model, folder: Path) -> None:
             net.field: net.lifted_by
             for net in model.generator.from_field(0)
             if net.lifted_by is not None
-        },  # fmt: skip
+        },
         "margins": [[list(m.fields), m.detail, len(m.cells)] for m in model.margins.held],
         "rows": model.rows,
         "places": None,

@@ -121,11 +121,6 @@ class Run:
         epochs = (1 - START_SHARE) * self.settings.epochs
         return max(1, round(epochs * len(self.table.rows) / self.settings.batch_size))
 
-    @property
-    def planned(self) -> int:
-        """The steps of both trainings at most."""
-        return self.start.planned + (self._adversarial_steps() if self.recipe.adversary else 0)
-
     def _over(self) -> bool:
         both = self.start.over and (self.adversary.over if self.adversary else False)
         done = both or (self.start.over and not self.recipe.adversary)
@@ -138,16 +133,20 @@ class Run:
         every = int(np.clip(an_epoch // LOOKS_AN_EPOCH, *STEPS_BETWEEN_LOOKS))
         return self.training.steps % every == 0 or self.training.over or self._over()
 
-    def _epoch(self) -> int:
-        return -(-self.steps * self.settings.epochs // self.planned)
+    def _epochs_done(self) -> float:
+        """Each training has its share of the epochs, however many steps it takes."""
+        start = self.start.steps / self.start.planned if not self.adversary else 1.0
+        after = self.adversary.steps / self.adversary.planned if self.adversary else 0.0
+        share = START_SHARE if self.recipe.adversary else 1.0
+        return self.settings.epochs * (share * start + (1 - share) * after)
 
     def _epoch_ends(self) -> bool:
         told = self.losses[-1].epoch if self.losses else 0
-        return self.steps * self.settings.epochs // self.planned > told
+        return math.floor(self._epochs_done() + 1e-9) > told
 
     def _tell(self, generator_loss: float, critic_loss: float | None) -> None:
         told = EpochProgress(
-            epoch=self._epoch(),
+            epoch=max(1, math.ceil(self._epochs_done() - 1e-9)),
             epochs=self.settings.epochs,
             generator_loss=generator_loss,
             critic_loss=critic_loss,

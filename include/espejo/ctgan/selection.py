@@ -20,7 +20,7 @@ from include.espejo.ctgan.masks import Masks
 SHARE = 0.1
 MOST_ROWS = 20_000
 FEWEST_ROWS = 200
-STANDARD_ERRORS = 1.0
+STANDARD_ERRORS = 0.5
 _LEAST_GAIN = 1e-4  # nats a row: less is rounding
 _SLICE = 5_000
 
