@@ -25,7 +25,7 @@ from include.espejo.protect.floors import Counts, count_behind
 from include.espejo.spec.disclosure import Floor
 
 EXPECTED = 20.0  # rows that independence would put into a cell that has none
-ERROR = 0.001  # the chance of one cell or more, wrongly, in a table of independent columns
+ERROR = 0.01  # the chance of one cell or more, wrongly, in a table of independent columns
 _CHUNK = 20_000  # rows: what is filled by the first ones need not be looked for in the others
 
 Cells = dict[tuple[int, int], np.ndarray]
@@ -54,7 +54,7 @@ def impossible_pairs(
         tested += int(cells.sum())
         if cells.any():
             looked_at[a, b] = (cells, alone)
-    least = np.log(max(tested, 1) / error)
+    least = least_rows(tested, error)
     found: Cells = {}
     for (a, b), (cells, alone) in looked_at.items():
         empty = _empty(fields[a], fields[b], cells & (alone >= least))
@@ -62,6 +62,11 @@ def impossible_pairs(
             found[a, b] = np.zeros((sizes[a], sizes[b]), dtype=bool)
             found[a, b][np.ix_(fields[a].kept, fields[b].kept)] = empty
     return found
+
+
+def least_rows(tested: int, error: float = ERROR) -> float:
+    """How many rows by themselves must be expected, where so many cells are tested."""
+    return float(np.log(max(tested, 1) / error))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,104 @@
+"""From a valid table to the rules that its spec seems to lack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from include.espejo.protect.floors import household_numbers
+from include.espejo.rules import columns_of
+from include.espejo.spec import Period, SurveySpec
+from include.espejo.spec.expression import ExpressionError
+from include.espejo.spec.rules import BlankRule
+from include.espejo.structural import EXPECTED
+from include.espejo.suggest.classes import Classes, classes_of
+from include.espejo.suggest.cover import Pair, Suggestion, cover
+from include.espejo.suggest.declared import Excluded, excluded_by
+from include.espejo.suggest.merge import Suggested, merge
+from include.espejo.suggest.zeros import find_zeros
+
+_ROUNDS = 10
+
+
+def suggest(
+    frame: pd.DataFrame, spec: SurveySpec, period: Period, expected: float = EXPECTED
+) -> list[Suggested]:
+    """Rules that every row of a valid table keeps and that no declared rule says.
+
+    Of the modelled columns, in pairs, where independence would put `expected` rows or more.
+    """
+    household = household_numbers(frame, spec)
+    names = _nameable(frame, spec)
+    columns = {name: classes_of(frame[name], name, spec, household) for name in names}
+    drawn = {n: c for n, c in columns.items() if n in spec.model.columns and n not in _below(spec)}
+    places = [frozenset(pair) for pair in combinations(spec.geography_columns(), 2)]
+    floor = spec.disclosure.floor
+    zeros = find_zeros(drawn, household, floor, expected, places)
+    found: list[Suggested] = []
+    # What is suggested counts as declared, until nothing more is: a second look finds nothing.
+    for _ in range(_ROUNDS):
+        rules = [*spec.rules, *(some.rule for some in found)]
+        excluded = excluded_by(rules, spec, period, columns)
+        new = [
+            said
+            for (a, b), empty in zeros.items()
+            for said in cover(
+                _pair(columns[a], columns[b], empty, excluded, household, spec), expected
+            )
+        ]
+        more = merge(_needed(new, excluded), spec, [rule.name for rule in rules])
+        if not more:
+            break
+        found += more
+    return sorted(found, key=lambda some: -some.expected)
+
+
+def _nameable(frame: pd.DataFrame, spec: SurveySpec) -> list[str]:
+    """The modelled columns, and those of rules, whose names an expression can hold."""
+    of_rules = {name for rule in spec.rules for name in columns_of(rule, spec)}
+    return [name for name in spec.columns
+            if name in frame and (name in spec.model.columns or name in of_rules)
+            and _is_name(name, spec)]  # fmt: skip
+
+
+def _is_name(name: str, spec: SurveySpec) -> bool:
+    try:
+        return spec.expression(f"blank({name})").columns == {name}
+    except ExpressionError:
+        return False
+
+
+def _below(spec: SurveySpec) -> set[str]:
+    """The levels under the widest: their codes mean something only inside their parent."""
+    return set(spec.geography_levels()[1:])
+
+
+def _pair(
+    first: Classes, second: Classes, empty: np.ndarray, excluded: Excluded,
+    household: np.ndarray, spec: SurveySpec,
+) -> Pair:  # fmt: skip
+    said = excluded.of(first.name, second.name)
+    return Pair(first, second, empty & ~said, empty | said, household, spec.disclosure.floor)
+
+
+def _needed(new: Sequence[Suggestion], excluded: Excluded) -> list[Suggestion]:
+    """Without those that follow from the others: of a chain of rules its links are enough."""
+    now = excluded.copy()
+    of_pair: dict[tuple[str, str], list[Suggestion]] = {}
+    for said in new:
+        of_pair.setdefault(said.pair, []).append(said)
+        now.add(*said.pair, said.cells_of(said.pair[0]))
+    # Blanks are told in groups of columns, and are the last to go.
+    for said in sorted(new, key=lambda said: (isinstance(said.rule, BlankRule), said.expected)):
+        others = [other for other in of_pair[said.pair] if other is not said]
+        own = excluded.of(*said.pair)
+        for other in others:
+            own = own | other.cells_of(said.pair[0])
+        cells = said.cells_of(said.pair[0])
+        if not (cells & ~(own | now.between(*said.pair))).any():
+            of_pair[said.pair] = others
+            now.put(*said.pair, own)
+    return [said for some in of_pair.values() for said in some]

@@ -1,0 +1,71 @@
+"""Sets of a column's classes that may be impossible beside a set of another column.
+
+They are fixed before anything is counted, so that the chance of an empty one is known: each class,
+all but one class ("not blank", "no other code than this one"), and both ends of a number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from include.espejo.protect.floors import Counts
+from include.espejo.spec.disclosure import Floor
+from include.espejo.structural import spread
+from include.espejo.suggest.classes import Classes
+
+FEW_VALUES = 24  # intervals: up to here each is named for itself, as codes are
+_HEAP = 0.02  # share of the rows: an interval of one value that so many have is named, too
+_CHUNK = 20_000  # households
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Sets of classes: `has`, boolean (sets, classes), whether each is only a stretch of a wide
+    number, (sets,), the people who have each, and what one of them counts for: (sets,)."""
+
+    has: np.ndarray
+    stretch: np.ndarray
+    people: np.ndarray
+    spread: np.ndarray
+
+
+def sets_of(classes: Classes, household: np.ndarray, floor: Floor, least: float) -> Sets:
+    """The sets that hold the floor and have `least` people. `household`: integers from 0."""
+    size, intervals = classes.size, classes.intervals
+    one = np.eye(size, dtype=bool)[:-1]
+    wide = intervals > FEW_VALUES
+    named = np.arange(size - 1) >= (intervals if wide else 0)
+    if wide:
+        share = np.bincount(classes.codes, minlength=size)[:-1] / max(len(classes.codes), 1)
+        sole = np.array([len(m.examples) == 1 for m in classes.members[:-1]])
+        named |= sole & (share >= _HEAP)
+    ends = np.tri(max(intervals - 1, 0), size, dtype=bool)
+    ends[:, intervals:] = False
+    other_ends = np.zeros_like(ends)
+    other_ends[:, :intervals] = ~ends[:, :intervals]
+    has = np.concatenate([one, ~np.eye(size, dtype=bool)[:-1][named], ends, other_ends])
+    stretch = np.concatenate([~named, np.zeros(named.sum(), bool),
+                              np.full(2 * len(ends), wide)])  # fmt: skip
+    counts = _behind(has, classes.codes, household)
+    share = spread(counts, int(household.max(initial=0)) + 1)
+    kept = counts.hold(floor) & (counts.people >= least)
+    return Sets(has[kept], stretch[kept], counts.people[kept].astype(float), share[kept])
+
+
+def _behind(has: np.ndarray, codes: np.ndarray, household: np.ndarray) -> Counts:
+    """People and households behind each set. (sets, classes), (rows,), (rows,)."""
+    size, homes = has.shape[1], int(household.max(initial=-1)) + 1
+    people = has @ np.bincount(codes, minlength=size)
+    if homes == len(codes):
+        return Counts(people, people)
+    pairs = np.unique(household.astype(np.int64) * size + codes)
+    wanted = has.T.astype(np.float32)
+    found = np.zeros(len(has), dtype=np.int64)
+    for start in range(0, homes, _CHUNK):
+        part = pairs[slice(*np.searchsorted(pairs, np.array([start, start + _CHUNK]) * size))]
+        own = np.zeros((_CHUNK, size), dtype=np.float32)
+        own[part // size - start, part % size] = 1
+        found += (own @ wanted > 0).sum(axis=0)
+    return Counts(people, found)
