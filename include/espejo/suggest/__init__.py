@@ -4,7 +4,8 @@ A column's values become classes; the pairs of classes that are empty against al
 found; what rules say already, and what follows from it, is left out; the rest becomes few rules.
 """
 
-from include.espejo.suggest.find import Suggested, suggest
+from include.espejo.suggest.find import suggest
+from include.espejo.suggest.merge import Suggested
 from include.espejo.suggest.write import to_yaml
 
 __all__ = ["Suggested", "suggest", "to_yaml"]

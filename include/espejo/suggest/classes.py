@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -65,10 +66,11 @@ def classes_of(values: pd.Series, name: str, spec: SurveySpec, household: np.nda
         own = values.astype(object).where(values.notna(), None).to_numpy()
         listed: list[Value] = [*sorted({v for v in own if v is not None})]
         return _assemble(name, column, own, listed, np.empty(0), spec, household)
-    numbers = values.to_numpy(float)
+    numbers: np.ndarray = values.to_numpy(float)
     ordinary = ~np.isnan(numbers) & ~np.isin(numbers, list(column.special))
     cuts = _cuts(numbers[ordinary], household[ordinary], name, spec)
-    own = np.where(np.isnan(numbers), None, numbers.astype(object))
+    own = numbers.astype(object)
+    own[np.isnan(numbers)] = None
     return _assemble(name, column, own, [float(v) for v in column.special], cuts, spec, household)
 
 
@@ -85,12 +87,12 @@ def _assemble(
     first = max(len(edges) - 1, 0)
     number = np.full(len(singles) + 1, first + int(held.sum()), dtype=np.int64)
     number[:-1][held] = first + np.arange(held.sum())
-    codes = number[at]
+    codes: np.ndarray = number[at]
     if not column.is_code():
         inside = at < 0
         codes[inside] = np.searchsorted(cuts, own[inside].astype(float), side="left")
     members = [_interval(low, high, own[codes == i])
-               for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False))]  # fmt: skip
+               for i, (low, high) in enumerate(pairwise(edges))]  # fmt: skip
     members += [_single(v) for v, holds in zip(singles, held, strict=True) if holds]
     unheld = [v for v, holds in zip(singles, held, strict=True) if not holds]
     return Classes(name, column, (*members, _rest(column, unheld, singles)), codes)
@@ -128,10 +130,12 @@ def _rest(column: Column, unheld: list[Value], singles: list[Value]) -> Class:
 
 
 def _cuts(values: np.ndarray, household: np.ndarray, name: str, spec: SurveySpec) -> np.ndarray:
-    """Where a number's ordinary values are cut, rising: float64, at most MOST_CUTS and constants."""
+    """Where a number's ordinary values are cut, rising: float64; the constants, and MOST_CUTS."""
     distinct, inverse = np.unique(values, return_inverse=True)
+    low, high = spec.columns[name].range or (-np.inf, np.inf)
+    constants = {c for c in _constants(spec, name) if low <= c < high}
     if not len(distinct):
-        return np.array(sorted(_constants(spec, name)))
+        return np.array(sorted(constants))
     counts = count_behind(inverse, len(distinct), household)
     held = counts.hold(spec.disclosure.floor)
     found = set(distinct[held].tolist())
@@ -145,7 +149,8 @@ def _cuts(values: np.ndarray, household: np.ndarray, name: str, spec: SurveySpec
         wanted = np.linspace(0, len(values), MOST_CUTS)
         chosen = np.unique(np.clip(np.searchsorted(ranks, wanted), 0, len(found) - 1))
         found = set(np.array(sorted(found))[chosen].tolist())
-    return np.array(sorted(found | _constants(spec, name)))
+    # Nothing lies above the highest one.
+    return np.array(sorted({c for c in found if low <= c < distinct[-1]} | constants))
 
 
 def _rounded(number: float) -> float:
@@ -158,17 +163,18 @@ def _rounded(number: float) -> float:
 def _constants(spec: SurveySpec, name: str) -> set[float]:
     """Cuts that make the rules' own comparisons of this column true or false of a whole class."""
     below = 1.0 if spec.columns[name].kind == "integer" else 0.0
+    special = {float(code) for code in spec.columns[name].special}
     found: set[float] = set()
     for rule in spec.rules:
         for text in rule_expressions(rule).values():
             for node in ast.walk(ast.parse(text, mode="eval")):
                 if isinstance(node, ast.Compare) and _names(node) == {name}:
                     exact = any(isinstance(op, ast.LtE | ast.Gt) for op in node.ops)
-                    numbers = {float(c.value) for c in ast.walk(node)
-                               if isinstance(c, ast.Constant)}  # fmt: skip
+                    numbers = {float(c.value) for c in ast.walk(node) if isinstance(c, ast.Constant)
+                               and isinstance(c.value, int | float)} - special  # fmt: skip
                     signed = numbers | {-n for n in numbers if _has_minus(node)}
                     found |= signed | (set() if exact else {n - below for n in signed})
-    return found - {float(code) for code in spec.columns[name].special}
+    return found
 
 
 def _names(node: ast.AST) -> set[str]:

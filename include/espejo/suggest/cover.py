@@ -20,6 +20,7 @@ from include.espejo.suggest.word import condition
 
 LONGEST = 900  # characters of an expression, of the 1000 that there may be
 _NOT = 12  # characters: "not" is worth so many of a condition without it
+_BOTH = 20
 
 
 @dataclass(frozen=True)
@@ -89,29 +90,44 @@ def _rectangles(pair: Pair, left: np.ndarray) -> Iterator[np.ndarray]:
     for empty, wanted, turn in ((pair.empty, left, False), (pair.empty.T, left.T, True)):
         for pattern in np.unique(empty[wanted.any(axis=1)], axis=0):
             rows = ~(pattern & ~empty).any(axis=1)
-            cells = np.outer(rows, pattern)
+            cells = _box(rows, pattern)
             yield cells.T if turn else cells
 
 
 def _say(pair: Pair, cells: np.ndarray, left: np.ndarray) -> Suggestion | None:
-    """The shorter of both directions; None where neither can be written."""
+    """The shortest wording; None where there is none.
+
+    Either column is the premise. Of both sides the classes that are still wanted are told, or as
+    many as are empty beside them, where this is shorter: "up to 11", although 4 and less is said.
+    """
     ways = []
-    for own, turn in ((pair, False), (pair.turned(), True)):
-        box, wanted = (cells.T, left.T) if turn else (cells, left)
-        way = _one_way(own, (box & wanted).any(axis=1), box.any(axis=0), wanted)
-        ways += [] if way is None else [way]
-    return min(ways, key=_length, default=None)
+    for own, box, wanted in ((pair, cells, left), (pair.turned(), cells.T, left.T)):
+        premise, excluded = _some(box & wanted), _some((box & wanted).T)
+        for beside in (excluded, _every(own.empty[premise].T), _some(box.T)):
+            for at in (premise, _every(own.empty[:, beside])):
+                ways.append(_one_way(own, at, beside, wanted))
+    return min((way for way in ways if way is not None), key=_length, default=None)
+
+
+def _some(cells: np.ndarray) -> np.ndarray:
+    return np.asarray(cells.any(axis=1))
+
+
+def _every(cells: np.ndarray) -> np.ndarray:
+    return np.asarray(cells.all(axis=1))
 
 
 def _length(said: Suggestion) -> int:
     texts = rule_expressions(said.rule).values()
-    return sum(len(text) + _NOT * text.count("not ") for text in texts)
+    # One that also tells the converse leaves less to be said.
+    both = getattr(said.rule, "both_ways", False) or getattr(said.rule, "only", False)
+    return sum(len(text) + _NOT * text.count("not ") for text in texts) - (_BOTH if both else 0)
 
 
 def _one_way(
     pair: Pair, premise: np.ndarray, excluded: np.ndarray, wanted: np.ndarray
 ) -> Suggestion | None:
-    """ "Where the first is one of `premise`, the second is none of `excluded`".
+    """Tells "where the first is one of `premise`, the second is none of `excluded`".
 
     As many classes of the premise as one expression can hold; none where a side is under the
     floor, or cannot be written.
@@ -125,15 +141,18 @@ def _one_way(
     sides = (pair.behind(pair.first, premise), pair.behind(pair.second, excluded))
     if when is None or then is None or len(then) > LONGEST or not all(s[1] for s in sides):
         return None
-    converse = np.outer(~premise, allowed)
+    cells, converse = _box(premise, excluded), _box(~premise, allowed)
     both = not (converse & ~pair.empty).any() and bool((converse & wanted).any())
-    cells = np.outer(premise, excluded)
     expected = float(pair.expected()[cells].sum())
     rule = _rule(pair.second, when, then, allowed, both=both)
     if both:
         cells = cells | converse
     people = (sides[0][0], sides[1][0])
     return Suggestion(rule, pair.first.name, pair.second.name, cells, expected, people)
+
+
+def _box(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return np.asarray(rows[:, None] & columns[None, :], dtype=bool)
 
 
 def _rule(

@@ -125,7 +125,7 @@ def _exclude(
     allowed[tuple(codes[kept] for codes in place)] = True
     for a, b in combinations(range(len(columns)), 2):
         others = tuple(k for k in range(len(columns)) if k not in (a, b))
-        found.add(columns[a].name, columns[b].name, ~allowed.any(axis=others))
+        found.add(columns[a].name, columns[b].name, ~np.asarray(allowed.any(axis=others)))
 
 
 def _column(classes: Classes, values: list[str | float | None], picked: np.ndarray) -> pd.Series:

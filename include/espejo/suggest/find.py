@@ -12,7 +12,7 @@ from include.espejo.protect.floors import household_numbers
 from include.espejo.rules import columns_of
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.spec.expression import ExpressionError
-from include.espejo.spec.rules import BlankRule
+from include.espejo.spec.rules import BirthYearRule, BlankRule
 from include.espejo.structural import EXPECTED
 from include.espejo.suggest.classes import Classes, classes_of
 from include.espejo.suggest.cover import Pair, Suggestion, cover
@@ -36,7 +36,9 @@ def suggest(
     drawn = {n: c for n, c in columns.items() if n in spec.model.columns and n not in _below(spec)}
     places = [frozenset(pair) for pair in combinations(spec.geography_columns(), 2)]
     floor = spec.disclosure.floor
-    zeros = find_zeros(drawn, household, floor, expected, places)
+    # The age says what the year of birth would, and says it in every quarter.
+    years = {rule.birth_year for rule in spec.rules if isinstance(rule, BirthYearRule)}
+    zeros = find_zeros(drawn, household, floor, expected, places, years)
     found: list[Suggested] = []
     # What is suggested counts as declared, until nothing more is: a second look finds nothing.
     for _ in range(_ROUNDS):

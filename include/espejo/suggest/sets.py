@@ -16,7 +16,7 @@ from include.espejo.structural import spread
 from include.espejo.suggest.classes import Classes
 
 FEW_VALUES = 24  # intervals: up to here each is named for itself, as codes are
-_HEAP = 0.02  # share of the rows: an interval of one value that so many have is named, too
+_HEAP = 0.1  # share of the rows: an interval of one value that so many have is named, too
 _CHUNK = 20_000  # households
 
 
@@ -31,27 +31,35 @@ class Sets:
     spread: np.ndarray
 
 
-def sets_of(classes: Classes, household: np.ndarray, floor: Floor, least: float) -> Sets:
-    """The sets that hold the floor and have `least` people. `household`: integers from 0."""
+def sets_of(
+    classes: Classes, household: np.ndarray, floor: Floor, least: float, *, ends: bool = True
+) -> Sets:
+    """The sets that hold the floor and have `least` people. `household`: integers from 0.
+
+    Without `ends` a number's blank and special codes are looked at, and none of its intervals.
+    """
     size, intervals = classes.size, classes.intervals
-    one = np.eye(size, dtype=bool)[:-1]
-    wide = intervals > FEW_VALUES
-    named = np.arange(size - 1) >= (intervals if wide else 0)
-    if wide:
-        share = np.bincount(classes.codes, minlength=size)[:-1] / max(len(classes.codes), 1)
-        sole = np.array([len(m.examples) == 1 for m in classes.members[:-1]])
-        named |= sole & (share >= _HEAP)
-    ends = np.tri(max(intervals - 1, 0), size, dtype=bool)
-    ends[:, intervals:] = False
-    other_ends = np.zeros_like(ends)
-    other_ends[:, :intervals] = ~ends[:, :intervals]
-    has = np.concatenate([one, ~np.eye(size, dtype=bool)[:-1][named], ends, other_ends])
-    stretch = np.concatenate([~named, np.zeros(named.sum(), bool),
-                              np.full(2 * len(ends), wide)])  # fmt: skip
+    named = _named(classes) if ends else np.arange(size - 1) >= intervals
+    one = np.eye(size, dtype=bool)[:-1][named]
+    starts = np.tri(max(intervals - 1, 0) if ends else 0, size, dtype=bool)
+    starts[:, intervals:] = False
+    inside = np.arange(size) < intervals
+    has = np.concatenate([one, ~one, starts, inside & ~starts])
+    stretch = np.repeat([False, intervals > FEW_VALUES], [2 * len(one), 2 * len(starts)])
     counts = _behind(has, classes.codes, household)
     share = spread(counts, int(household.max(initial=0)) + 1)
     kept = counts.hold(floor) & (counts.people >= least)
     return Sets(has[kept], stretch[kept], counts.people[kept].astype(float), share[kept])
+
+
+def _named(classes: Classes) -> np.ndarray:
+    """Which classes are sets for themselves: boolean, all classes but the rest."""
+    size, intervals = classes.size, classes.intervals
+    if intervals <= FEW_VALUES:
+        return np.ones(size - 1, dtype=bool)
+    share = np.bincount(classes.codes, minlength=size)[:-1] / max(len(classes.codes), 1)
+    heap = np.array([len(m.examples) == 1 for m in classes.members[:-1]]) & (share >= _HEAP)
+    return np.asarray(heap | (np.arange(size - 1) >= intervals))
 
 
 def _behind(has: np.ndarray, codes: np.ndarray, household: np.ndarray) -> Counts:

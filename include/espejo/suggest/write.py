@@ -24,11 +24,19 @@ def to_yaml(suggested: Sequence[Suggested]) -> str:
 
 def _item(some: Suggested) -> str:
     expected, people = (_STEP * round(n / _STEP) for n in (some.expected, some.people))
+    lines = [f"{key}: {_scalar(value)}" for key, value in _content(some.rule).items()]
+    text = "- " + "\n  ".join(lines) + "\n"
+    return (
+        f"# expected against it: {expected:,}; people behind each side: {people:,} or more\n{text}"
+    )
+
+
+def _scalar(value: object) -> str:
+    """A value on one line, in quotes where YAML needs them."""
     text = yaml.safe_dump(
-        [_content(some.rule)], sort_keys=False, allow_unicode=True, default_flow_style=None,
-        width=100,
+        value, default_flow_style=True, allow_unicode=True, width=float("inf")
     )  # fmt: skip
-    return f"# expected against it {expected:,}, people behind each side {people:,} or more\n{text}"
+    return text.removesuffix("...\n").strip()
 
 
 def _content(rule: Rule) -> dict[str, object]:

@@ -21,10 +21,15 @@ def find_zeros(
     floor: Floor,
     expected: float,
     passed_over: Collection[frozenset[str]] = (),
+    derived: Collection[str] = (),
 ) -> dict[Pair, np.ndarray]:
-    """For each pair of columns that has some: boolean, (classes of the first, of the second)."""
+    """For each pair of columns that has some: boolean, (classes of the first, of the second).
+
+    `passed_over` are pairs, `derived` numbers whose ordinary values follow from another column's.
+    """
     rows = len(household)
-    sets = {name: sets_of(own, household, floor, expected) for name, own in columns.items()}
+    sets = {name: sets_of(own, household, floor, expected, ends=name not in derived)
+            for name, own in columns.items()}  # fmt: skip
     pairs = [p for p in combinations(columns, 2) if frozenset(p) not in passed_over]
     enough = {p: _enough(sets[p[0]], sets[p[1]], rows, expected) for p in pairs}
     tested = sum(int(looked_at.sum()) for looked_at, _ in enough.values())
