@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
@@ -53,6 +54,11 @@ class Classes:
     @property
     def size(self) -> int:
         return len(self.members)
+
+    @cached_property
+    def people(self) -> np.ndarray:
+        """How many have each class: int64, (classes,)."""
+        return np.bincount(self.codes, minlength=self.size)
 
     @property
     def intervals(self) -> int:

@@ -20,7 +20,7 @@ from include.espejo.suggest.word import condition
 
 LONGEST = 900  # characters of an expression, of the 1000 that there may be
 _NOT = 12  # characters: "not" is worth so many of a condition without it
-_BOTH = 20
+_BOTH = 20  # the same of a rule that tells the converse, too: less is left to be said
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Pair:
 
     def expected(self) -> np.ndarray:
         """Rows that independence puts into each cell: float64, (classes, classes)."""
-        sides = [np.bincount(c.codes, minlength=c.size) for c in (self.first, self.second)]
-        return np.asarray(np.outer(*sides) / max(len(self.first.codes), 1))
+        rows = max(len(self.first.codes), 1)
+        return np.asarray(np.outer(self.first.people, self.second.people) / rows)
 
 
 def cover(pair: Pair, least: float) -> Iterator[Suggestion]:
     """Rules for the wanted cells, until what is left is less than `least` expected rows."""
     expected = pair.expected()
-    left = pair.wanted.copy()
+    left = pair.wanted & (expected > 0)
     while True:
         best = max(_rectangles(pair, left), default=None,
                    key=lambda cells: float((expected * (left & cells)).sum()))  # fmt: skip
@@ -105,7 +105,11 @@ def _say(pair: Pair, cells: np.ndarray, left: np.ndarray) -> Suggestion | None:
         premise, excluded = _some(box & wanted), _some((box & wanted).T)
         for beside in (excluded, _every(own.empty[premise].T), _some(box.T)):
             for at in (premise, _every(own.empty[:, beside])):
-                ways.append(_one_way(own, at, beside, wanted))
+                way = _one_way(own, at, beside, wanted)
+                ways.append(way)
+                if way is not None and _tells_both(way):
+                    # The converse may be shorter, and says the same.
+                    ways.append(_one_way(own, ~at & (own.first.people > 0), ~beside, wanted))
     return min((way for way in ways if way is not None), key=_length, default=None)
 
 
@@ -119,9 +123,13 @@ def _every(cells: np.ndarray) -> np.ndarray:
 
 def _length(said: Suggestion) -> int:
     texts = rule_expressions(said.rule).values()
-    # One that also tells the converse leaves less to be said.
-    both = getattr(said.rule, "both_ways", False) or getattr(said.rule, "only", False)
-    return sum(len(text) + _NOT * text.count("not ") for text in texts) - (_BOTH if both else 0)
+    length = sum(len(text) + _NOT * text.count("not ") for text in texts)
+    return length - (_BOTH if _tells_both(said) else 0)
+
+
+def _tells_both(said: Suggestion) -> bool:
+    rule = said.rule
+    return rule.only if isinstance(rule, BlankRule) else rule.both_ways
 
 
 def _one_way(
@@ -142,7 +150,10 @@ def _one_way(
     if when is None or then is None or len(then) > LONGEST or not all(s[1] for s in sides):
         return None
     cells, converse = _box(premise, excluded), _box(~premise, allowed)
-    both = not (converse & ~pair.empty).any() and bool((converse & wanted).any())
+    # What no row has on either side may be told of either.
+    both = not (converse & ~pair.empty & (pair.expected() > 0)).any() and bool(
+        (converse & wanted).any()
+    )
     expected = float(pair.expected()[cells].sum())
     rule = _rule(pair.second, when, then, allowed, both=both)
     if both:

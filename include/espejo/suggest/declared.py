@@ -21,9 +21,12 @@ _ROUNDS = 4
 
 @dataclass
 class Excluded:
-    """For pairs of columns, which of their classes no row may have: boolean, (classes, classes)."""
+    """For pairs of columns, which of their classes no row may have: boolean, (classes, classes).
 
-    sizes: Mapping[str, int]
+    `met`: which classes of a column some row has. The others are no way round a rule.
+    """
+
+    met: Mapping[str, np.ndarray]
     tables: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     beside: dict[str, set[str]] = field(default_factory=dict)
 
@@ -32,7 +35,7 @@ class Excluded:
             return self.tables[first, second]
         if (second, first) in self.tables:
             return self.tables[second, first].T
-        return np.zeros((self.sizes[first], self.sizes[second]), dtype=bool)
+        return np.zeros((len(self.met[first]), len(self.met[second])), dtype=bool)
 
     def add(self, first: str, second: str, cells: np.ndarray) -> bool:
         """Exclude more; says whether it is more."""
@@ -54,15 +57,27 @@ class Excluded:
 
     def copy(self) -> Excluded:
         beside = {name: set(near) for name, near in self.beside.items()}
-        return Excluded(self.sizes, dict(self.tables), beside)
+        return Excluded(self.met, dict(self.tables), beside)
 
     def between(self, first: str, second: str) -> np.ndarray:
         """What follows from third columns: no class of one of them goes with both."""
-        found = np.zeros((self.sizes[first], self.sizes[second]), dtype=bool)
+        found = np.zeros((len(self.met[first]), len(self.met[second])), dtype=bool)
         for third in self.beside.get(first, set()) & self.beside.get(second, set()):
-            go_with = (~self.of(first, third)).astype(np.float32) @ ~self.of(third, second)
+            met = self.met[third]
+            go_with = (~self.of(first, third))[:, met].astype(np.float32)
+            go_with = go_with @ (~self.of(third, second))[met].astype(np.float32)
             found |= go_with == 0
         return found
+
+    def add_with_all_that_follows(self, first: str, second: str, cells: np.ndarray) -> None:
+        """Exclude more, and what follows from it beside what is excluded already."""
+        waiting = [(first, second, cells)]
+        while waiting:
+            first, second, cells = waiting.pop()
+            if self.add(first, second, cells):
+                for a, b in ((first, second), (second, first)):
+                    waiting += [(a, third, self.between(a, third))
+                                for third in self.beside[b] if third != a]  # fmt: skip
 
     def close(self) -> None:
         """Add what follows, and what follows from that (path consistency, Montanari 1974)."""
@@ -78,7 +93,7 @@ def excluded_by(
     rules: Sequence[Rule], spec: SurveySpec, period: Period, columns: Mapping[str, Classes]
 ) -> Excluded:
     """What these rules exclude of the pairs of these columns."""
-    found = Excluded({name: own.size for name, own in columns.items()})
+    found = Excluded({name: own.people > 0 for name, own in columns.items()})
     for rule in rules:
         for part in parts_of(rule):
             names = columns_of(part, spec)

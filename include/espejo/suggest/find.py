@@ -12,7 +12,7 @@ from include.espejo.protect.floors import household_numbers
 from include.espejo.rules import columns_of
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.spec.expression import ExpressionError
-from include.espejo.spec.rules import BirthYearRule, BlankRule
+from include.espejo.spec.rules import BirthYearRule, BlankRule, rule_expressions
 from include.espejo.structural import EXPECTED
 from include.espejo.suggest.classes import Classes, classes_of
 from include.espejo.suggest.cover import Pair, Suggestion, cover
@@ -88,19 +88,45 @@ def _pair(
 
 def _needed(new: Sequence[Suggestion], excluded: Excluded) -> list[Suggestion]:
     """Without those that follow from the others: of a chain of rules its links are enough."""
+    now, kept = excluded.copy(), []
+    for said in sorted(new, key=_preference):
+        if not _is_said(said, excluded, now.of(*said.pair)):
+            now.add_with_all_that_follows(*said.pair, said.cells_of(said.pair[0]))
+            kept.append(said)
+    return _without_detours(kept, excluded)
+
+
+def _preference(said: Suggestion) -> tuple[int, float, str]:
+    """Of rules that say the same, those that are told best come first."""
+    rule, texts = said.rule, " ".join(rule_expressions(said.rule).values())
+    names_blank = "blank(" in texts
+    if isinstance(rule, BlankRule):
+        rank = 3 if names_blank else 1 if rule.only else 4
+    else:
+        rank = 5 if names_blank else 0 if rule.both_ways else 2
+    return rank, -said.expected, texts
+
+
+def _is_said(said: Suggestion, excluded: Excluded, cells: np.ndarray) -> bool:
+    """Whether these cells, with the pair's first column first, hold all of it that people have."""
+    first, second = (excluded.met[name] for name in said.pair)
+    wanted = said.cells_of(said.pair[0]) & ~cells
+    return not wanted[np.ix_(first, second)].any()
+
+
+def _without_detours(kept: Sequence[Suggestion], excluded: Excluded) -> list[Suggestion]:
+    """An early one may follow from two later ones."""
     now = excluded.copy()
     of_pair: dict[tuple[str, str], list[Suggestion]] = {}
-    for said in new:
+    for said in kept:
         of_pair.setdefault(said.pair, []).append(said)
         now.add(*said.pair, said.cells_of(said.pair[0]))
-    # Blanks are told in groups of columns, and are the last to go.
-    for said in sorted(new, key=lambda said: (isinstance(said.rule, BlankRule), said.expected)):
+    for said in sorted(kept, key=_preference, reverse=True):
         others = [other for other in of_pair[said.pair] if other is not said]
         own = excluded.of(*said.pair)
         for other in others:
             own = own | other.cells_of(said.pair[0])
-        cells = said.cells_of(said.pair[0])
-        if not (cells & ~(own | now.between(*said.pair))).any():
+        if _is_said(said, excluded, own | now.between(*said.pair)):
             of_pair[said.pair] = others
             now.put(*said.pair, own)
     return [said for some in of_pair.values() for said in some]

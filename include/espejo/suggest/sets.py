@@ -57,7 +57,7 @@ def _named(classes: Classes) -> np.ndarray:
     size, intervals = classes.size, classes.intervals
     if intervals <= FEW_VALUES:
         return np.ones(size - 1, dtype=bool)
-    share = np.bincount(classes.codes, minlength=size)[:-1] / max(len(classes.codes), 1)
+    share = classes.people[:-1] / max(len(classes.codes), 1)
     heap = np.array([len(m.examples) == 1 for m in classes.members[:-1]]) & (share >= _HEAP)
     return np.asarray(heap | (np.arange(size - 1) >= intervals))
 

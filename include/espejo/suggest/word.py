@@ -37,6 +37,10 @@ def _any_of(classes: Classes, chosen: np.ndarray) -> str | None:
         parts.append(_one_of(classes.name, singles))
     if any(m.kind == "blank" for m in members):
         parts.append(f"blank({classes.name})")
+    if len(parts) == 1:
+        return (
+            parts[0].removeprefix("(").removesuffix(")") if parts[0].startswith("(") else parts[0]
+        )
     return " or ".join(parts) or None
 
 
