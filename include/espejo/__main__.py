@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EspejoError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    print(result.pop(commands.PRINTED, ""), end="")
     print(json.dumps(result))
     if result.get("passed") is False:
         print(f"error: held back by {', '.join(result['failed'])}", file=sys.stderr)
@@ -39,8 +40,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m include.espejo", description="Synthetic mirrors of official surveys."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    validate = commands.add_parser("validate", help="ingest and validate a survey; writes nothing")
+    validate = commands.add_parser("validate", help="ingest and validate a survey")
     _add_survey(validate, "INPUT")
+    validate.add_argument("--suggest", metavar="FILE", nargs="?", const="",
+                          help="also rules that the spec lacks, printed or in FILE")  # fmt: skip
     protect = commands.add_parser("protect", help="hold the floors, and hold households back")
     _add_survey(protect, "INPUT", "OUT_DIR")
     protect.add_argument("--holdout-share", type=float, metavar="F")

@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from include.espejo import steps
 from include.espejo.errors import LakeError, ParameterError, without_values
 from include.espejo.ingest import ingest
@@ -20,22 +22,42 @@ from include.espejo.publish import copy_release
 from include.espejo.publish import withdraw as withdraw_release
 from include.espejo.report.files import source_csv
 from include.espejo.resources import PeakMemory
-from include.espejo.spec import Period, load_spec
+from include.espejo.spec import Period, SurveySpec, load_spec
 from include.espejo.tables import to_frame, to_table
 
 Result = dict[str, Any]
 
+PRINTED = "printed"  # of a result: text that goes before its line
+
 
 @without_values
 def validate(options: argparse.Namespace) -> Result:
-    """Ingest and validate; nothing is written."""
+    """Ingest and validate; nothing is written but the suggested rules, where they are asked for."""
     from include.espejo.validate import validate as check
 
+    for read in (options.input, options.survey):
+        if options.suggest and _whole_path(options.suggest) == _whole_path(read):
+            raise ParameterError(f"--suggest {options.suggest}: it is read; name another file")
     spec, period = load_spec(options.survey), Period.parse(options.period)
     ingested = ingest(open_lake(options.input), options.input, spec)
     result = check(ingested.table, spec, period, ingested.warnings)
     result.require(options.input)
-    return {"rows": result.rows, "rules": len(result.findings), "warnings": list(result.warnings)}
+    said = {"rows": result.rows, "rules": len(result.findings), "warnings": list(result.warnings)}
+    if options.suggest is None:
+        return said
+    return said | _suggest(to_frame(ingested.table), spec, period, options.suggest)
+
+
+def _suggest(frame: pd.DataFrame, spec: SurveySpec, period: Period, file: str) -> Result:
+    """The rules that the table keeps and the spec does not say: to a file, or to be printed."""
+    from include.espejo.suggest import suggest, to_yaml
+
+    rules = suggest(frame, spec, period)
+    text = to_yaml(rules)
+    if not file:
+        return {"suggested": len(rules), PRINTED: text}
+    open_lake(file).write(file, text.encode())
+    return {"suggested": len(rules)}
 
 
 def synthesize(options: argparse.Namespace) -> Result:

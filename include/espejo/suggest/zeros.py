@@ -1,0 +1,71 @@
+"""The empty cells of every pair of columns, by the sets that are fixed beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import combinations
+
+import numpy as np
+
+from include.espejo.spec.disclosure import Floor
+from include.espejo.structural import least_rows
+from include.espejo.suggest.classes import Classes
+from include.espejo.suggest.sets import Sets, sets_of
+
+Pair = tuple[str, str]
+
+
+def find_zeros(
+    columns: Mapping[str, Classes],
+    household: np.ndarray,
+    floor: Floor,
+    expected: float,
+    passed_over: Collection[frozenset[str]] = (),
+    derived: Collection[str] = (),
+) -> dict[Pair, np.ndarray]:
+    """For each pair of columns that has some: boolean, (classes of the first, of the second).
+
+    `passed_over` are pairs, `derived` numbers whose ordinary values follow from another column's.
+    """
+    rows = len(household)
+    sets = {name: sets_of(own, household, floor, expected, ends=name not in derived)
+            for name, own in columns.items()}  # fmt: skip
+    pairs = [p for p in combinations(columns, 2) if frozenset(p) not in passed_over]
+    enough = {p: _enough(sets[p[0]], sets[p[1]], rows, expected) for p in pairs}
+    tested = sum(int(looked_at.sum()) for looked_at, _ in enough.values())
+    least = least_rows(tested)
+    found = {}
+    for first, second in pairs:
+        looked_at, alone = enough.pop((first, second))
+        cells = _cells(
+            columns[first], columns[second], sets[first], sets[second], looked_at & (alone >= least)
+        )
+        if cells.any():
+            found[first, second] = cells
+    return found
+
+
+def _enough(a: Sets, b: Sets, rows: int, expected: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which sets are looked at, boolean, and for how many rows those expected count: (a, b).
+
+    Two stretches of wide numbers are not: what ties two numbers is seldom a rule of stretches.
+    """
+    people = np.outer(a.people, b.people) / max(rows, 1)
+    wide = np.logical_and.outer(a.stretch, b.stretch)
+    return (people >= expected) & ~wide, people * np.maximum.outer(a.spread, b.spread)
+
+
+def _cells(a: Classes, b: Classes, sets_a: Sets, sets_b: Sets, looked_at: np.ndarray) -> np.ndarray:
+    """The cells of classes that lie in an empty pair of sets: boolean, (classes, classes)."""
+    if not looked_at.any():
+        return np.zeros((a.size, b.size), dtype=bool)
+    both = crossed(a, b).astype(float)
+    counts = sets_a.has.astype(float) @ both @ sets_b.has.T.astype(float)
+    empty = (looked_at & (counts == 0)).astype(float)
+    return np.asarray(sets_a.has.T.astype(float) @ empty @ sets_b.has.astype(float) > 0)
+
+
+def crossed(a: Classes, b: Classes) -> np.ndarray:
+    """Rows of each pair of classes: int64, (classes, classes)."""
+    at = a.codes * b.size + b.codes
+    return np.bincount(at, minlength=a.size * b.size).reshape(a.size, b.size)
