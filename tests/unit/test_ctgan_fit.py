@@ -33,7 +33,7 @@ from tests.unit.test_ctgan_support import (
 )
 from tests.unit.test_ctgan_support import parks_learning as parks_of
 
-START_STEPS, STEPS = 20, 25  # of two epochs of 600 rows in batches of 50
+START_STEPS, STEPS = 20, 24  # of two epochs of 600 rows, 150 held out, in batches of 50
 LOOK = 2
 
 
@@ -287,15 +287,17 @@ def one_field_layout() -> Layout:
 
 def held_out(rows: int, households: np.ndarray | None = None) -> HeldOut:
     empty = np.zeros((rows, 1), dtype=np.int32)
-    return HeldOut(empty, np.zeros(rows, dtype=np.int64), households, Masks([], one_field_layout()))
+    return HeldOut(
+        empty, np.zeros(rows, dtype=np.int64), households, Masks([], one_field_layout(), {})
+    )
 
 
 def test_a_gain_within_chance_is_not_kept() -> None:
-    """A gain of one standard error, from both sides."""
+    """A gain of as many standard errors as are asked for, from both sides."""
     random = np.random.default_rng(2)
     noise = torch.from_numpy(random.normal(size=2000))
     noise = (noise - noise.mean()) / noise.std(unbiased=False)
-    error = 2000**-0.5
+    error = selection.STANDARD_ERRORS * 2000**-0.5
     held, old = held_out(2000), torch.zeros(2000, dtype=torch.float64)
     assert held.is_better(old, -(noise + 1.05 * error))
     assert not held.is_better(old, -(noise + 0.95 * error))
@@ -303,16 +305,15 @@ def test_a_gain_within_chance_is_not_kept() -> None:
 
 
 def test_people_of_one_household_are_one_witness() -> None:
-    gain = np.random.default_rng(3).normal(0.05, 1, 400)
-    gain = torch.from_numpy(gain - gain.mean() + 1.5 / 400**0.5)
+    gain = torch.from_numpy(np.random.default_rng(3).normal(0, 1, 400))
+    gain = (gain - gain.mean()) / gain.std(unbiased=False)
     old = torch.zeros(2000, dtype=torch.float64)
-    alone = held_out(2000)
-    together = held_out(2000, np.repeat(np.arange(400), 5))
-    assert alone.is_better(old, -gain.repeat_interleave(5))
-    assert together.is_better(old, -gain.repeat_interleave(5))
-    weak = gain - 0.9 / 400**0.5  # 0.6 of its standard error, and 1.3 if each counted
-    assert alone.is_better(old, -weak.repeat_interleave(5))
-    assert not together.is_better(old, -weak.repeat_interleave(5))
+    alone, together = held_out(2000), held_out(2000, np.repeat(np.arange(400), 5))
+    error = selection.STANDARD_ERRORS * 400**-0.5
+    for share, kept in ((1.1, True), (0.7, False)):  # of what a witness each would need 0.45
+        new = -(gain + share * error).repeat_interleave(5)
+        assert alone.is_better(old, new)
+        assert together.is_better(old, new) == kept
 
 
 def test_no_household_is_on_both_sides() -> None:
@@ -325,11 +326,22 @@ def test_no_household_is_on_both_sides() -> None:
     assert 400 <= len(held) <= 500
 
 
-@pytest.mark.parametrize("rows", [1, 50, 1999])
+@pytest.mark.parametrize(("rows", "held"), [(100_000, 10_000), (3000, 500), (1000, 250), (200, 50),
+                                            (1_000_000, 20_000)])  # fmt: skip
+def test_so_many_rows_are_held_out(rows: int, held: int) -> None:
+    assert len(split_households(rows, None, np.random.default_rng(1))[1]) == held
+
+
+@pytest.mark.parametrize("rows", [1, 50, 199])
 def test_a_table_too_small_to_spare_rows_is_used_whole(rows: int) -> None:
     one, other = split_households(rows, None, np.random.default_rng(1))
     np.testing.assert_array_equal(one, np.arange(rows))
     np.testing.assert_array_equal(other, np.arange(rows))
+
+
+def test_a_table_too_small_to_spare_rows_stays_at_its_margins() -> None:
+    trained = fitted(hand_made({"a": ["x", "y"] * 60, "b": ["p", "q"] * 60}))
+    assert trained.best_step == 0
 
 
 def test_one_household_of_all_is_not_held_out() -> None:

@@ -26,6 +26,7 @@ from include.espejo.ctgan.run import Run, Table
 from include.espejo.ctgan.selection import HeldOut, Kept, split_households
 from include.espejo.ctgan.shrinkage import Households, expected_rows
 from include.espejo.ctgan.threads import torch_threads
+from include.espejo.ctgan.zeros import find_zeros
 from include.espejo.engines.interface import EpochProgress, FitSettings, Learning, Progress, Store
 from include.espejo.errors import ParameterError
 from include.espejo.tables import to_frame
@@ -88,8 +89,9 @@ def _fit(
     for name in unforced:
         log.warning("rule %s has too many combinations of codes to hold by construction: rows that "
                     "break it are drawn again", name)  # fmt: skip
-    masks = Masks(constraints, layout, device)
     rows = layout.rows(leaves, codes)
+    zeros = find_zeros(rows, layout, learning.households, learning.spec.disclosure.floor)
+    masks = Masks(constraints, layout, zeros, device)
     shuffle = np.random.default_rng([settings.seed, 1])
     fitted, held = split_households(len(rows), learning.households, shuffle)
     homes = None if learning.households is None else learning.households[held]
@@ -98,14 +100,15 @@ def _fit(
         left_out = Households.of(len(fitted), known)
         generator = _new_generator(encoding, layout, rows[fitted], left_out, recipe.shape)
         generator.to(device)
-        kept = Kept(generator, HeldOut(rows[held], leaves[held], homes, masks, device))
+        apart = len(fitted) < len(rows)
+        kept = Kept(generator, HeldOut(rows[held], leaves[held], homes, masks, apart, device))
         run = Run(Table(rows[fitted], leaves[fitted]), generator, masks, kept, settings, recipe,
                   progress)  # fmt: skip
         run.to_the_end(store)
     # Sampling is on the CPU, whatever trained: the kept weights come back to it at the end.
     generator.load_state_dict(kept.state if recipe.selection else run.last_state())
     margins = count_margins(rows, encoding, layout)
-    model = Model(encoding, generator.to("cpu"), margins, len(rows))
+    model = Model(encoding, generator.to("cpu"), margins, zeros, len(rows))
     return Trained(model, run.steps, run.best_step, tuple(run.losses))
 
 

@@ -25,24 +25,28 @@ from include.espejo.ctgan.generator import Generator, Shape
 from include.espejo.ctgan.layout import Layout
 from include.espejo.ctgan.lifts import Lift
 from include.espejo.ctgan.margins import Margin, Margins
-from include.espejo.ctgan.masks import Masks
+from include.espejo.ctgan.masks import Masks, Zeros
 from include.espejo.ctgan.places import Places
 from include.espejo.errors import ModelError
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.spec.load import spec_digest
 
 VERSION = 2  # 1: generators of tables and a body of noise
-_LINE = "line."
+_LINE, _ZEROS = "line.", "zeros."
 _WEIGHTS, _ABOUT = "model.safetensors", "model.json"
 
 
 @dataclass
 class Model:
-    """What sampling needs: how rows are drawn, and the margins they are calibrated to."""
+    """What sampling needs: how rows are drawn, and the margins they are calibrated to.
+
+    `zeros`: pairs of codes that are not drawn together.
+    """
 
     encoding: Encoding
     generator: Generator
     margins: Margins
+    zeros: Zeros
     rows: int
     layout: Layout = field(init=False)
     masks: Masks = field(init=False)
@@ -51,7 +55,7 @@ class Model:
     def __post_init__(self) -> None:
         self.layout = self.generator.layout
         constraints, self.unforced = find_constraints(self.encoding)
-        self.masks = Masks(constraints, self.layout)
+        self.masks = Masks(constraints, self.layout, self.zeros)
 
 
 def save_model(model: Model, folder: Path) -> None:
@@ -59,6 +63,8 @@ def save_model(model: Model, folder: Path) -> None:
     encoding, places = model.encoding, model.encoding.places
     tensors = {n: t.contiguous() for n, t in model.generator.state_dict().items()}
     tensors |= _margin_tensors(model.margins)
+    for (a, b), cells in model.zeros.items():
+        tensors[f"{_ZEROS}{a}.{b}"] = torch.from_numpy(cells)
     about: dict[str, Any] = {
         "format": "espejo-ctgan",
         "version": VERSION,
@@ -146,8 +152,12 @@ def _assemble(about: dict[str, Any], tensors: dict[str, torch.Tensor], spec: Sur
         for field, parent in about["lifted_by"].items()
     }
     generator = Generator(layout, parents, features, lifts, Shape(**about["shape"]))
+    zeros: Zeros = {}
+    for name in [n for n in tensors if n.startswith(_ZEROS)]:
+        a, b = name.removeprefix(_ZEROS).split(".")
+        zeros[int(a), int(b)] = tensors.pop(name).numpy()
     generator.load_state_dict(tensors)
-    return Model(encoding, generator, margins, about["rows"])
+    return Model(encoding, generator, margins, zeros, about["rows"])
 
 
 def _margin_tensors(margins: Margins) -> dict[str, torch.Tensor]:

@@ -140,13 +140,17 @@ class Run:
         share = START_SHARE if self.recipe.adversary else 1.0
         return self.settings.epochs * (share * start + (1 - share) * after)
 
+    def _told(self) -> int:
+        return self.losses[-1].epoch if self.losses else 0
+
     def _epoch_ends(self) -> bool:
-        told = self.losses[-1].epoch if self.losses else 0
-        return math.floor(self._epochs_done() + 1e-9) > told
+        return math.floor(self._epochs_done() + 1e-9) > self._told()
 
     def _tell(self, generator_loss: float, critic_loss: float | None) -> None:
+        done = self._epochs_done()
+        whole = math.floor(done + 1e-9)
         told = EpochProgress(
-            epoch=max(1, math.ceil(self._epochs_done() - 1e-9)),
+            epoch=whole if whole > self._told() else max(1, math.ceil(done)),  # one cut short
             epochs=self.settings.epochs,
             generator_loss=generator_loss,
             critic_loss=critic_loss,

@@ -17,9 +17,9 @@ from torch import Tensor
 from include.espejo.ctgan.generator import FieldNet, Generator
 from include.espejo.ctgan.masks import Masks
 
-SHARE = 0.1
-MOST_ROWS = 20_000
-FEWEST_ROWS = 200
+SHARE, LARGEST_SHARE = 0.1, 0.25
+ENOUGH_ROWS, MOST_ROWS = 500, 20_000
+FEWEST_ROWS = 50
 STANDARD_ERRORS = 0.5
 _LEAST_GAIN = 1e-4  # nats a row: less is rounding
 _SLICE = 5_000
@@ -30,13 +30,13 @@ def split_households(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers for training and for selection, no household in both.
 
-    A tenth of the households, at most 20,000 rows. A table too small to spare any is used whole
-    for both: the score then only tells the training's own progress.
+    A tenth of the households, or as many as have 500 rows, but not more than a quarter and 20,000
+    rows. A table too small to spare any is given whole for both.
     """
     group = np.arange(rows) if households is None else households
     order = generator.permutation(int(group.max()) + 1)
     sizes = np.bincount(group, minlength=len(order))[order]
-    wanted = min(SHARE * rows, MOST_ROWS)
+    wanted = min(max(SHARE * rows, min(ENOUGH_ROWS, LARGEST_SHARE * rows)), MOST_ROWS)
     chosen = np.zeros(len(order), dtype=bool)
     chosen[order[np.cumsum(sizes) <= wanted]] = True
     held = chosen[group]
@@ -46,17 +46,21 @@ def split_households(
 
 
 class HeldOut:
-    """Rows that training does not see. `rows`: int codes, (rows, fields); `households`: (rows,)."""
+    """Rows that training does not see. `rows`: int codes, (rows, fields); `households`: (rows,).
+
+    `apart`: whether that is so. Rows that are trained on, too, tell of no gain: the fields stay at
+    their margins.
+    """
 
     def __init__(
         self, rows: np.ndarray, leaves: np.ndarray, households: np.ndarray | None, masks: Masks,
-        device: str = "cpu",
+        apart: bool = True, device: str = "cpu",
     ):  # fmt: skip
         group = np.arange(len(rows)) if households is None else households
         self._rows = torch.from_numpy(rows).long().to(device)
         self._leaves = torch.from_numpy(leaves).to(device)
         self._household = torch.from_numpy(np.unique(group, return_inverse=True)[1]).to(device)
-        self._masks = masks
+        self._masks, self._apart = masks, apart
 
     def surprise(self, generator: Generator, nets: Sequence[FieldNet]) -> Tensor:
         """Of the fields of `nets`, in nats, without dropout: (rows, nets)."""
@@ -69,7 +73,7 @@ class HeldOut:
     def is_better(self, old: Tensor, new: Tensor) -> bool:
         """Whether the surprise of these rows, (rows,), has fallen by more than chance explains."""
         gain = old - new
-        if not torch.isfinite(new).all() or float(gain.mean()) <= _LEAST_GAIN:
+        if not self._apart or not torch.isfinite(new).all() or float(gain.mean()) <= _LEAST_GAIN:
             return False
         households = int(self._household.max()) + 1
         by_household = gain.new_zeros(households).index_add_(0, self._household, gain)
