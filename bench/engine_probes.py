@@ -90,32 +90,26 @@ def ablate(request: Request) -> dict[str, Any]:
 def variations() -> dict[str, tuple[Recipe, dict[str, Any]]]:
     """Each variation's recipe, and what it changes in the fit's settings.
 
-    The last checkpoint is compared apart from the kept one: a part of the training says nothing
-    of its worth where the checkpoint that is kept was there before it.
+    The last state is compared apart from the kept one: a part of the training says nothing of its
+    worth where what is kept was there before it.
     """
+    from include.espejo.ctgan.adversarial import Rates
     from include.espejo.ctgan.fit import Recipe
-    from include.espejo.ctgan.networks import Shape
-    from include.espejo.ctgan.training import Rates
+    from include.espejo.ctgan.generator import Shape
 
     last = Recipe(selection=False)
-    bare = Recipe(frequencies=False)
     return {
         "as shipped": (Recipe(), {}),
-        "the start alone, one step": (last, {"max_steps": 1}),
-        "last checkpoint": (last, {}),
-        "last, without moments": (replace(last, rates=Rates(moments=0)), {}),
-        "last, without adversary": (replace(last, rates=Rates(adversary=0)), {}),
+        "margins alone": (Recipe(likelihood=False, adversary=False), {}),
+        "without the adversary": (Recipe(adversary=False), {}),
+        "without likelihood": (Recipe(likelihood=False), {}),
+        "last, not the best kept": (last, {}),
+        "last, without the adversary": (replace(last, adversary=False), {}),
+        "last, training-by-sampling alone": (replace(last, rates=Rates(adversary=0)), {}),
+        "last, the adversary ten times as strong": (replace(last, rates=Rates(adversary=1)), {}),
         "last, without training-by-sampling": (replace(last, rates=Rates(conditional=0)), {}),
-        "last, without average": (replace(last, rates=Rates(average=0)), {}),
         "last, pac 1": (replace(last, shape=Shape(pac=1)), {}),
-        "last, by neither adversary nor sampling": (
-            replace(last, rates=Rates(adversary=0, conditional=0)),
-            {},
-        ),
-        "kept, without training-by-sampling": (Recipe(rates=Rates(conditional=0)), {}),
-        "without the start": (bare, {}),
-        "without the start or moments": (replace(bare, rates=Rates(moments=0, adversary=1)), {}),
-        "without the start or adversary": (replace(bare, rates=Rates(adversary=0)), {}),
+        "without dropout": (Recipe(shape=Shape(dropout=0)), {}),
     }
 
 
@@ -124,17 +118,17 @@ def profile(request: Request) -> dict[str, Any]:
     import torch
     from torch.profiler import ProfilerActivity
 
-    from include.espejo.ctgan.training import Training
+    from include.espejo.ctgan.run import Run
 
     learning, left = _learning(request), {"steps": WARM_UP + PROFILED_STEPS}
-    original = Training.step
+    original = Run._step
     profiler = torch.profiler.profile(activities=[ProfilerActivity.CPU])
 
-    def step(training: Training) -> tuple[float, float]:
+    def step(run: Run) -> tuple[float, float | None]:
         if left["steps"] == PROFILED_STEPS:
             profiler.start()
         left["steps"] -= 1
-        return original(training)
+        return original(run)
 
     with _patched_step(step):
         _fit_here(learning, replace(_settings(request), max_steps=WARM_UP + PROFILED_STEPS))
@@ -153,29 +147,31 @@ def profile(request: Request) -> dict[str, Any]:
 
 
 def national_ours(request: Request) -> Sample:
-    """Our engine on the national table: some steps, the fit's memory, and as many rows drawn."""
+    """Our engine on the national table: a whole fit, its memory, and as many rows drawn."""
     from include.espejo.ctgan.model import save_model
-    from include.espejo.ctgan.training import Training
+    from include.espejo.ctgan.run import Run
     from include.espejo.resources import PeakMemory
 
     learning, ends, cpu = _learning(request), [], []
-    original = Training.step
+    original = Run._step
 
-    def step(training: Training) -> tuple[float, float]:
-        losses = original(training)
+    def step(run: Run) -> tuple[float, float | None]:
+        losses = original(run)
         ends.append(perf_counter())
         cpu.append(_cpu_seconds())
         return losses
 
     started = perf_counter()
     with PeakMemory() as memory, _patched_step(step):
-        trained = _fit_here(learning, replace(_settings(request), max_steps=request["steps"]))
+        trained = _fit_here(learning, replace(_settings(request), max_steps=request.get("steps")))
     fitted = perf_counter()
     result: Sample = {
         "steps": trained.steps,
+        "best_step": trained.best_step,
         "step_ms": _milliseconds(ends),
         "step_cpu_ms": _milliseconds(cpu),
         "fit_seconds": fitted - started,
+        "best_seconds": ends[max(trained.best_step, 1) - 1] - started,
         "besides_steps_seconds": fitted - started - _milliseconds(ends) * len(ends) / 1000,
         "fit_peak_mb": memory.peak_mb * MEBIBYTE / MEGABYTE,
     }
@@ -299,14 +295,14 @@ def _fit_here(learning: Learning, settings: FitSettings) -> Trained:
 @contextmanager
 def _patched_step(step: Any) -> Iterator[None]:
     """Put `step` in the place of the training's, and back."""
-    from include.espejo.ctgan.training import Training
+    from include.espejo.ctgan.run import Run
 
-    original = Training.step
-    Training.step = step  # type: ignore[method-assign]
+    original = Run._step
+    Run._step = step  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Training.step = original  # type: ignore[method-assign]
+        Run._step = original  # type: ignore[method-assign]
 
 
 def _draw(

@@ -39,7 +39,7 @@ class Parameters:
     batch_size: int
     seed: int | None
     engine: str
-    calibrate: bool = False
+    calibrate: bool = True
     max_training_minutes: float | None = None
     max_steps: int | None = None
     threads: int = 0

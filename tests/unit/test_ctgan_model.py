@@ -122,7 +122,8 @@ def test_another_spec_is_refused(saved: Path) -> None:
         load_model(saved, changed)
 
 
-@pytest.mark.parametrize("changes", [{"version": 3}, {"version": 1}, {"version": "2"}, {"version": None},
+@pytest.mark.parametrize("changes", [{"version": 3}, {"version": 1}, {"version": "2"},
+                                     {"version": None},
                                      {"format": "other"}], ids=str)  # fmt: skip
 def test_another_version_or_another_format_is_refused(
     saved: Path, changes: dict[str, object]

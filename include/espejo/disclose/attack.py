@@ -11,7 +11,7 @@ from include.espejo.disclose.score import Score
 from include.espejo.spec import Column
 
 REMEDY = (
-    "train with fewer epochs, raise the floors, or leave out or coarsen a column; a limit is "
+    "draw without calibration, raise the floors, or leave out or coarsen a column; a limit is "
     "changed in the spec alone"
 )
 

@@ -94,7 +94,7 @@ class Model(Strict):
     engine: Literal["ctgan", "sdv"] = "ctgan"
     epochs: int = Field(default=10, ge=1, le=10_000)
     batch_size: int = Field(default=100, ge=10, le=100_000, multiple_of=10)
-    calibrate: bool = False
+    calibrate: bool = True
     max_training_minutes: float | None = Field(default=None, gt=0)
     threads: int = Field(default=0, ge=0, le=256)
     device: Literal["auto", "cpu", "cuda"] = "auto"
