@@ -39,6 +39,7 @@ def pack(run: Run) -> bytes:
         tensors |= _named("critic", adversary.critic.state_dict())
         tensors |= _optimiser("adam_c", adversary.optimiser_c)
     numbers = {"fits": _fits(run), "start_steps": start.steps, "start_stale": start.stale,
+               "start_surprise": start.surprise,
                "adversary": None if adversary is None else [adversary.steps, adversary.stale],
                "best_step": run.best_step, "seconds": run.seconds, "rows": run.rows_learnt,
                "losses": [asdict(told) for told in run.losses]}  # fmt: skip
@@ -68,6 +69,7 @@ def unpack(content: bytes, run: Run) -> None:
 def _restore_training(numbers: dict[str, Any], tensors: dict[str, Tensor], run: Run) -> None:
     run.kept.restore(run.generator, _part("kept", tensors))
     run.start.steps, run.start.stale = numbers["start_steps"], numbers["start_stale"]
+    run.start.surprise = numbers["start_surprise"]
     if numbers["adversary"] is None:
         run.start.order = tensors["order"]
     else:

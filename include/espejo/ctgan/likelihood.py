@@ -48,6 +48,7 @@ class LikelihoodTraining:
             betas=(0.9, 0.99), fused=True,
         )  # fmt: skip
         self.stale = [0] * len(generator.nets)
+        self.surprise = [0.0] * len(generator.nets)
         self.steps = 0
 
     @property
@@ -55,20 +56,23 @@ class LikelihoodTraining:
         return self.steps >= self.planned or not self._learning(self.generator)
 
     def step(self) -> float:
-        """Learn one batch; its surprise, in nats a row, of the fields that still learn."""
+        """Learn one batch; its surprise in nats a row, of a field that has stopped the last one."""
         batch = self._batch()
         for group in self.optimiser.param_groups:
             group["lr"] = self.rates.learning * self._share_of_rate()
         nets = self._learning(self.generator)
         codes, leaves = self._rows[batch].long(), self._leaves[batch]
         surprise = self.generator.surprise(codes, leaves, self.masks, nets, self.random)
-        loss = surprise.sum(1).mean()
+        of_fields = surprise.mean(0)
+        loss = of_fields.sum()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.steps += 1
         average(self.averaged, self.generator, self.rates.average, self.steps)
-        return float(loss.detach())
+        for net, told in zip(nets, of_fields.tolist(), strict=True):
+            self.surprise[net.field - self.generator.layout.given] = told
+        return sum(self.surprise)
 
     def look(self) -> bool:
         """Keep the fields that have become better; whether there was one."""
