@@ -22,6 +22,7 @@ from include.espejo.engines.interface import (
     Progress,
     Store,
 )
+from include.espejo.errors import InputError
 from include.espejo.lake import Lake
 from include.espejo.parameters import Parameters
 from include.espejo.progress import seconds_left
@@ -55,7 +56,22 @@ def prepare_learning(table: pa.Table, spec: SurveySpec, period: Period) -> Learn
     if key:
         keys: pd.DataFrame = to_frame(table.select(key))
         households = group_numbers(keys)
-    return Learning(table.select(list(spec.model_columns())), spec, period, households)
+    modelled = table.select(list(spec.model_columns()))
+    _refuse_constant(modelled, spec)
+    return Learning(modelled, spec, period, households)
+
+
+def _refuse_constant(modelled: pa.Table, spec: SurveySpec) -> None:
+    """A table of one row again and again has nothing to learn, and no score to be judged by."""
+    if all(len(modelled[name].unique()) <= 1 for name in modelled.column_names):
+        raise InputError(
+            f"training {spec.survey}",
+            [
+                f"column {', '.join(modelled.column_names)}, rule varies: each has one value (or "
+                "none) in all rows that hold the floor; model a column that varies, or lower the "
+                "floor"
+            ],
+        )
 
 
 def fit_model(

@@ -185,5 +185,7 @@ def test_weights_fit_a_byte_or_are_refused(enoe: SurveySpec):
 
     assert set(weights(with_columns(15)).values()) == {16}
     assert set(weights(with_columns(60)).values()) == {4}
+    assert set(weights(with_columns(127)).values()) == {2}
+    assert set(weights(with_columns(254)).values()) == {1}
     with pytest.raises(InputError, match="too many to compare"):
-        weights(with_columns(128))
+        weights(with_columns(255))

@@ -14,9 +14,10 @@ The weights come from the spec alone:
     what another column fixes     1: a function of a modelled level, a birth year beside the age.
                                   It says nothing new, but rows that differ in it are not identical
 
-The full weight is 16, or less where many columns would sum above 254. So a distance is 0 only
-for equal rows, and a half-forgotten copy (an age off by one, a school grade) stays far nearer
-than the nearest stranger. Quasi-identifiers come first: their partial sum is a distance, too.
+The full weight is 16, or less where many columns would sum above 254: of 128 and more it is 1, and
+a distance is how many differ. So a distance is 0 only for equal rows, and a half-forgotten copy
+(an age off by one, a school grade) stays far nearer than the nearest stranger. Quasi-identifiers
+come first: their partial sum is a distance, too.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def encode(population: Population, spec: SurveySpec) -> Encoded:
 def weights(spec: SurveySpec) -> dict[str, int]:
     """What each modelled column weighs, by the spec; together at most 254."""
     fixed, levels = fixed_columns(spec, spec.model.columns), spec.geography_levels()
-    for full in range(FULL_WEIGHT, 1, -1):
+    for full in range(FULL_WEIGHT, 0, -1):
         found = {
             name: 1 if name in fixed else max(full // 2, 1) if name in levels else full
             for name in spec.model_columns()

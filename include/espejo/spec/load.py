@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,11 @@ def _problem(location: Location, kind: str, message: str, value: Any) -> tuple[L
         return location, "this key is required; add it"
     if kind == "string_type" and isinstance(value, int | float | bool):
         return location, f"{value!r} was read as a {type(value).__name__}; write it in quotes"
+    if kind in ("too_short", "too_long"):
+        few = kind == "too_short"
+        limit = re.search(r"at (?:least|most) (\d+)", message)
+        wanted = f"; write {limit[1]} or {'more' if few else 'fewer'}" if limit else ""
+        return location, f"it has too {'few' if few else 'many'} entries{wanted}"
     return location, message.removeprefix("Value error, ")
 
 

@@ -13,6 +13,7 @@ from include.espejo.spec.expression import Expression, parse_expression
 from include.espejo.spec.rules import Rule
 
 ENGINES = ("ctgan", "sdv")
+MOST_COLUMNS = 254  # to model: the audit compares rows by a byte (disclose/kernel.py)
 
 
 class Source(Strict):
@@ -90,7 +91,7 @@ class Model(Strict):
     `max_training_minutes` ends a training early. `threads` 0: as many as the engine finds best.
     """
 
-    columns: tuple[str, ...] = Field(min_length=2)
+    columns: tuple[str, ...] = Field(min_length=2, max_length=MOST_COLUMNS)
     engine: Literal["ctgan", "sdv"] = "ctgan"
     epochs: int = Field(default=10, ge=1, le=10_000)
     batch_size: int = Field(default=100, ge=10, le=100_000, multiple_of=10)

@@ -1,0 +1,226 @@
+"""Awkward surveys end in a table that keeps its spec, or in a refusal before anything is trained.
+
+Gates fail closed, so that a table held back (exit code 3) is an end like a release (0). The
+pictures and the print are left out: a browser a case would take longer than all the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.espejo import steps
+from include.espejo.__main__ import main
+from include.espejo.disclose.audit import audit
+from include.espejo.keys import Workspace
+from include.espejo.lake import Lakes, open_lake
+from include.espejo.parameters import Parameters
+from include.espejo.rules import relations
+from include.espejo.spec import Period, SurveySpec
+from include.espejo.steps.job import read_sides
+from include.espejo.tables import from_parquet, to_frame
+from tests.surveys.made import PERIOD, codes, content_of, independent, spec_of, write
+
+ROWS = 900
+EVALUATE_CONSTANT = "the evaluation has no score for a number that does not vary"
+
+
+@dataclass(frozen=True)
+class End:
+    """How a `synthesize` ended: exit code, standard error, its folder, and the spec."""
+
+    code: int
+    told: str
+    folder: Path
+    spec: SurveySpec
+
+    def file(self, name: str) -> Path:
+        return self.folder / "out.restricted" / name
+
+
+@pytest.fixture
+def synthesize(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., End]:
+    from include.espejo.report import candidate, internal
+
+    monkeypatch.setattr(
+        candidate, "draw_columns", lambda columns, spec: dict.fromkeys(columns, b"")
+    )
+    monkeypatch.setattr(candidate, "print_page", lambda page, created: {"es": b"", "en": b""})
+    monkeypatch.setattr(internal, "draw_training", lambda losses: b"")
+
+    def run(frame: pd.DataFrame, content: dict[str, Any]) -> End:
+        table, spec = write(frame, content, tmp_path)
+        code = main(["synthesize", table, str(tmp_path / "out"), "--survey", spec, "--period",
+                     PERIOD, "--epochs", "1", "--seed", "5"])  # fmt: skip
+        told = capsys.readouterr().err
+        # A spec that is refused is none to compare with.
+        return End(code, told, tmp_path, spec_of(content) if code != 2 else None)  # type: ignore[arg-type]
+
+    return run
+
+
+def survey(rows: int = ROWS, **columns: pd.Series) -> pd.DataFrame:
+    """People of three a household; who is under 15 has no work."""
+    random = np.random.default_rng(1)
+    age = random.integers(0, 90, rows).astype(float)
+    return pd.DataFrame({
+        "area": codes(random.integers(0, 4, rows), list("abcd")),
+        "sex": codes(random.integers(0, 2, rows), ["m", "f"]),
+        "age": age,
+        "work": codes(random.integers(0, 3, rows), list("xyz"), age < 15),
+        "home": codes(np.arange(rows) // 3, [f"h{i}" for i in range(rows // 3 + 1)]),
+    } | columns)  # fmt: skip
+
+
+def content(frame: pd.DataFrame, **columns: Any) -> dict[str, Any]:
+    """The spec of such a survey, with its rule where it has the columns."""
+    made = content_of(frame, "home" if "home" in frame else None, **columns)
+    if frame["age"].nunique() > 1 and len(frame["work"].cat.categories) == 3:
+        made["rules"] = [{"kind": "blank", "name": "work_from_15", "columns": ["work"],
+                          "when": "age < 15"}]  # fmt: skip
+    return made
+
+
+def assert_keeps_its_spec(end: End) -> None:
+    assert end.code in (0, 3), end.told
+    keeps_its_spec(end.file("synthetic.parquet").read_bytes(), end.spec)
+    gates = {
+        g["name"]: g for g in json.loads(end.file("figures/disclosure.json").read_text())["gates"]
+    }
+    for name in ("rules", "floor", "floor_codes"):
+        assert gates[name]["passed"], gates[name]["reason"]
+
+
+def keeps_its_spec(content: bytes, spec: SurveySpec) -> None:
+    table = to_frame(from_parquet(content))
+    assert set(table.columns) == set(spec.model.columns)
+    assert [b.rule for b in relations(table, spec, Period.parse(PERIOD)) if b.count] == []
+    for name in table.columns:
+        listed = spec.columns[name].code_set
+        if listed:
+            assert set(table[name].dropna()) <= listed
+
+
+def assert_refused_before_training(end: End, *words: str) -> None:
+    assert end.code == 2, end.told
+    for word in words:
+        assert word in end.told
+    assert "Traceback" not in end.told
+    assert not end.file("model").exists()
+    assert not (end.folder / "out").exists()
+
+
+# --- what ends in a table ----------------------------------------------------------------------
+
+
+def test_three_hundred_rows(synthesize: Callable[..., End]) -> None:
+    frame = survey(300)
+    assert_keeps_its_spec(synthesize(frame, content(frame)))
+
+
+def test_a_number_of_one_value(synthesize: Callable[..., End]) -> None:
+    frame = survey(age=pd.Series(np.full(ROWS, 40.0)))
+    end = synthesize(frame, content(frame))
+    if end.code == 1:
+        pytest.xfail(EVALUATE_CONSTANT)
+    assert_keeps_its_spec(end)
+
+
+def test_a_code_that_one_household_has(synthesize: Callable[..., End]) -> None:
+    held = np.random.default_rng(2).integers(0, 3, ROWS)
+    held[:3] = 3
+    frame = survey(work=codes(held, ["x", "y", "z", "only"]))
+    end = synthesize(frame, content(frame))
+    assert_keeps_its_spec(end)
+    table = to_frame(from_parquet(end.file("synthetic.parquet").read_bytes()))
+    assert "only" not in set(table["work"].dropna())
+
+
+def test_a_column_that_is_blank_throughout(synthesize: Callable[..., End]) -> None:
+    frame = survey(work=codes(np.zeros(ROWS, int), ["x"], np.ones(ROWS, bool)))
+    assert_keeps_its_spec(synthesize(frame, content(frame)))
+
+
+def test_numbers_only(synthesize: Callable[..., End]) -> None:
+    random = np.random.default_rng(3)
+    frame = pd.DataFrame({f"n{i}": np.round(random.gamma(2, 50 * (i + 1), ROWS), i % 3)
+                          for i in range(4)})  # fmt: skip
+    assert_keeps_its_spec(synthesize(frame, content_of(frame)))
+
+
+def test_codes_only(synthesize: Callable[..., End]) -> None:
+    frame = survey().drop(columns=["age", "home"])
+    assert_keeps_its_spec(synthesize(frame, content_of(frame)))
+
+
+def test_five_thousand_codes_of_which_some_are_frequent(synthesize: Callable[..., End]) -> None:
+    labels = [f"{i:04}" for i in range(5000)]
+    held = np.minimum(np.random.default_rng(4).geometric(0.01, 1500), 4999)
+    frame = survey(1500, work=codes(held, labels))
+    assert_keeps_its_spec(synthesize(frame, content(frame)))
+
+
+def test_a_hundred_and_fifty_columns(tmp_path: Path) -> None:
+    """To the audit's verdict; the evaluation of so many pairs takes minutes."""
+    frame = independent(7, 400, 150)
+    made = content_of(frame)
+    made["rules"] = [{"kind": "together", "name": "same", "columns": ["c3", "c9"]}]
+    frame.loc[frame["c3"].isna(), "c9"] = None
+    frame.loc[frame["c9"].isna(), "c3"] = None
+    table, _ = write(frame, made, tmp_path)
+    spec, work = spec_of(made), Workspace(str(tmp_path / "restricted"))
+    job = steps.Job(spec, Period.parse(PERIOD), Parameters.of(spec, {"epochs": 1, "seed": 5}))
+    lakes = Lakes(*(open_lake(str(tmp_path)) for _ in range(3)))
+    steps.ingest(job, lakes, table, str(tmp_path / "scratch"))
+    steps.validate(job, lakes, str(tmp_path / "scratch"), lambda release: work)
+    for step in (steps.protect, steps.train, steps.sample):
+        step(job, lakes, work)
+    audited = steps.disclose(job, lakes, work)
+    assert not {"rules", "floor", "floor_codes"} & set(audited["failed"])
+    keeps_its_spec(Path(work.synthetic).read_bytes(), spec)
+    train, holdout = read_sides(lakes, work)
+    copied = audit(train, holdout, train[list(spec.model.columns)], spec, job.period, 5)
+    assert {"identical", "closest_record", "membership"} <= set(copied.as_dict()["failed"])
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+def test_one_column_to_model(synthesize: Callable[..., End]) -> None:
+    frame = survey()
+    made = content(frame)
+    made["model"]["columns"] = ["sex"]
+    made["disclosure"]["key_sets"] = {"some": ["sex"]}
+    end = synthesize(frame, made)
+    assert_refused_before_training(end, "`model.columns`", "write 2 or more")
+
+
+def test_all_columns_constant(synthesize: Callable[..., End]) -> None:
+    same = codes(np.zeros(ROWS, int), ["k"])
+    frame = survey(area=same, sex=same, work=same, age=pd.Series(np.full(ROWS, 30.0)))
+    end = synthesize(frame, content(frame))
+    assert_refused_before_training(end, "column area, sex, age, work", "model a column that varies")
+
+
+def test_five_thousand_codes_that_nobody_shares(synthesize: Callable[..., End]) -> None:
+    labels = [f"{i:04}" for i in range(5000)]
+    frame = survey(5001, work=codes(np.arange(5001) % 5000, labels))
+    end = synthesize(frame, content(frame))
+    assert_refused_before_training(end, "column work, rule floor", "leave the column out")
+
+
+def test_a_rare_code_that_nothing_may_stand_for(synthesize: Callable[..., End]) -> None:
+    held = np.random.default_rng(2).integers(0, 3, ROWS)
+    held[:3] = 3
+    frame = survey(work=codes(held, ["x", "y", "z", "only"]))
+    end = synthesize(frame, content(frame, work={"blank": "never"}))
+    assert_refused_before_training(end, "column work, rule floor", "declare a `residual`")
