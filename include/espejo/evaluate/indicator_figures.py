@@ -54,7 +54,7 @@ def indicator_agreement(
     figures = {
         name: list(_estimates(indicator, told, size, cells.values)) for name, told in others.items()
     }
-    found = []
+    found: list[Agreed] = []
     for place, one in enumerate(real):
         told = (behind >= floor.people) & one.stand(floor)
         found.append({name: agree(one, side[place])[told] for name, side in figures.items()})

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.disclose.population import Population, gather
-from include.espejo.evaluate.agreement import LEAST_PEOPLE, agreement
 from include.espejo.evaluate.bootstrap import (
     LEVEL,
     REPLICATES,
@@ -28,10 +27,8 @@ from include.espejo.evaluate.bootstrap import (
     resample_rows,
     resample_units,
 )
-from include.espejo.evaluate.group_figures import MOST_VIEWS, group_agreement
-from include.espejo.evaluate.indicator_figures import indicator_agreement
+from include.espejo.evaluate.group_utility import group_utility
 from include.espejo.evaluate.learning import learning_utility
-from include.espejo.evaluate.references import open_contest
 from include.espejo.evaluate.specific_cells import Cells, Key, statistics_of, tabulate
 from include.espejo.evaluate.specific_floors import LeftOut, left_out
 from include.espejo.evaluate.timing import timed
@@ -100,7 +97,7 @@ def specific_utility(
             for place, indicator in enumerate(spec.indicators)
         ]
     with timed("group figures"):
-        groups = _groups(population, cells, (train, holdout, synthetic), spec, seed)
+        groups = group_utility(population, cells, (train, holdout, synthetic), spec, seed)
     with timed("models"):
         learning = learning_utility(population, spec, seed)
     return {
@@ -111,31 +108,6 @@ def specific_utility(
         "indicators": indicators,
         "groups": groups,
         "learning": learning,
-    }
-
-
-def _groups(
-    population: Population,
-    cells: list[list[Cells]],
-    tables: tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame],
-    spec: SurveySpec,
-    seed: int,
-) -> dict[str, Any]:
-    """The share of group figures that agree: the indicators' and those that any survey has."""
-    drawn, viewed, of_indicators = np.random.default_rng([seed, 7]).spawn(3)
-    contest = open_contest(*tables, spec, drawn)
-    by_column, derived = group_agreement(contest, spec, viewed)
-    declared = [
-        one
-        for indicator, (real, copy) in zip(spec.indicators, cells, strict=True)
-        for one in indicator_agreement(indicator, real, copy, population, spec, of_indicators)
-    ]
-    return {
-        **agreement([*derived, *declared]),
-        "derived": agreement(derived),
-        "indicators": agreement(declared),
-        "columns": by_column,
-        "settings": {"least_people": LEAST_PEOPLE, "most_views": MOST_VIEWS, "level": LEVEL},
     }
 
 

@@ -33,8 +33,9 @@ def general_utility(
     """Score `synthetic` against `train`, frames as `tables.to_frame` gives them; ready for JSON.
 
     `train` and `holdout` with the household key, where there is one. `holdout`: rows of other
-    households; None, or fewer than ten floors of people, and every `ceiling` is None. `seed` draws rows, shuffles and views. Raises MetricError where a table has
-    no rows or lacks a modelled column.
+    households; None, or fewer than ten floors of people, and every `ceiling` is None. `seed`
+    draws rows, shuffles, views and folds. Raises MetricError where a table has no rows or lacks a
+    modelled column.
     """
     drawn, viewed, told_apart, split = np.random.default_rng(seed).spawn(4)
     floor, least = spec.disclosure.floor.people, least_people(spec)
