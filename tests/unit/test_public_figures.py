@@ -32,6 +32,8 @@ def utility() -> dict[str, Any]:
             "column_shapes": score,
             "k_marginal": {"score": 976.54321, "position": 0.98765, "marginals": {"2": 13}},
             "propensity": {"logistic": model, "rows": 7654},
+            "classifier": {"score": 0.71234, "ceiling": 0.50123, "floor": 0.98765,
+                           "position": 0.56789, "rows": 6543, "folds": 3, "trees": 100},
             "numbers": {
                 "pay": dict.fromkeys(("real", "synthetic", "difference"), told),
                 "tiny": dict.fromkeys(("real", "synthetic", "difference"), small),
@@ -47,6 +49,8 @@ def utility() -> dict[str, Any]:
                 {"name": "tiny", "of": "pay", **indicator},
                 {"name": "sum", "of": "a + b", **indicator},
             ],
+            "groups": {"score": 0.81234, "ceiling": 0.94321, "floor": 0.41234, "position": 0.75432,
+                       "figures": 321},
             "learning": {
                 "targets": [{"target": "pay", "scores": {"auc": {"difference": -0.04321}}}],
                 "settings": {"learnt_rows": 5432, "tested_rows": 4567, "tested_households": 1234,

@@ -216,7 +216,7 @@ def test_tables_that_are_told_apart_at_once_reach_a_quarter() -> None:
 def test_a_design_leaves_a_bin_to_the_intercept() -> None:
     coded = code_tables(people(1), [], SPEC)
     place = (coded.field("place"),)
-    assert design(place, coded.tables[0]).shape == (2000, 3)
+    assert design(place, coded.tables[0], []).shape == (2000, 3)
 
 
 def test_positions_are_told_only_between_two_references() -> None:

@@ -12,6 +12,10 @@ where people of a household are alike. Less is better.
 logistic: null (k - 1)(1 - c)^2 c / N for k parameters, N rows, share c synthetic. tree: the mean
 over models of shuffled labels, halved for the same reason, as in synthpop's `utility.gen`; it sees
 relations that a logistic model's terms do not hold.
+
+What the logistic model costs grows with the square of its parameters, and all products of 145
+columns are 10,440. Of a wide survey it has MOST_PRODUCTS of them, drawn by the seed, the same for
+each table, and fewer indicators a column; up to 25 columns it has them all.
 """
 
 from __future__ import annotations
@@ -31,11 +35,14 @@ from include.espejo.evaluate.references import Contest, count_rows, draw_rows
 
 MOST_ROWS = 10_000  # of each table: N is in the null, so the ratio's scale grows with it
 SHUFFLES = 10
-_INDICATORS = 20  # of a column, the commonest bins: what a logistic model costs is their square
+MOST_PRODUCTS = 300  # of two columns: all of 25 columns
+MOST_INDICATORS = 500  # over all columns
+_INDICATORS = 20  # of a column at most, the commonest bins
 _LEAF_SHARE = 200  # leaves hold at least this part of the rows: small enough to see a state
 _LEAST_LEAF = 20
 
 Figures = dict[str, Any]
+Pair = tuple[str, str]
 
 
 def score_propensity(contest: Contest, random: np.random.Generator) -> dict[str, Any]:
@@ -46,34 +53,45 @@ def score_propensity(contest: Contest, random: np.random.Generator) -> dict[str,
     found: dict[str, dict[str, Figures | None]] = {
         model: dict.fromkeys(("score", "ceiling", "floor")) for model in ("logistic", "tree")
     }
+    pairs = draw_pairs([field.name for field in contest.fields], random)
     for name, table in named.others.items():
         other = draw_rows(table, rows, random)
         both = {n: np.concatenate([real[n], other[n]]) for n in real}
         label = np.repeat([0, 1], rows)
         # One thread: sums, and so figures, are the same on every machine, and it is no slower.
         with threadpool_limits(limits=1):
-            found["logistic"][name] = logistic(design(contest.fields, both), label)
+            found["logistic"][name] = logistic(design(contest.fields, both, pairs), label)
         found["tree"][name] = tree(both, label, random)
     return {**found, "rows": rows}
 
 
-def design(fields: tuple[Field, ...], rows: Rows) -> np.ndarray:
+def draw_pairs(names: list[str], random: np.random.Generator) -> list[Pair]:
+    """The pairs of columns that the logistic model has products of: at most MOST_PRODUCTS."""
+    every = [(name, other) for i, name in enumerate(names) for other in names[:i]]
+    if len(every) <= MOST_PRODUCTS:
+        return every
+    chosen = random.choice(len(every), MOST_PRODUCTS, replace=False)
+    return [every[place] for place in sorted(chosen)]
+
+
+def design(fields: tuple[Field, ...], rows: Rows, pairs: list[Pair]) -> np.ndarray:
     """Columns of a main-effects model and of products: float64, (rows, parameters - 1).
 
-    The commonest bins are indicators, one at least is left to the intercept. Products of every
-    two columns' standardised bin numbers let even this model see some of a relation.
+    The commonest bins are indicators, one at least is left to the intercept. Products of two
+    columns' standardised bin numbers let even this model see some of a relation.
     """
+    most = max(1, min(_INDICATORS, MOST_INDICATORS // len(fields)))
     parts: list[np.ndarray] = []
-    scores: list[np.ndarray] = []
+    scores: dict[str, np.ndarray] = {}
     for field in fields:
         bins = field.pooled[rows[field.name]]
         present, inverse, counts = np.unique(bins, return_inverse=True, return_counts=True)
         if len(present) > 1:
             order = np.argsort(-counts, kind="stable")
-            kept = order[1:] if len(order) <= _INDICATORS else order[:_INDICATORS]
+            kept = order[1:] if len(order) <= most else order[:most]
             parts.append((inverse[:, None] == kept).astype(float))
-            scores.append((inverse - inverse.mean()) / inverse.std())
-    products = [a * b for i, a in enumerate(scores) for b in scores[:i]]
+            scores[field.name] = (inverse - inverse.mean()) / inverse.std()
+    products = [scores[a] * scores[b] for a, b in pairs if a in scores and b in scores]
     if products:
         parts.append(np.column_stack(products))
     return np.hstack(parts) if parts else np.empty((len(next(iter(rows.values()))), 0))

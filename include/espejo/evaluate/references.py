@@ -10,13 +10,14 @@ floor are compared on equally many rows; `all_rows` is the score of every synthe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from include.espejo.evaluate.coding import Field, Rows, code_tables
+from include.espejo.protect.floors import household_numbers
 from include.espejo.spec import SurveySpec
 
 # A table of fewer floors' worth of people is too small to score: chance is all it would show.
@@ -32,13 +33,15 @@ class Contest:
     """The training rows, and what is held against them.
 
     `others`: "score", "floor" and, with a holdout, "ceiling": equally many rows of each;
-    "all_rows": every synthetic row.
+    "all_rows": every synthetic row. `households`: int64, (rows,), of the tables of real people,
+    "train" and "ceiling".
     """
 
     fields: tuple[Field, ...]
     train: Rows
     others: Contestants
     unscored: tuple[str, ...] = ()
+    households: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def only(self, *names: str) -> Contest:
         return replace(self, others={n: r for n, r in self.others.items() if n in names})
@@ -74,16 +77,27 @@ def open_contest(
     rows = min(len(train), *(len(frame) for frame in frames))
     others: Contestants = {"all_rows": every, "score": draw_rows(every, rows, random)}
     others["floor"] = _shuffled(real, rows, random)
-    if has_ceiling:
-        others["ceiling"] = draw_rows(coded.tables[2], rows, random)
-    return Contest(coded.fields, real, others, coded.unscored)
+    households = {"train": household_numbers(train, spec)}
+    if has_ceiling and holdout is not None:
+        chosen = draw_places(len(holdout), rows, random)
+        others["ceiling"] = take_rows(coded.tables[2], chosen)
+        households["ceiling"] = household_numbers(holdout, spec)[chosen]
+    return Contest(coded.fields, real, others, coded.unscored, households)
 
 
 def draw_rows(table: Rows, rows: int, random: np.random.Generator) -> Rows:
     """So many rows, without replacement; the table itself where it has no more."""
     if count_rows(table) <= rows:
         return table
-    chosen = random.choice(count_rows(table), rows, replace=False)
+    return take_rows(table, draw_places(count_rows(table), rows, random))
+
+
+def draw_places(size: int, rows: int, random: np.random.Generator) -> np.ndarray:
+    """The places of so many of `size` rows, without replacement; all in order if no more."""
+    return np.arange(size) if size <= rows else random.choice(size, rows, replace=False)
+
+
+def take_rows(table: Rows, chosen: np.ndarray) -> Rows:
     return {name: levels[chosen] for name, levels in table.items()}
 
 

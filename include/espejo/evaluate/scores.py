@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -18,7 +20,10 @@ from include.espejo.evaluate import reports
 from include.espejo.evaluate.metrics import METRICS, Metric
 from include.espejo.evaluate.quality_references import score_references
 from include.espejo.evaluate.references import Score, least_people
+from include.espejo.evaluate.timing import timed
 from include.espejo.spec import Column, SurveySpec
+
+log = logging.getLogger(__name__)
 
 _METRICS_MODULE = "include.espejo.evaluate.metrics"
 
@@ -87,9 +92,12 @@ def evaluate(
     # The metrics have a process of their own, and so a core; the thread only waits for it.
     with ThreadPoolExecutor(1) as beside:
         metrics = beside.submit(_metrics, left, right, metadata, seed)
-        quality = reports.quality(left, right, metadata)
-        references = score_references(quality, left, others, metadata, seed)
-        diagnostic = reports.diagnostic(left, right, metadata)
+        with timed("quality report"):
+            quality = reports.quality(left, right, metadata)
+        with timed("its references"):
+            references = score_references(quality, left, others, metadata, seed)
+        with timed("diagnostic report"):
+            diagnostic = reports.diagnostic(left, right, metadata)
     return Scores(
         quality=quality,
         references=references,
@@ -120,7 +128,9 @@ def _metrics(
         real.to_parquet(paths["real"])
         synthetic.to_parquet(paths["synthetic"])
         request = {"seed": seed, "metadata": metadata, **paths}
+        start = time.monotonic()
         for message in run_child(_METRICS_MODULE, request):
+            log.info("metric %s: after %.1f s", message["metric"], time.monotonic() - start)
             if message.pop("incomputable", False) or not _is_score(message["score"]):
                 raise MetricError(
                     f"metric {message['metric']}: could not be computed; "

@@ -10,6 +10,7 @@ left out. A public report rounds them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +27,11 @@ from include.espejo.evaluate.bootstrap import (
     resample_rows,
     resample_units,
 )
+from include.espejo.evaluate.group_utility import group_utility
 from include.espejo.evaluate.learning import learning_utility
 from include.espejo.evaluate.specific_cells import Cells, Key, statistics_of, tabulate
 from include.espejo.evaluate.specific_floors import LeftOut, left_out
+from include.espejo.evaluate.timing import timed
 from include.espejo.indicators import compute_indicators
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.spec.model import Indicator
@@ -84,16 +87,27 @@ def specific_utility(
         _points(compute_indicators(table, spec, period))
         for table in (population.real, population.synthetic)
     ]
+    with timed("indicators"):
+        cells = [
+            [tabulate(one, table, spec, period) for table in (population.real, population.synthetic)]
+            for one in spec.indicators
+        ]
+        indicators = [
+            _indicator(indicator, place, bootstrap, (points[0], points[1]), cells[place], spec)
+            for place, indicator in enumerate(spec.indicators)
+        ]
+    with timed("group figures"):
+        groups = group_utility(population, cells, (train, holdout, synthetic), spec, seed)
+    with timed("models"):
+        learning = learning_utility(population, spec, seed)
     return {
         "weighted": False,
         "note": UNWEIGHTED,
         "must_not_be_computed": spec.outputs.caution.model_dump(),
         "settings": _settings(population, bootstrap, spec),
-        "indicators": [
-            _indicator(indicator, place, bootstrap, (points[0], points[1]), spec, period)
-            for place, indicator in enumerate(spec.indicators)
-        ],
-        "learning": learning_utility(population, spec, seed),
+        "indicators": indicators,
+        "groups": groups,
+        "learning": learning,
     }
 
 
@@ -130,13 +144,14 @@ def _indicator(
     place: int,
     bootstrap: Bootstrap,
     points: tuple[Points, Points],
+    sides: Sequence[Cells],
     spec: SurveySpec,
-    period: Period,
 ) -> dict[str, Any]:
-    """One indicator: what it is, its figures, what was left out, and how the figures agree."""
-    population = bootstrap.population
-    cells = tabulate(indicator, population.real, spec, period)
-    copy = tabulate(indicator, population.synthetic, spec, period)
+    """One indicator: what it is, its figures, what was left out, and how the figures agree.
+
+    `sides`: its cells in the real table and in the synthetic one.
+    """
+    population, (cells, copy) = bootstrap.population, sides
     hidden = left_out(indicator, cells, population.household, spec.disclosure.floor)
     real = statistics_of(indicator, cells, bootstrap.of_real(cells, place))
     synthetic = statistics_of(indicator, copy, bootstrap.of_synthetic(copy, place))

@@ -7,17 +7,19 @@ published.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from include.espejo.evaluate import marginals, moments, propensity
+from include.espejo.evaluate import classifier, marginals, moments, propensity
 from include.espejo.evaluate.association import compare_associations
 from include.espejo.evaluate.breakdown import score_parts
 from include.espejo.evaluate.coding import BINS, MOST_CODES, Field
 from include.espejo.evaluate.references import Contest, least_people, open_contest
 from include.espejo.evaluate.shapes import ASSOCIATED, score_pairs, score_shapes
+from include.espejo.evaluate.timing import timed
 from include.espejo.spec import SurveySpec
 
 
@@ -30,26 +32,35 @@ def general_utility(
 ) -> dict[str, Any]:
     """Score `synthetic` against `train`, frames as `tables.to_frame` gives them; ready for JSON.
 
-    `holdout`: rows of other households; None, or fewer than ten floors of people, and every
-    `ceiling` is None. `seed` draws rows, shuffles and views. Raises MetricError where a table has
-    no rows or lacks a modelled column.
+    `train` and `holdout` with the household key, where there is one. `holdout`: rows of other
+    households; None, or fewer than ten floors of people, and every `ceiling` is None. `seed`
+    draws rows, shuffles, views and folds. Raises MetricError where a table has no rows or lacks a
+    modelled column.
     """
-    drawn, viewed, told_apart = np.random.default_rng(seed).spawn(3)
+    drawn, viewed, told_apart, split = np.random.default_rng(seed).spawn(4)
     floor, least = spec.disclosure.floor.people, least_people(spec)
     contest = open_contest(train, holdout, synthetic, spec, drawn)
     every = contest.others["all_rows"]
     widest = _widest(contest, spec)
     varying = widest.name if widest is not None and _varies(contest, widest) else None
-    return {
-        "column_shapes": score_shapes(contest),
-        "pair_trends": score_pairs(contest),
-        "k_marginal": marginals.score_marginals(contest, varying, viewed),
-        "propensity": propensity.score_propensity(contest, told_apart),
-        "parts": score_parts(contest, widest, least),
-        "numbers": moments.describe_numbers(contest.fields, contest.train, every, floor),
-        "associations": compare_associations(
+    parts: dict[str, Callable[[], Any]] = {
+        "column_shapes": lambda: score_shapes(contest),
+        "pair_trends": lambda: score_pairs(contest),
+        "k_marginal": lambda: marginals.score_marginals(contest, varying, viewed),
+        "propensity": lambda: propensity.score_propensity(contest, told_apart),
+        "classifier": lambda: classifier.score_classifier(contest, split),
+        "parts": lambda: score_parts(contest, widest, least),
+        "numbers": lambda: moments.describe_numbers(contest.fields, contest.train, every, floor),
+        "associations": lambda: compare_associations(
             contest.fields, contest.train, every, contest.others.get("ceiling"), floor
         ),
+    }
+    found: dict[str, Any] = {}
+    for name, score in parts.items():
+        with timed(name):
+            found[name] = score()
+    return {
+        **found,
         "unscored_columns": list(contest.unscored),
         "settings": _settings(contest, spec),
     }
@@ -75,6 +86,8 @@ def _settings(contest: Contest, spec: SurveySpec) -> dict[str, Any]:
         "least_people": least_people(spec),
         "rows": {name: size for name, size in contest.sizes().items() if name != "all_rows"},
         "propensity_rows": propensity.MOST_ROWS,
+        "propensity_products": propensity.MOST_PRODUCTS,
+        "classifier_rows": classifier.MOST_ROWS,
         "marginals_of_each_size": marginals.MOST,
         "has_ceiling": "ceiling" in contest.others,
     }

@@ -66,7 +66,8 @@ def _quality(quality: Figures) -> Figures:
 def _general(general: Figures, steps: Steps) -> Figures:
     """Without the sizes of the samples, and what they follow from."""
     general["settings"].pop("rows")
-    general["propensity"].pop("rows")
+    for told_apart in ("propensity", "classifier"):
+        general[told_apart].pop("rows")
     for model in general["propensity"].values():
         for figures in filter(None, model.values()):
             figures.pop("null")
