@@ -98,7 +98,7 @@ def _run(
     sampled = steps.sample(job, lakes, work)
     steps.evaluate(job, lakes, work)
     audited = steps.disclose(job, lakes, work)
-    steps.report(job, lakes, work)
+    reported = steps.report(job, lakes, work)
     if audited["passed"]:
         without_values(copy_release)(lakes.work, work.candidate, lakes.publish, options.out_dir)
     return release, {
@@ -108,6 +108,7 @@ def _run(
         "steps": trained["steps"],
         "overall": json.loads(lakes.work.read(work.figure("quality.json")))["overall"],
         "fit_peak_rss_mb": trained["fit_peak_rss_mb"],
+        "fit_for": reported["fit_for"],
         "passed": audited["passed"],
         "failed": audited["failed"],
     }

@@ -5,7 +5,7 @@ A document of another form is taken for one that was tampered with.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import AliasPath, BaseModel, Field, ValidationError
 
@@ -55,6 +55,7 @@ class Manifest(BaseModel):
     created: str
     engine: str = ""
     gates: tuple[Gate, ...] = ()
+    fit_for: dict[str, Literal["fit", "care", "not_fit"]] = {}
     files: tuple[FileEntry, ...]
     override: Override | None = None
 

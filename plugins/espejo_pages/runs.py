@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from include.espejo.progress import failed_gates, read_progress
 from plugins.espejo_pages.surveys import Survey
-from plugins.espejo_pages.views import gate_name
+from plugins.espejo_pages.views import gate_name, uses_of
 
 # In the order in which data passes; others of the DAG follow.
 STEPS = ("plan", "wait_for_file", "open_scratch", "ingest", "validate", "close_scratch", "protect",
@@ -30,6 +30,7 @@ def describe_run(survey: Survey, run_id: str, session: Session) -> dict[str, Any
     states = {task["id"]: task["state"] for task in tasks}
     made = _returned(session, survey.dag_id, run_id, "validate") or {}
     planned = _returned(session, survey.dag_id, run_id, "plan") or {}
+    reported = _returned(session, survey.dag_id, run_id, "report") or {}
     conf = run.conf or {}
     told = {
         "state": str(run.state),
@@ -38,6 +39,7 @@ def describe_run(survey: Survey, run_id: str, session: Session) -> dict[str, Any
         "period": made.get("period") or planned.get("period"),
         "release": made.get("release"),
         "published": states.get("publish") == "success",
+        "fit_for": uses_of(reported.get("fit_for") or {}),
         "tasks": tasks,
     }
     return told | _workspace_facts(survey, told, states)

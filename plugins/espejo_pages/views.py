@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from include.espejo.catalog import Check, Release
 from include.espejo.keys import MANIFEST
-from include.espejo.report.texts import gate_subject, gate_text
+from include.espejo.report.texts import USES, gate_subject, gate_text
 
 
 def summary(release: Release) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def summary(release: Release) -> dict[str, Any]:
         "gates": len(gates),
         "failed": [gate_name(gate.name) for gate in gates if not gate.passed],
         "override": manifest.override.reason if manifest and manifest.override else None,
+        "fit_for": uses_of(manifest.fit_for if manifest else {}),
         "scores": release.scores,
         "ceilings": release.ceilings,
     }
@@ -48,6 +50,14 @@ def about(release: Release) -> dict[str, Any]:
 def check_of(check: Check) -> dict[str, Any]:
     """What a check found."""
     return {"vouched": check.vouched, "changes": [vars(change) for change in check.changes]}
+
+
+def uses_of(fit_for: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What a table is fit for: each use by its own name, as readers know it, and the answer."""
+    return [
+        {"use": use, "label": USES[use].model_dump() if use in USES else None, "answer": answer}
+        for use, answer in fit_for.items()
+    ]
 
 
 def gate_name(name: str) -> dict[str, Any]:

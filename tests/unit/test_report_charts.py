@@ -12,7 +12,7 @@ from include.espejo.protect.floors import few_of_each
 from include.espejo.report.charts import draw_histogram, nice_ticks
 from include.espejo.report.distributions import MOST_BARS, Histogram, distribution
 from include.espejo.report.estimates import group_labels
-from include.espejo.report.fitness import is_near, judge_pairs, uses
+from include.espejo.report.fitness import fit_for, is_near, judge_pairs, uses
 from include.espejo.report.formats import Numbers, in_both
 from include.espejo.report.gates import make_verdict
 from include.espejo.report.pairs import make_pairs
@@ -279,11 +279,11 @@ def general(difference: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("difference", "answer"), [(-0.09, "yes"), (-0.11, "no")])
+@pytest.mark.parametrize(("difference", "answer"), [(-0.09, "fit"), (-0.11, "not_fit")])
 def test_a_weak_relation_that_is_lost_counts(difference: float, answer: str) -> None:
     (use,) = [use for use in uses({}, {"general": general(difference)}) if "dos" in use.name.es]
     assert use.answer == answer
-    assert use.but == (() if answer == "yes" else ("a × b",))
+    assert use.but == (() if answer == "fit" else ("a × b",))
 
 
 def test_a_relation_that_the_synthetic_rows_do_not_have_is_not_kept() -> None:
@@ -313,7 +313,7 @@ def indicator(name: str, *figures: tuple[float | None, float | None]) -> dict[st
     return {"label": {"es": name, "en": name}, "figures": told}
 
 
-@pytest.mark.parametrize(("missing", "answer"), [(1, "yes"), (2, "care")])
+@pytest.mark.parametrize(("missing", "answer"), [(1, "fit"), (2, "care")])
 def test_a_figure_without_a_synthetic_one_is_bad(missing: int, answer: str) -> None:
     told = indicator("x", *[(0.5, 0.8)] * (10 - missing), *[(None, None)] * missing)
     *_, use = uses({}, {"specific": {"indicators": [told]}})
@@ -372,3 +372,50 @@ def test_the_verdict(passed: bool, override: object, answer: str) -> None:
 
 def test_a_release_without_gates_is_held() -> None:
     assert make_verdict({}).answer == "held"
+
+
+@pytest.mark.parametrize(("apart", "answer"), [(0.05, "fit"), (0.06, "care"), (0.2, "care"),
+                                               (0.21, "not_fit")])  # fmt: skip
+def test_group_figures_are_judged_by_their_ceiling(apart: float, answer: str) -> None:
+    told = {"score": 0.9 - apart, "ceiling": 0.9, "floor": 0.3, "figures": 200, "columns": {}}
+    assert fit_for({}, {"specific": {"groups": told}}) == {"groups": answer}
+
+
+@pytest.mark.parametrize(("figures", "score", "answer"), [(200, 0.9, "fit"), (200, 0.89, "care"),
+                                                          (0, None, None)])  # fmt: skip
+def test_group_figures_without_a_ceiling(figures: int, score: float, answer: str | None) -> None:
+    told = {"score": score, "ceiling": None, "floor": 0.3, "figures": figures, "columns": {}}
+    found = fit_for({}, {"specific": {"groups": told}})
+    assert found == ({"groups": answer} if answer else {})
+
+
+@pytest.mark.parametrize(("three", "four", "auc", "answer"), [
+    (870, 760, 0.7, "fit"), (840, 760, 0.7, "care"), (840, 740, 0.7, "not_fit"),
+    (870, 760, 0.76, "care"), (840, 740, 0.76, "not_fit"),
+])  # fmt: skip
+def test_several_columns_together_are_views_and_a_classifier(
+    three: int, four: int, auc: float, answer: str
+) -> None:
+    sizes = {"3": {"score": three, "ceiling": 900}, "4": {"score": four, "ceiling": 800}}
+    general = {"k_marginal": {"by_size": sizes}, "classifier": {"score": auc, "ceiling": 0.7}}
+    assert fit_for({}, {"general": general}) == {"several_columns": answer}
+
+
+@pytest.mark.parametrize(("lost", "answer"), [(0.05, "fit"), (0.06, "care"), (0.15, "care"),
+                                              (0.16, "not_fit")])  # fmt: skip
+def test_models_are_judged_by_the_column_that_loses_most(lost: float, answer: str) -> None:
+    targets = [{"target": n, "scores": {"auc": {"difference": -x, "train_real": 0.8}}}
+               for n, x in (("pay", lost), ("work", 0.0))]  # fmt: skip
+    utility = {"specific": {"learning": {"targets": targets}}}
+    assert fit_for({}, utility) == {"models": answer}
+    (shown,) = headlines({}, utility, {})
+    assert shown.score == pytest.approx(lost / 2)
+    assert shown.floor == pytest.approx(0.3)
+
+
+def test_less_is_better_to_the_right_on_its_track() -> None:
+    general = {"classifier": {"score": 0.7, "ceiling": 0.6, "floor": 0.95}}
+    (shown,) = headlines({}, {"general": general}, {})
+    assert shown.track.ceiling is not None
+    assert shown.track.floor is not None
+    assert shown.track.floor < shown.track.score < shown.track.ceiling

@@ -89,7 +89,10 @@ def specific_utility(
     ]
     with timed("indicators"):
         cells = [
-            [tabulate(one, table, spec, period) for table in (population.real, population.synthetic)]
+            [
+                tabulate(one, table, spec, period)
+                for table in (population.real, population.synthetic)
+            ]
             for one in spec.indicators
         ]
         indicators = [

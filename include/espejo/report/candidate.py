@@ -17,6 +17,7 @@ from include.espejo.lake import Lake, join
 from include.espejo.report.data_package import data_package
 from include.espejo.report.distributions import distributions
 from include.espejo.report.files import source_csv
+from include.espejo.report.fitness import fit_for
 from include.espejo.report.page import PublicFigures, render_page
 from include.espejo.report.pictures import draw_columns
 from include.espejo.report.printing import print_page
@@ -69,6 +70,7 @@ def build_candidate(
     manifest = {
         **about,
         "overall": parsed.quality["overall"],
+        "fit_for": fit_for(parsed.quality, parsed.utility),
         "files": [_entry(name, content) for name, content in sorted(files.items())],
     }
     for name, content in files.items():

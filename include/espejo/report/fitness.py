@@ -1,14 +1,15 @@
 """What a release may be used for: each use with the evidence for it, judged by stated limits.
 
 A figure is near if it is within `NEAR` of what other real people of the same survey score (the
-ceiling), or above `GOOD` where there is no ceiling. A use is fine if nine in ten figures are near,
-one to be careful with if half of them are. The limits are a convention, told on the page.
+ceiling), or above `GOOD` where there is no ceiling. A use is fit if nine in ten figures are near,
+one to be careful with if half of them are. Models and group figures have limits of their own. The
+limits are a convention, told on the page.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,8 +20,9 @@ NEAR, GOOD = 0.05, 0.9
 MOST_APART = 0.1  # of an association, real against synthetic
 _FINE, _CARE = 0.9, 0.5
 LEARNS = (-0.05, -0.15)  # AUC that a model may lose
+AGREES = (0.05, 0.2)  # of the share of group figures, below that of other real people
 
-Answer = Literal["yes", "care", "no"]
+Answer = Literal["fit", "care", "not_fit"]
 Figures = Mapping[str, Any]
 
 
@@ -28,9 +30,11 @@ Figures = Mapping[str, Any]
 class Use:
     """A use, whether the table is fit for it, and of what the evidence is: so many of so many.
 
-    `but`: the columns and pairs, by name, or the indicators that are not near, the worst first.
+    `key`: the use in the manifest. `but`: the columns and pairs, by name, or the indicators that
+    are not near, the worst first.
     """
 
+    key: str
     name: Label
     answer: Answer
     near: int
@@ -42,9 +46,16 @@ class Use:
 def uses(quality: Figures, utility: Figures) -> list[Use]:
     """The uses that the release has evidence on, from the least demanding up."""
     general, specific = utility.get("general") or {}, utility.get("specific") or {}
-    found = (_files(quality), _columns(general), _pairs(general), _places(general),
-             _indicators(specific), _models(specific))  # fmt: skip
+    found = (
+        _files(quality), _columns(general), _pairs(general), _together(general), _places(general),
+        _groups(specific), _indicators(specific), _models(specific),
+    )  # fmt: skip
     return [use for use in found if use is not None]
+
+
+def fit_for(quality: Figures, utility: Figures) -> dict[str, Answer]:
+    """What the manifest and the command line tell: by use, `fit`, `care` or `not_fit`."""
+    return {use.key: use.answer for use in uses(quality, utility)}
 
 
 def is_near(score: float, ceiling: float | None) -> bool:
@@ -83,13 +94,16 @@ def _associations(general: Figures, side: str) -> dict[tuple[str, str], float | 
 
 
 def _judged(
-    name: Label, unit: Label, near: int, of: int, but: Sequence[str | Label] = ()
+    key: str, name: Label, unit: Label, near: int, of: int, but: Sequence[str | Label] = ()
 ) -> Use | None:
     if not of:
         return None
-    share = near / of
-    answer: Answer = "yes" if share >= _FINE else "care" if share >= _CARE else "no"
-    return Use(name, answer, near, of, unit, tuple(but))
+    answer = _answer(near / of, _FINE, _CARE)
+    return Use(key, name, answer, near, of, unit, tuple(but))
+
+
+def _answer(figure: float, fit: float, care: float) -> Answer:
+    return "fit" if figure >= fit else "care" if figure >= care else "not_fit"
 
 
 def _files(quality: Figures) -> Use | None:
@@ -104,7 +118,7 @@ def _files(quality: Figures) -> Use | None:
     unit = Label(
         es="comprobaciones de formato y reglas pasan", en="checks of layout and rules pass"
     )
-    return _judged(name, unit, sum(checks), len(checks))
+    return _judged("structure", name, unit, sum(checks), len(checks))
 
 
 def _columns(general: Figures) -> Use | None:
@@ -114,7 +128,7 @@ def _columns(general: Figures) -> Use | None:
     name = Label(es="Distribución de una columna", en="Distribution of one column")
     unit = Label(es="columnas cercanas a su techo", en="columns near their ceiling")
     far.sort(key=lambda n: known[n]["score"])
-    return _judged(name, unit, len(known) - len(far), len(known), far)
+    return _judged("columns", name, unit, len(known) - len(far), len(known), far)
 
 
 def _pairs(general: Figures) -> Use | None:
@@ -130,7 +144,8 @@ def _pairs(general: Figures) -> Use | None:
     far.sort(key=moved, reverse=True)
     name = Label(es="Relación entre dos columnas", en="Relation of two columns")
     unit = Label(es="pares relacionados se conservan", en="related pairs are kept")
-    return _judged(name, unit, len(judged) - len(far), len(judged), [f"{a} × {b}" for a, b in far])
+    but = [f"{a} × {b}" for a, b in far]
+    return _judged("pairs", name, unit, len(judged) - len(far), len(judged), but)
 
 
 def _places(general: Figures) -> Use | None:
@@ -140,8 +155,48 @@ def _places(general: Figures) -> Use | None:
         return None
     near = sum(is_near(t["score"], t.get("ceiling")) for t in trends)
     name = Label(es="Análisis de un lugar", en="Analysis of one place")
-    return _judged(name, Label(es="lugares cercanos a su techo", en="places near their ceiling"),
-                   near, len(trends))  # fmt: skip
+    unit = Label(es="lugares cercanos a su techo", en="places near their ceiling")
+    return _judged("places", name, unit, near, len(trends))
+
+
+def _together(general: Figures) -> Use | None:
+    """Several columns at once: views of three and four columns, and whether trees can tell rows."""
+    sizes = (general.get("k_marginal") or {}).get("by_size") or {}
+    told = [_mapped(sizes.get(size) or {}, lambda score: score / 1000) for size in ("3", "4")]
+    # Of the classifier less is better, down to one half.
+    told.append(_mapped(general.get("classifier") or {}, lambda auc: 1.5 - max(auc, 0.5)))
+    known = [figures for figures in told if "score" in figures]
+    near = sum(is_near(figures["score"], figures.get("ceiling")) for figures in known)
+    name = Label(es="Relación entre tres o más columnas", en="Relation of three or more columns")
+    unit = Label(es="calificaciones cercanas a su techo", en="scores near their ceiling")
+    return _judged("several_columns", name, unit, near, len(known))
+
+
+def _mapped(figures: Figures, to_share: Callable[[float], float]) -> dict[str, float]:
+    """Score and ceiling, where there are, on a scale of which 1 is best."""
+    names = ("score", "ceiling")
+    return {n: to_share(figures[n]) for n in names if figures.get(n) is not None}
+
+
+def _groups(specific: Figures) -> Use | None:
+    """Group figures that differ from the real ones by no more than their sampling errors."""
+    told = specific.get("groups") or {}
+    score, ceiling, figures = told.get("score"), told.get("ceiling"), told.get("figures") or 0
+    if score is None or not figures:
+        return None
+    best = 1 - AGREES[0] if ceiling is None else ceiling
+    answer = _answer(-below_ceiling(score, best), -AGREES[0], -AGREES[1])
+    name = Label(es="Cifras por grupo", en="Figures by group")
+    unit = Label(
+        es="cifras por grupo coinciden, salvo error de muestreo",
+        en="group figures agree, but for sampling error",
+    )
+    columns = told.get("columns") or {}
+    apart = {n: c for n, c in columns.items() if c.get("score") is not None}
+    far = [n for n, c in apart.items() if below_ceiling(c["score"], c.get("ceiling") or best)
+           > AGREES[0]]  # fmt: skip
+    far.sort(key=lambda n: apart[n]["score"])
+    return Use("groups", name, answer, round(score * figures), figures, unit, tuple(far))
 
 
 def _indicators(specific: Figures) -> Use | None:
@@ -151,11 +206,9 @@ def _indicators(specific: Figures) -> Use | None:
         ((min(told), i["label"]) for i, told in overlaps if told and min(told) <= 0),
         key=lambda worst: worst[0],
     )
-    name = Label(
-        es="Cifras por grupo, como los indicadores", en="Figures by group, such as the indicators"
-    )
+    name = Label(es="Los indicadores de la encuesta", en="The survey's indicators")
     unit = Label(es="cifras con intervalos que se traslapan", en="figures whose intervals overlap")
-    return _judged(name, unit, sum(overlap > 0 for overlap in every), len(every),
+    return _judged("indicators", name, unit, sum(overlap > 0 for overlap in every), len(every),
                    [Label.model_validate(label) for _, label in far])  # fmt: skip
 
 
@@ -177,11 +230,11 @@ def _models(specific: Figures) -> Use | None:
     if not known:
         return None
     worst = min(known.values())
-    answer: Answer = "yes" if worst >= LEARNS[0] else "care" if worst >= LEARNS[1] else "no"
+    answer = _answer(worst, *LEARNS)
     far = sorted((n for n, loss in known.items() if loss < LEARNS[0]), key=lambda n: known[n])
     name = Label(es="Entrenar modelos que predicen", en="Training models that predict")
     unit = Label(
         es=f"columnas pierden menos de {-LEARNS[0]} de AUC",
         en=f"columns lose less than {-LEARNS[0]} of AUC",
     )
-    return Use(name, answer, len(known) - len(far), len(known), unit, tuple(far))
+    return Use("models", name, answer, len(known) - len(far), len(known), unit, tuple(far))

@@ -47,7 +47,14 @@ _EVEN = Label(es="todo valor igual de frecuente", en="every value equally often"
 _OVERALL = Label(es="Calidad global", en="Overall quality")
 _SHAPES = Label(es="Columnas", en="Columns")
 _PAIRS = Label(es="Pares asociados", en="Associated pairs")
-_MARGINALS = Label(es="k-marginal (NIST)", en="k-marginal (NIST)")
+_NOTHING_LEARNT = Label(es="un modelo que no aprende nada", en="a model that learns nothing")
+_VIEWS = {
+    "3": Label(es="Tres columnas a la vez", en="Three columns at a time"),
+    "4": Label(es="Cuatro columnas a la vez", en="Four columns at a time"),
+}
+_CLASSIFIER = Label(es="Se distingue (AUC)", en="Told apart (AUC)")
+_GROUPS = Label(es="Cifras por grupo", en="Figures by group")
+_MODELS = Label(es="Pierden los modelos (AUC)", en="Models lose (AUC)")
 _PROPENSITY = Label(es="Propensión (pMSE)", en="Propensity (pMSE)")
 
 _ABOUTS = {
@@ -62,12 +69,24 @@ _ABOUTS = {
         en="Do columns go together that go together?",
     ),
     "k_marginal": Label(
-        es="Traslape de 2 y 3 columnas a la vez, de 0 a 1000.",
-        en="Overlap of 2 and 3 columns at a time, 0 to 1000.",
+        es="Traslape de vistas de estas columnas, de 0 a 1000 (k-marginal, NIST).",
+        en="Overlap in views of these columns, 0 to 1000 (k-marginal, NIST).",
     ),
     "propensity": Label(
         es="¿Distingue un árbol lo sintético? 1: imposible; menos es mejor.",
         en="Can a tree tell what is synthetic? 1: it cannot; less is better.",
+    ),
+    "classifier": Label(
+        es="¿Distinguen muchos árboles las filas sintéticas? 0.5: no; menos es mejor.",
+        en="Can many trees tell synthetic rows? 0.5: they cannot; less is better.",
+    ),
+    "groups": Label(
+        es="¿Cuántas coinciden con las reales, salvo error de muestreo?",
+        en="How many agree with the real ones, but for sampling error?",
+    ),
+    "models": Label(
+        es="Lo que pierde un modelo por aprender de filas sintéticas; menos es mejor.",
+        en="What a model loses by learning from synthetic rows; less is better.",
     ),
 }
 
@@ -76,7 +95,9 @@ def headlines(quality: Figures, utility: Figures, comparison: Figures) -> list[H
     """The scores of the first screen that the release has."""
     general = utility.get("general") or {}
     before: Figures = next(iter(comparison.get("previous") or ()), {})
-    return [*_quality(quality, general, before), *_marginals(general), *_propensity(general)]
+    specific = utility.get("specific") or {}
+    return [*_quality(quality, general, before), *_marginals(general), *_propensity(general),
+            *_classifier(general), *_groups(specific), *_models(specific)]  # fmt: skip
 
 
 def _quality(quality: Figures, general: Figures, before: Figures) -> Iterator[Headline]:
@@ -104,12 +125,50 @@ def _quality(quality: Figures, general: Figures, before: Figures) -> Iterator[He
 
 
 def _marginals(general: Figures) -> Iterator[Headline]:
-    known = general.get("k_marginal") or {}
-    if known.get("score") is not None:
-        score, ceiling, floor = known["score"], known.get("ceiling"), known.get("floor")
-        place = track(score, ceiling, floor, best=1000)
-        yield Headline(_MARGINALS, _ABOUTS["k_marginal"], score, ceiling, floor, _SHUFFLED, None,
-                       place, whole=True)  # fmt: skip
+    sizes = (general.get("k_marginal") or {}).get("by_size") or {}
+    for size in ("3", "4"):
+        known = sizes.get(size) or {}
+        if known.get("score") is not None:
+            score, ceiling, floor = known["score"], known.get("ceiling"), known.get("floor")
+            place = track(score, ceiling, floor, best=1000)
+            yield Headline(_VIEWS[size], _ABOUTS["k_marginal"], score, ceiling, floor, _SHUFFLED,
+                           None, place, whole=True)  # fmt: skip
+
+
+def _classifier(general: Figures) -> Iterator[Headline]:
+    known = general.get("classifier") or {}
+    score, ceiling, floor = (known.get(name) for name in ("score", "ceiling", "floor"))
+    if score is not None:
+        place = _falling(score, ceiling, floor, best=0.5)
+        yield Headline(_CLASSIFIER, _ABOUTS["classifier"], score, ceiling, floor, _SHUFFLED, None,
+                       place)  # fmt: skip
+
+
+def _groups(specific: Figures) -> Iterator[Headline]:
+    known = specific.get("groups") or {}
+    score, ceiling, floor = (known.get(name) for name in ("score", "ceiling", "floor"))
+    if score is not None:
+        yield Headline(_GROUPS, _ABOUTS["groups"], score, ceiling, floor, _SHUFFLED, None,
+                       track(score, ceiling, floor))  # fmt: skip
+
+
+def _models(specific: Figures) -> Iterator[Headline]:
+    """The mean loss over the columns that can be scored; real people lose nothing. A model that
+    learns nothing has an AUC of one half, which is what shuffled columns leave of it."""
+    targets = (specific.get("learning") or {}).get("targets") or ()
+    scored = [target["scores"]["auc"] for target in targets if target.get("scores")]
+    known = [auc for auc in scored if auc.get("difference") is not None]
+    if known:
+        lost = -sum(auc["difference"] for auc in known) / len(known)
+        floor = sum(auc["train_real"] for auc in known) / len(known) - 0.5
+        yield Headline(_MODELS, _ABOUTS["models"], lost, 0.0, floor, _NOTHING_LEARNT, None,
+                       _falling(lost, 0.0, floor, best=0.0))  # fmt: skip
+
+
+def _falling(score: float, ceiling: float | None, floor: float | None, best: float) -> Track:
+    """A track on which less is better: the best is on the right."""
+    turned = [None if mark is None else -mark for mark in (score, ceiling, floor)]
+    return track(turned[0] or 0.0, turned[1], turned[2], best=-best)
 
 
 def _propensity(general: Figures) -> Iterator[Headline]:

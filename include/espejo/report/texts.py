@@ -180,3 +180,15 @@ def base_of(name: str) -> str:
 def gate_subject(name: str) -> str:
     """What of a gate's name follows its base, such as a key set and a column."""
     return name.partition(":")[2].removesuffix("_across_periods")
+
+
+USES = {  # what a table may be fit for, shorter than on the page
+    "structure": Label(es="estructura y programas", en="structure and programs"),
+    "columns": Label(es="una columna", en="one column"),
+    "pairs": Label(es="dos columnas", en="two columns"),
+    "several_columns": Label(es="tres columnas o más", en="three columns or more"),
+    "places": Label(es="un lugar", en="one place"),
+    "groups": Label(es="cifras por grupo", en="group figures"),
+    "indicators": Label(es="indicadores", en="indicators"),
+    "models": Label(es="modelos", en="models"),
+}

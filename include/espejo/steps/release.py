@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 
 from include.espejo.errors import GateError, without_values
@@ -70,8 +71,9 @@ def report(
             real.select(list(job.spec.model_columns())), synthetic, figures, counted,
         )  # fmt: skip
     lakes.work.write(work.manifest, as_json({**manifest, **run["restricted"]}))
+    _log_uses(manifest["fit_for"])
     return {"files": len(manifest["files"]), "overall": manifest["overall"],
-            "rows": manifest["rows"]}  # fmt: skip
+            "fit_for": manifest["fit_for"], "rows": manifest["rows"]}  # fmt: skip
 
 
 @without_values
@@ -99,6 +101,15 @@ def publish(
     log.info("%s: %s", published.manifest, "was there" if published.already_there else "published")
     return {"manifest": published.manifest, "already_there": published.already_there,
             "rows": manifest["rows"], "overall": manifest["overall"]}  # fmt: skip
+
+
+def _log_uses(fit_for: Mapping[str, str]) -> None:
+    """What the table is fit for, the worst last, where whoever reads the log sees it."""
+    for answer, told in (("fit", "fit for"), ("care", "with care for"), ("not_fit", "not fit for")):
+        named = [use for use, found in fit_for.items() if found == answer]
+        if named:
+            log.log(logging.WARNING if answer == "not_fit" else logging.INFO,
+                    "%s: %s", told, ", ".join(named))  # fmt: skip
 
 
 def _override_of(

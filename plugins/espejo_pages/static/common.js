@@ -218,3 +218,13 @@ export function changesNotice(release, check) {
     say("No la use. Averigüe quién escribió en el área pública, y restaure los archivos desde las versiones del bucket o retire la publicación.",
         "Do not use it. Find out who wrote to the public area, and restore the files from the bucket's versions or withdraw the release."));
 }
+
+// What a table is fit for, a badge a use; told: [{use, label, answer}].
+const ANSWERS = { fit: ["good", "sirve", "fit"], care: ["warn", "con cuidado", "with care"], not_fit: ["bad", "no sirve", "not fit"] };
+export function usesLine(told) {
+  if (!told?.length) return null;
+  return el("ul", { class: "uses" }, told.map((one) => {
+    const [kind, es, en] = ANSWERS[one.answer];
+    return el("li", {}, one.label ? label(one.label) : el("code", {}, one.use), " ", badge(kind, say(es, en)));
+  }));
+}

@@ -1,5 +1,6 @@
 import {
   addressOf, airflowLink, AIRFLOW, ask, badge, duration, el, figure, label, languageButton, named, notice, say, trouble,
+  usesLine,
 } from "./common.js";
 import { lineChart, room } from "./chart.js";
 import { releaseView } from "./view.js";
@@ -94,7 +95,7 @@ function draw(told) {
         : told.state === "queued" ? ["info", "En cola", "Queued"] : ["info", "En marcha", "Under way"];
   keep(status, [el("p", { class: "line" }, badge(kind, say(es, en)), el("span", { class: "sub" },
     say("Periodo ", "Period "), told.period ?? "–", told.release && [" · ", el("code", {}, told.release)]))]);
-  keep(outcome, [...failed.map((task) => failure(task, told)), heldBack(told, failed), waiting(told)]);
+  keep(outcome, [...failed.map((task) => failure(task, told)), heldBack(told, failed), waiting(told), told.published ? null : usesLine(told.fit_for)]);
   training.replaceChildren(...[trainingView(told)].filter(Boolean));
   steps.replaceChildren(...told.tasks.map(step));
   if (told.state === "success") details.open = false;

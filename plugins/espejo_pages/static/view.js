@@ -1,6 +1,6 @@
 // A release with its files, gates and report, on its own page and on that of the run that made it.
 import {
-  ask, badge, changesNotice, checkBadge, downloadButton, el, figure, label, named, notice, say, size, verdict, when,
+  ask, badge, changesNotice, checkBadge, downloadButton, el, figure, label, named, notice, say, size, usesLine, verdict, when,
 } from "./common.js";
 
 // `whole`: with what the release is called, which the page of its run has said already.
@@ -13,7 +13,7 @@ export async function releaseView(address, whole = true) {
     el("p", { class: "line" }, verdict(told), checked,
       el("span", { class: "sub" }, whole && [label(told.title), " · ", told.period, " · ", el("code", {}, told.name), " · "], when(told.created),
         told.rows != null && [" · ", figure(told.rows), " ", say("filas", "rows")])),
-    withdrawal(told), exception(told), alerts,
+    withdrawal(told), exception(told), alerts, usesLine(told.fit_for),
     el("div", { class: "panels" }, files(address, told), gates(told)), report);
   check(address, told, { checked, alerts, report });
   return view;
