@@ -90,8 +90,10 @@ def evaluate(
     if holdout is not None and len(holdout) >= least_people(spec):
         others["ceiling"] = _plain(holdout, columns)
     # The metrics have a process of their own, and so a core; the thread only waits for it.
+    told = _varying(left, columns)
+    of_told = {"columns": {n: metadata["columns"][n] for n in told}}
     with ThreadPoolExecutor(1) as beside:
-        metrics = beside.submit(_metrics, left, right, metadata, seed)
+        metrics = beside.submit(_metrics, left[told], right[told], of_told, seed)
         with timed("quality report"):
             quality = reports.quality(left, right, metadata)
         with timed("its references"):
@@ -107,6 +109,11 @@ def evaluate(
         rows={"real": len(real), "synthetic": len(synthetic)},
         seed=seed,
     )
+
+
+def _varying(real: pd.DataFrame, columns: dict[str, Column]) -> list[str]:
+    """The columns but for numbers of one value: there is nothing that a metric could compare."""
+    return [n for n, c in columns.items() if c.is_code() or real[n].nunique() > 1]
 
 
 def _sdtype(column: Column) -> str:
