@@ -20,7 +20,7 @@ from include.espejo.ctgan.masks import Masks
 SHARE, LARGEST_SHARE = 0.1, 0.25
 ENOUGH_ROWS, MOST_ROWS = 500, 20_000
 FEWEST_ROWS = 50
-STANDARD_ERRORS = 0.5
+STANDARD_ERRORS = 1.0
 _LEAST_GAIN = 1e-4  # nats a row: less is rounding
 _SLICE = 5_000
 
