@@ -333,6 +333,8 @@ def _scores(learning: Learning, drawn: pa.Table) -> Sample:
     import numpy as np
     import pandas as pd
 
+    from include.espejo.evaluate.marginals import score_marginals
+    from include.espejo.evaluate.references import open_contest
     from include.espejo.evaluate.reports import quality
     from include.espejo.rules import group_numbers, relations
     from include.espejo.sample import broken_rules
@@ -351,7 +353,10 @@ def _scores(learning: Learning, drawn: pa.Table) -> Sample:
     rows = group_numbers(pd.concat([left, right], ignore_index=True))
     ours, theirs = rows[: len(left)], rows[len(left) :]
     distinct = [len(np.unique(side)) / len(side) for side in (ours, theirs)]
+    random = np.random.default_rng(0)
+    views = score_marginals(open_contest(real, None, synthetic, spec, random), None, random)
     return {
+        **{f"views_{k}": views["by_size"][str(k)]["all_rows"] / 1000 for k in (3, 4)},
         "overall": report.overall,
         "shapes": report.shapes,
         "pairs": report.pair_trends or 0.0,

@@ -175,9 +175,11 @@ def _variation(name: str, samples: Sequence[Sample]) -> dict[str, Any]:
 
 ABLATION_COLUMNS = {
     "plain": "plain_overall",
-    "plain, pairs": "plain_pairs",
+    "plain, views of 3": "plain_views_3",
+    "plain, views of 4": "plain_views_4",
     "calibrated": "calibrated_overall",
-    "calibrated, pairs": "calibrated_pairs",
+    "calibrated, views of 3": "calibrated_views_3",
+    "calibrated, views of 4": "calibrated_views_4",
     "step kept": "best_step",
     "steps": "steps",
 }

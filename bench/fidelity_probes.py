@@ -87,7 +87,7 @@ def _by_command(command: str, train: pd.DataFrame, spec: SurveySpec) -> pd.DataF
 
     with tempfile.TemporaryDirectory(prefix="espejo-bench-") as name:
         there, back = Path(name) / "train.csv", Path(name) / "out.csv"
-        there.write_bytes(source_csv(to_table(train, spec), spec))
+        there.write_bytes(source_csv(to_table(train[list(spec.model_columns())], spec), spec))
         subprocess.run([*shlex.split(command), str(there), str(back)], check=True)
         return read_synthetic(str(back), spec)
 

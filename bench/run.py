@@ -1,11 +1,12 @@
 """`make bench`: the flow's speed and memory, measured on this machine, beside the notebook's.
 
     python -m bench.run [--input FILE --period 2015T2] [--repeats 3] [--full] [--out FILE]
-                        [--engines [--national FILE]]
+                        [--engines [--national FILE] [--peer NAME=COMMAND ...]]
 
 Each measurement is a process of its own; the sides take turns, so that other load on the
 machine falls on both. A figure that is not reached is told, and is not a failure. With
-`--engines` also the engines, ours beside SDV's: on the input, and on a file of national size.
+`--engines` also the engines, ours beside SDV's: on the input, on a file of national size, and what
+their tables tell beyond pairs, beside other peers.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from bench.engines import (
     render_ablation,
     render_profile,
 )
+from bench.fidelity import measure_fidelity, render_fidelity
 from bench.figures import FIGURES, FULL_FIGURES, Figure, judge, probes_of, render
 from bench.probes import Sample
 from demo.airflow_home import ROOT
@@ -77,6 +79,7 @@ def measure_engines(options: argparse.Namespace, period: Period) -> dict[str, An
         "code_sha256": code_digest(),
         "extract": measure_extract(extract, period, options.seeds),
         "national": measure_national(national, period, options.seeds[: options.national_seeds]),
+        "fidelity": measure_fidelity(extract, period, options.seeds, dict(options.peer)),
     }
 
 
@@ -93,6 +96,8 @@ def _engine_tables(engines: dict[str, Any]) -> str:
         if "ablation" in found:
             parts += ["\nWhat each idea is worth", render_ablation(found["ablation"])]
         parts.append(render_profile(found["profile"]))
+    parts += ["\nBeyond pairs, a split of the households for each seed",
+              render_fidelity(engines["fidelity"])]  # fmt: skip
     return "\n".join(parts)
 
 
@@ -104,10 +109,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="the evaluation too: minutes")
     parser.add_argument("--engines", action="store_true", help="the engines too: tens of minutes")
     parser.add_argument("--national", type=Path, help="a survey file of national size")
+    parser.add_argument("--peer", type=_peer, action="append", default=[], metavar="NAME=COMMAND",
+                        help="another method, run as COMMAND TRAIN.csv OUT.csv")  # fmt: skip
     parser.add_argument("--seeds", type=_positive, nargs="+", default=list(SEEDS))
     parser.add_argument("--national-seeds", type=_positive, default=1, help="how many of them")
     parser.add_argument("--out", type=Path, default=BUILD / "bench.json")
     return parser.parse_args(arguments)
+
+
+def _peer(text: str) -> tuple[str, str]:
+    name, equals, command = text.partition("=")
+    if not (name and equals and command):
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=COMMAND")
+    return name, command
 
 
 def _positive(text: str) -> int:

@@ -1,15 +1,18 @@
 """The engines' benchmark: its arithmetic and tables, and our side of it on a tiny survey."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench import engine_probes, engines, run
+from bench import engine_probes, engines, fidelity, run, trees
 from bench.figures import Figure, Target, judge, render
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.child import run_child
+from include.espejo.tables import to_frame
+from tests.unit.test_ctgan_support import parks_learning
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def test_our_side_has_every_figure_of_the_extract(compared):
 def test_shares_and_scores_are_shares(compared):
     shares = {k: v for k, v in compared.items() if "plain" in k or "calibrated" in k}
     shares = {k: v for k, v in shares.items() if not k.endswith(("seconds", "of_real", "broken"))}
-    assert len(shares) == 14
+    assert len(shares) == 18
     assert all(0 <= value <= 1 for value in shares.values())
     assert compared["best_step"] <= compared["steps"]
 
@@ -160,16 +163,55 @@ def test_the_engines_enter_the_file_and_the_tables(monkeypatch, tmp_path, capsys
 
     monkeypatch.setattr(run, "measure_extract", measured)
     monkeypatch.setattr(run, "measure_national", measured)
+    peers: list[dict[str, str]] = []
+
+    def compared(*asked_for: Any) -> dict[str, Any]:
+        peers.append(asked_for[3])
+        return {"seeds": [4], "contestants": {"circuits": [{"k3": 940.0, "closed": 2.0}]}}
+
+    monkeypatch.setattr(run, "measure_fidelity", compared)
     monkeypatch.setattr(run, "measure", lambda *_: {
         "machine": {"cpus": 1, "python": "3"}, "input": part["input"], "repeats": 1, "cases": []
     })  # fmt: skip
     extract, national, out = (tmp_path / name for name in ("e.csv", "n.csv", "bench.json"))
     arguments = ["--input", str(extract), "--national", str(national), "--out", str(out)]
-    assert run.main([*arguments, "--engines", "--seeds", "4", "5"]) == 0
+    arguments += ["--engines", "--seeds", "4", "5", "--peer", "circuits=python it.py --fast"]
+    assert run.main(arguments) == 0
+    assert peers == [{"circuits": "python it.py --fast"}]
     assert asked == [(extract, [4, 5]), (national, [4])]
     written = json.loads(out.read_text())["engines"]
-    assert set(written) == {"code_sha256", "extract", "national"}
+    assert set(written) == {"code_sha256", "extract", "national", "fidelity"}
     printed = capsys.readouterr().out
     assert "4.00x" in printed
     assert "7 operators a step" in printed
     assert "whole" in printed
+    assert "circuits" in printed
+
+
+def test_a_contestant_without_a_figure_has_a_dash_and_others_their_spread():
+    samples = {"people": [{"k3": 900.0}], "ours": [{"k3": 950.0, "lost": x} for x in (0.1, 0.3)]}
+    lines = fidelity.render_fidelity({"contestants": samples}).splitlines()
+    assert lines[2].split()[:2] == ["people", "900"]
+    assert lines[2].split()[-1] == "-"
+    assert "0.200 (0.100-0.300)" in lines[3]
+
+
+def test_sequential_trees_draw_values_that_there_are():
+    frame = to_frame(parks_learning(600).table)
+    made = trees.synthesize(frame, 1)
+    assert made.shape == frame.shape
+    assert not made.equals(frame)
+    for name in frame:
+        assert set(made[name].dropna()) <= set(frame[name].dropna())
+    assert made.equals(trees.synthesize(frame, 1))
+
+
+def test_a_contestant_is_scored_and_attacked(request_):
+    """One that copies the training rows: near to them in every figure, and held back."""
+    copy = f"{sys.executable} -c 'import shutil, sys; shutil.copy(sys.argv[1], sys.argv[2])'"
+    asked = {"probe": "fidelity", "contestant": "copies", "seed": 1, "command": copy}
+    (sample,) = run_child("bench.fidelity_probes", request_ | asked)
+    assert {"k3", "k4", "auc", "lost", "groups", "overall"} <= set(sample)
+    assert sample["k3"] == sample["k4"] == 1000
+    assert sample["groups"] == 1
+    assert sample["closed"] > 0
