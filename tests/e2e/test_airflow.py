@@ -195,7 +195,7 @@ def test_a_killed_training_is_retried_from_its_checkpoint_to_the_same_model(
     """The training of the whole run is done again and killed; the first one is the reference."""
     work, epochs = Restricted(stage, "2015T2"), QUICK["epochs"]
     model, table = work.sums("model/"), losses(work.read("losses.csv"))
-    last = len(table)  # training may stop early
+    last = int(table[-1][0])  # training may stop early
     before = api.tasks(done)["train"]["try_number"]
     work.forget("model/", "training.json", "losses.csv")
     api.clear(done, "train")
@@ -212,10 +212,9 @@ def test_a_killed_training_is_retried_from_its_checkpoint_to_the_same_model(
     killed, resumed = (api.log(done, "train", before + n) for n in (1, 2))
     assert (task["state"], task["try_number"]) == ("success", before + 2), resumed
     assert "SIGKILL" in killed
-    assert f"epoch 1 of {epochs}" in killed
     assert f"epoch {last} of {epochs}" not in killed
     assert "going on from the checkpoint" in resumed
-    assert f"epoch 1 of {epochs}" not in resumed
+    assert (killed + resumed).count(f"epoch 1 of {epochs}") == 1  # whichever came to its end
     assert f"epoch {last} of {epochs}" in resumed
     assert work.sums("model/") == model
     assert losses(work.read("losses.csv")) == table
@@ -231,7 +230,8 @@ def running(api: Api, run: str, name: str) -> dict[str, Any] | None:
 def losses(table: bytes) -> list[list[float]]:
     """By epoch, what hangs on every step before it and not on the clock."""
     columns = ["epoch", "generator_loss", "critic_loss", "score"]
-    epochs: list[list[float]] = pd.read_csv(io.BytesIO(table))[columns].to_numpy().tolist()
+    told = pd.read_csv(io.BytesIO(table))[columns].fillna(-1.0)  # no critic, no loss of it
+    epochs: list[list[float]] = told.to_numpy().tolist()
     return epochs
 
 
@@ -457,8 +457,10 @@ def test_a_run_tells_its_training_while_it_goes_on(api: Api, held_back: HeldBack
     assert 0 < later["score"] < 1
     assert [point["epoch"] for point in later["curve"]] == list(range(1, later["epoch"] + 1))
     for point in later["curve"]:
-        for name in ("generator_loss", "critic_loss", "score"):
+        for name in ("generator_loss", "score"):
             assert point[name] == round(point[name], 3)
+        critic = point["critic_loss"]
+        assert critic is None or critic == round(critic, 3)
 
 
 def test_what_a_run_tells_holds_no_seed_and_no_row(

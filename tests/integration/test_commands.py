@@ -74,6 +74,14 @@ def test_synthesize_says_what_the_contract_lists(made: dict[str, Any]) -> None:
     assert said["peak_rss_mb"] >= said["fit_peak_rss_mb"] > 0
     assert 0 < said["overall"] < 1
     assert "epoch 1 of 1" in made["log"]
+    manifest = json.loads((made["out"] / "manifest.json").read_text())
+    assert said["fit_for"] == manifest["fit_for"]
+    assert {"structure", "columns", "pairs", "several_columns", "groups", "models"} <= set(
+        said["fit_for"]
+    )
+    assert set(said["fit_for"].values()) <= {"fit", "care", "not_fit"}
+    assert said["fit_for"]["structure"] == "fit"
+    assert "fit for: structure" in made["log"]
 
 
 def test_the_release_has_its_files_and_the_manifest_knows_them(made: dict[str, Any]) -> None:

@@ -134,8 +134,8 @@ class Run:
         return self.training.steps % every == 0 or self.training.over or self._over()
 
     def _epochs_done(self) -> float:
-        """Each training has its share of the epochs, however many steps it takes."""
-        start = self.start.steps / self.start.planned if not self.adversary else 1.0
+        """Each training has its share of the epochs; one that stops early has fewer."""
+        start = self.start.steps / self.start.planned if self.start.planned else 0.0
         after = self.adversary.steps / self.adversary.planned if self.adversary else 0.0
         share = START_SHARE if self.recipe.adversary else 1.0
         return self.settings.epochs * (share * start + (1 - share) * after)
