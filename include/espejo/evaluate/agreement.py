@@ -45,8 +45,11 @@ class Estimates:
         """
         enough = self.people >= max(LEAST_PEOPLE, floor.people)
         if self.share:
-            usual = (self.value * self.people).sum() / max(self.people.sum(), 1)
-            enough &= self.people * min(usual, 1 - usual) >= floor.people
+            # In whole people: 1 - 0.9 is less than 0.1 to a computer.
+            everybody = int(self.people.sum())
+            with_it = int(np.rint((self.value * self.people).sum()))
+            rarer = min(with_it, everybody - with_it)
+            enough &= self.people * rarer >= floor.people * everybody
         return np.asarray(enough)
 
 
