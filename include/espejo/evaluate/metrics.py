@@ -5,6 +5,9 @@ column. Left out: BNLikelihood (its library is no longer released), the privacy 
 NewRowSynthesis (quadratic, and their subsample hides copies), machine-learning efficacy (it
 needs a target, which a spec of this kind does not name).
 
+What compares pairs, and the support vector machine, is given the columns that `reports.py` scores
+pairs of: all of a survey, or a seeded draw of a wide one.
+
 Run as a child process (see `child.py`): the detection metrics shuffle by the global generator.
 """
 
@@ -52,6 +55,8 @@ _OF_PAIRS = {
     "ContingencySimilarity": "categorical",
     "DiscreteKLDivergence": "categorical",
 }
+# Their time grows with the square of the columns, or nearly.
+_OF_FEW = {*_OF_PAIRS, "SVCDetection"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,13 @@ def _compute_all(request: dict[str, Any]) -> None:
             left, right = _pool_rare_codes(left, right)
         # One thread: those of BLAS spin for a core that others use, longer than they compute.
         with threadpool_limits(limits=1):
-            tell(_compute(metric, left, right, request["metadata"]))
+            tell(_compute(metric, left, right, _metadata_of(metric, request)))
+
+
+def _metadata_of(metric: str, request: dict[str, Any]) -> dict[str, Any]:
+    columns = request["metadata"]["columns"]
+    kept = set(request["paired"]) if metric in _OF_FEW else set(columns)
+    return {"columns": {name: told for name, told in columns.items() if name in kept}}
 
 
 def _subsample(table: Any, most: int | None, generator: Any) -> Any:

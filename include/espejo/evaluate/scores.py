@@ -65,6 +65,7 @@ class Scores:
                 "real_correlation_threshold": reports.CORRELATION_THRESHOLD,
                 "real_association_threshold": reports.ASSOCIATION_THRESHOLD,
                 "quality_report_subsample": None,
+                "paired_columns": len(self.quality.paired),
                 "metric_rows": {name: most for name, most in METRICS.items() if most},
                 "rows": self.rows,
             },
@@ -93,9 +94,10 @@ def evaluate(
     told = _varying(left, columns)
     of_told = {"columns": {n: metadata["columns"][n] for n in told}}
     with ThreadPoolExecutor(1) as beside:
-        metrics = beside.submit(_metrics, left[told], right[told], of_told, seed)
+        paired = reports.paired_columns(metadata, seed)
+        metrics = beside.submit(_metrics, left[told], right[told], of_told, paired, seed)
         with timed("quality report"):
-            quality = reports.quality(left, right, metadata)
+            quality = reports.quality(left, right, metadata, paired)
         with timed("its references"):
             references = score_references(quality, left, others, metadata, seed)
         with timed("diagnostic report"):
@@ -127,14 +129,18 @@ def _plain(frame: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
 
 
 def _metrics(
-    real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any], seed: int
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    metadata: dict[str, Any],
+    paired: list[str],
+    seed: int,
 ) -> tuple[Metric, ...]:
     found = []
     with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
         paths = {name: str(Path(folder) / f"{name}.parquet") for name in ("real", "synthetic")}
         real.to_parquet(paths["real"])
         synthetic.to_parquet(paths["synthetic"])
-        request = {"seed": seed, "metadata": metadata, **paths}
+        request = {"seed": seed, "metadata": metadata, "paired": paired, **paths}
         start = time.monotonic()
         for message in run_child(_METRICS_MODULE, request):
             log.info("metric %s: after %.1f s", message["metric"], time.monotonic() - start)
