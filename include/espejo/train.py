@@ -63,7 +63,7 @@ def prepare_learning(table: pa.Table, spec: SurveySpec, period: Period) -> Learn
 
 def _refuse_constant(modelled: pa.Table, spec: SurveySpec) -> None:
     """A table of one row again and again has nothing to learn, and no score to be judged by."""
-    if all(len(modelled[name].unique()) <= 1 for name in modelled.column_names):
+    if not any(_varies(modelled[n], spec.columns[n].is_code()) for n in modelled.column_names):
         raise InputError(
             f"training {spec.survey}",
             [
@@ -72,6 +72,11 @@ def _refuse_constant(modelled: pa.Table, spec: SurveySpec) -> None:
                 "floor"
             ],
         )
+
+
+def _varies(values: pa.ChunkedArray, is_code: bool) -> bool:
+    """Whether scores can be had of a column: a blank is a code like others, but no number."""
+    return len((values if is_code else values.drop_null()).unique()) > 1
 
 
 def fit_model(

@@ -15,6 +15,7 @@ from include.espejo.ctgan import adversarial, likelihood, selection
 from include.espejo.ctgan import run as run_module
 from include.espejo.ctgan.fit import Trained
 from include.espejo.ctgan.layout import Layout
+from include.espejo.ctgan.likelihood import LikelihoodTraining, StartRates
 from include.espejo.ctgan.masks import Masks
 from include.espejo.ctgan.run import Run
 from include.espejo.ctgan.selection import HeldOut, split_households
@@ -342,6 +343,32 @@ def test_a_table_too_small_to_spare_rows_is_used_whole(rows: int) -> None:
 def test_a_table_too_small_to_spare_rows_stays_at_its_margins() -> None:
     trained = fitted(hand_made({"a": ["x", "y"] * 60, "b": ["p", "q"] * 60}))
     assert trained.best_step == 0
+
+
+def test_the_rows_trained_on_are_where_the_networks_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`meta` stands for a device that is not the CPU; it has no fused optimiser."""
+    monkeypatch.setattr(torch.optim, "AdamW", lambda weights, **_: torch.optim.SGD(weights))
+    learning = hand_made({"a": ["x", "y"] * 100, "b": ["p", "q"] * 100})
+    generator = fitted(learning, max_steps=1).model.generator.to("meta")
+    rows, leaves = np.zeros((200, 2), dtype=np.int32), np.zeros(200, dtype=np.int64)
+    masks = Masks([], generator.layout, {}, "meta")
+    kept = selection.Kept(generator, HeldOut(rows, leaves, None, masks, True, "meta"))
+    training = LikelihoodTraining(rows, leaves, generator, masks, kept, 50, 10, 0, StartRates())
+    # Reading a figure back is the first thing that `meta` cannot do, after the whole step.
+    with pytest.raises((NotImplementedError, RuntimeError), match=r"meta|Meta"):
+        training.step()
+    assert training.steps == 1
+
+
+def test_a_few_great_households_are_not_held_out() -> None:
+    """A blank key that thousands share is no household to judge by, and no reason to have none."""
+    mixed = np.r_[np.zeros(3000, dtype=int), np.arange(1, 3001)]
+    for seed in range(5):
+        _, held = split_households(6000, mixed, np.random.default_rng(seed))
+        assert 0 not in mixed[held]
+        assert len(held) > 400
+    five = np.repeat(np.arange(5), 2000)
+    assert len(split_households(10_000, five, np.random.default_rng(1))[0]) == 10_000
 
 
 def test_one_household_of_all_is_not_held_out() -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load as load_tensors
 
 from include.espejo.ctgan.encode import encode
 from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.model import load_model, save_model
+from include.espejo.ctgan.model import VERSION, load_model, save_model
 from include.espejo.ctgan.sampling import sample_rows
 from include.espejo.engines.ctgan import CtganEngine
 from include.espejo.engines.interface import NoStore, SampleRequest
@@ -72,6 +73,29 @@ def test_a_loaded_model_gives_the_same_sample(saved: Path, calibrate: bool) -> N
     assert table.equals(drawn(trained_parks(), 400, calibrate=calibrate))
 
 
+def test_loading_leaves_the_global_random_state(saved: Path) -> None:
+    before = torch.get_rng_state()
+    load_model(saved, parks_learning().spec)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_counted_lifts_are_in_the_model_and_in_no_checkpoint(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    home = random.integers(0, 100, 3000)
+    work = np.where(random.random(3000) < 0.8, home * 7 % 100, 11)
+    towns = {"home": home, "work": work}
+    trained = fitted(
+        hand_made({n: [f"t{v:02d}" for v in x] for n, x in towns.items()}), max_steps=1
+    )
+    generator = trained.model.generator
+    assert [net.lifted_by for net in generator.from_field(0)] == [None, 0]
+    assert not [name for name in generator.state_dict() if "lift" in name]
+    save_model(trained.model, tmp_path)
+    loaded = load_model(tmp_path, trained.model.encoding.spec)
+    (table,) = sample_rows(loaded, SampleRequest(300, 5))
+    assert table.equals(drawn(trained, 300))
+
+
 def test_it_loads_in_a_fresh_process_with_none_of_the_other_library(tmp_path: Path) -> None:
     """A model trained and saved here gives, in another process, the same rows; and neither the
     engine nor what it imports needs sdv, ctgan, rdt, copulas or sdmetrics."""
@@ -122,9 +146,17 @@ def test_another_spec_is_refused(saved: Path) -> None:
         load_model(saved, changed)
 
 
-@pytest.mark.parametrize("changes", [{"version": 3}, {"version": 1}, {"version": "2"},
-                                     {"version": None},
-                                     {"format": "other"}], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"version": VERSION + 1},
+        {"version": 1},
+        {"version": str(VERSION)},
+        {"version": None},
+        {"format": "other"},
+    ],
+    ids=str,
+)
 def test_another_version_or_another_format_is_refused(
     saved: Path, changes: dict[str, object]
 ) -> None:

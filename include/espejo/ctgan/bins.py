@@ -51,11 +51,11 @@ class Bins:
         values = values.astype(float)
         return cls(values, values, values, np.ones(len(values)), np.arange(len(values)))
 
-    def with_blank(self) -> Bins:
-        """The same, and a last one for the blank."""
+    def with_blank(self, rows: int = 1) -> Bins:
+        """The same, and a last one for the blank, which so many `rows` have."""
         return Bins(
             np.append(self.low, np.nan), np.append(self.high, np.nan),
-            np.append(self.values, np.nan), np.append(self.rows, 1.0),
+            np.append(self.values, np.nan), np.append(self.rows, float(rows)),
             np.append(self.first, len(self.values)),
         )  # fmt: skip
 

@@ -3,12 +3,15 @@
 Every rule is evaluated once, by the code that checks tables, on all combinations of codes of
 its fields. What the combinations allow is kept as tables by prefix: given the codes of the
 rule's first fields, which codes of the next one can still be completed. A row drawn within
-these tables keeps the rule by construction, whatever the network says.
+these tables keeps the rule by construction, whatever the network says; where a bin holds values
+that keep a rule and values that break it, the sampler checks the row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -33,9 +36,19 @@ class Constraint:
     strides: tuple[int, ...]
     allowed: np.ndarray
 
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        """The row of `allowed` for each of `rows`, (rows, fields): int64, (rows,)."""
+        given = rows[:, list(self.given)].astype(np.int64)
+        return np.asarray(given @ np.array(self.strides, dtype=np.int64), dtype=np.int64)
 
-def find_constraints(encoding: Encoding) -> tuple[list[Constraint], list[str]]:
+
+def find_constraints(
+    encoding: Encoding, rows: np.ndarray | None = None
+) -> tuple[list[Constraint], list[str]]:
     """The constraints of the spec's rules, and the names of rules with too many combinations.
+
+    `rows`: codes of the training table, (rows, fields) as in the layout. What a row has is never
+    forbidden to it: its own values keep the rule, even where its bins' ends do not.
 
     Rules among columns of the geography alone hold in every place there is. One that tells more
     than MOST_PLACE_CODES classes of places apart in wide columns (a town compared with the town of
@@ -56,10 +69,27 @@ def find_constraints(encoding: Encoding) -> tuple[list[Constraint], list[str]]:
         if given is None or np.prod(shape, dtype=float) > MOST_COMBINATIONS:
             too_many.append(rule.name)
             continue
-        frame = _frame(encoding, _combinations(shape), at).assign(**dict.fromkeys(others, np.nan))
-        keeps = ~broken(rule, frame, encoding.spec, encoding.period).reshape(shape)
-        found += _by_prefix(keeps, at)
-    return _merge([*found, *_gaps_to_known_ages(encoding)], sizes), too_many
+        found += _by_prefix(_keeps(encoding, rule, at, others).reshape(shape), at)
+    merged = _merge([*found, *_gaps_to_known_ages(encoding)], sizes)
+    if rows is not None:
+        for c in merged:
+            c.allowed[c.at(rows), rows[:, c.target]] = True
+    return merged, too_many
+
+
+def _keeps(encoding: Encoding, rule: Rule, at: list[int], blank: Collection[str]) -> np.ndarray:
+    """Whether any of the values at the ends of their bins keeps the rule, for each combination of
+    codes of the fields `at`: boolean, (combinations,). `blank`: columns that have no value."""
+    sizes = [*(field.size for field in encoding.given), *encoding.sizes]
+    codes = _combinations([sizes[i] for i in at])
+    first = len(encoding.given)
+    wide = [i - first for i in at if i >= first and encoding.fields[i - first].has_wide_bins]
+    keeps = np.zeros(len(codes), dtype=bool)
+    for ends in product((False, True), repeat=len(wide)):
+        highest = {field for field, high in zip(wide, ends, strict=True) if high}
+        frame = _frame(encoding, codes, at, highest).assign(**dict.fromkeys(blank, np.nan))
+        keeps |= ~broken(rule, frame, encoding.spec, encoding.period)
+    return keeps
 
 
 def _geography(encoding: Encoding) -> set[str]:
@@ -87,11 +117,14 @@ def _given_of(encoding: Encoding, rule: Rule, placed: set[str]) -> list[int] | N
     return sorted(few[name] for name in placed)
 
 
-def _frame(encoding: Encoding, codes: np.ndarray, at: list[int]) -> pd.DataFrame:
+def _frame(
+    encoding: Encoding, codes: np.ndarray, at: list[int], highest: Collection[int] = ()
+) -> pd.DataFrame:
     """The columns of these given and drawn fields. A class of places has those of one of its own,
-    which are as good to its rule as any other's."""
+    which are as good to its rule as any other's. `highest`: as `Encoding.frame` takes it."""
     first = len(encoding.given)
-    frame = encoding.frame(codes, only={i - first: k for k, i in enumerate(at) if i >= first})
+    drawn = {i - first: k for k, i in enumerate(at) if i >= first}
+    frame = encoding.frame(codes, only=drawn, highest=highest)
     for position, field in ((k, encoding.given[i]) for k, i in enumerate(at) if i < first):
         assert encoding.places is not None
         examples = encoding.places.tuples.iloc[field.examples]

@@ -6,7 +6,7 @@ Nothing is one-hot: a row is one leaf of the geography and one small integer a f
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,8 +71,10 @@ class Encoding:
         codes: np.ndarray,
         generator: np.random.Generator | None = None,
         only: Mapping[int, int] | None = None,
+        highest: Collection[int] = (),
     ) -> pd.DataFrame:
-        """The fields' columns. Without a generator an interval stands for its lowest value.
+        """The fields' columns. Without a generator a bin stands for its lowest value, of the fields
+        in `highest` for its highest.
 
         `only` maps the fields wanted to their position in `codes`; without it, all.
         """
@@ -83,7 +85,12 @@ class Encoding:
             if field.kind == "code":
                 columns[field.column] = categorical(pd.Series(field.labels), codes[:, position])
             elif field.kind == "number":
-                columns[field.column] = pd.Series(_numbers(field, codes[:, position], generator))
+                own = codes[:, position]
+                ends = field.high if index in highest else field.low
+                columns[field.column] = pd.Series(
+                    ends[own] if generator is None
+                    else field.bins.draw(own, field.decimals, generator)
+                )  # fmt: skip
         for index, position in at.items():
             field = self.fields[index]
             if field.kind == "gap":
@@ -216,9 +223,3 @@ def categorical(labels: pd.Series, codes: np.ndarray) -> pd.Series:
     place = {label: i for i, label in enumerate(known)}
     positions = np.array([place.get(label, -1) for label in labels], dtype=np.int64)
     return pd.Series(pd.Categorical.from_codes(positions[codes], categories=known))
-
-
-def _numbers(field: Field, codes: np.ndarray, generator: np.random.Generator | None) -> np.ndarray:
-    if generator is None:
-        return np.asarray(field.low[codes])
-    return field.bins.draw(codes, field.decimals, generator)

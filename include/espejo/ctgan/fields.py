@@ -54,6 +54,11 @@ class Field:
         return self.bins.high
 
     @property
+    def has_wide_bins(self) -> bool:
+        """Whether a code of this number stands for more than one value."""
+        return self.kind == "number" and bool((self.low < self.high).any())
+
+    @property
     def on_the_line(self) -> np.ndarray:
         """Which codes stand for ordinary values of a number: boolean, (size,)."""
         if self.kind != "number":
@@ -111,7 +116,7 @@ def number_field(
     codes = np.full(len(values), len(bins.low), dtype=np.int32)
     codes[~blank] = locate(known, bins.low)
     if blank.any():
-        bins = bins.with_blank()
+        bins = bins.with_blank(int(blank.sum()))
     own = tuple(float(x) for x in special if x in bins.low)
     return Field(column, "number", bins=bins, special=own, decimals=_decimals(known)), codes
 

@@ -15,6 +15,7 @@ from include.espejo.ctgan.constraints import find_constraints
 from include.espejo.ctgan.encode import Encoding, encode
 from include.espejo.ctgan.features import line_features
 from include.espejo.ctgan.generator import Generator, Shape
+from include.espejo.ctgan.keeping import refuse_lost_rules
 from include.espejo.ctgan.layout import Layout
 from include.espejo.ctgan.lifts import find_lifts
 from include.espejo.ctgan.likelihood import StartRates
@@ -85,11 +86,12 @@ def _fit(
     encoding = _with_expected_places(encoding, leaves, learning.households)
     layout = Layout.of(encoding)
     device = pick_device(settings.device)
-    constraints, unforced = find_constraints(encoding)
+    refuse_lost_rules(frame, encoding, leaves, codes, np.random.default_rng([settings.seed, 2]))
+    rows = layout.rows(leaves, codes)
+    constraints, unforced = find_constraints(encoding, rows)
     for name in unforced:
         log.warning("rule %s has too many combinations of codes to hold by construction: rows that "
                     "break it are drawn again", name)  # fmt: skip
-    rows = layout.rows(leaves, codes)
     zeros = find_zeros(rows, layout, learning.households, learning.spec.disclosure.floor)
     masks = Masks(constraints, layout, zeros, device)
     shuffle = np.random.default_rng([settings.seed, 1])
@@ -101,6 +103,11 @@ def _fit(
         generator = _new_generator(encoding, layout, rows[fitted], left_out, recipe.shape)
         generator.to(device)
         apart = len(fitted) < len(rows)
+        if not apart:
+            log.warning(
+                "the table has too few households to keep some apart, and what is learnt "
+                "cannot be checked on others: relations between columns are not kept"
+            )
         kept = Kept(generator, HeldOut(rows[held], leaves[held], homes, masks, apart, device))
         run = Run(Table(rows[fitted], leaves[fitted]), generator, masks, kept, settings, recipe,
                   progress)  # fmt: skip
@@ -108,7 +115,7 @@ def _fit(
     # Sampling is on the CPU, whatever trained: the kept weights come back to it at the end.
     generator.load_state_dict(kept.state if recipe.selection else run.last_state())
     margins = count_margins(rows, encoding, layout)
-    model = Model(encoding, generator.to("cpu"), margins, zeros, len(rows))
+    model = Model(encoding, generator.to("cpu"), margins, constraints, zeros, len(rows))
     return Trained(model, run.steps, run.best_step, tuple(run.losses))
 
 

@@ -110,7 +110,7 @@ class FieldNet(nn.Module):
         self.slope = None if self.line is None else _drawn(0.05, FEATURES, hidden)
         self.bias = nn.Parameter(torch.zeros(size))
         self.lifted_by = None if lift is None else lift.parent
-        self.register_buffer("lift", None if lift is None else torch.from_numpy(lift.table))
+        self._keep("lift", None if lift is None else torch.from_numpy(lift.table))
 
     def _keep(self, name: str, tensor: Tensor | None) -> None:
         self.register_buffer(name, tensor, persistent=False)
@@ -237,8 +237,8 @@ class Generator(nn.Module):
                 # Against the row's own sum, which rounding keeps from being 1.
                 ticks = uniform[:, net.field, None].clamp(max=1 - 1e-6) * cumulated[:, -1:]
                 codes[:, net.field] = (cumulated <= ticks).sum(1).clamp_(max=scores.shape[1] - 1)
-            if net.field in self.lines.fields:
-                lines = self.lines.of_rows(codes)
+            if net.line is not None:
+                lines[:, self.lines.columns([net.field])] = net.line[codes[:, net.field]]
         return codes, weight
 
 

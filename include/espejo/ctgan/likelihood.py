@@ -40,7 +40,9 @@ class LikelihoodTraining:
         self.generator, self.masks, self.kept, self.rates = generator, masks, kept, rates
         self.averaged = generator.twin()
         self.batch_size, self.planned = min(batch_size, len(rows)), planned
-        self._rows, self._leaves = torch.from_numpy(rows), torch.from_numpy(leaves)
+        device = generator.paths.device
+        self._rows = torch.from_numpy(rows).to(device)
+        self._leaves = torch.from_numpy(leaves).to(device)
         self.random = torch.Generator().manual_seed(seed)
         self.order = torch.empty(0, dtype=torch.long)
         self.optimiser = torch.optim.AdamW(
@@ -57,7 +59,7 @@ class LikelihoodTraining:
 
     def step(self) -> float:
         """Learn one batch; its surprise in nats a row, of a field that has stopped the last one."""
-        batch = self._batch()
+        batch = self._batch().to(self._rows.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rates.learning * self._share_of_rate()
         nets = self._learning(self.generator)

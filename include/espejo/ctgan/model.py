@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from include.espejo.ctgan.constraints import find_constraints
+from include.espejo.ctgan.constraints import Constraint
 from include.espejo.ctgan.encode import Encoding
 from include.espejo.ctgan.fields import Field
 from include.espejo.ctgan.generator import Generator, Shape
@@ -31,8 +31,8 @@ from include.espejo.errors import ModelError
 from include.espejo.spec import Period, SurveySpec
 from include.espejo.spec.load import spec_digest
 
-VERSION = 2  # 1: generators of tables and a body of noise
-_LINE, _ZEROS = "line.", "zeros."
+VERSION = 3  # 1: generators of tables and a body of noise; 2: without constraints
+_LINE, _LIFT, _ZEROS, _CONSTRAINT = "line.", "lift.", "zeros.", "constraint."
 _WEIGHTS, _ABOUT = "model.safetensors", "model.json"
 
 
@@ -40,22 +40,21 @@ _WEIGHTS, _ABOUT = "model.safetensors", "model.json"
 class Model:
     """What sampling needs: how rows are drawn, and the margins they are calibrated to.
 
-    `zeros`: pairs of codes that are not drawn together.
+    `constraints`: what the rules leave; `zeros`: pairs of codes that are not drawn together.
     """
 
     encoding: Encoding
     generator: Generator
     margins: Margins
+    constraints: list[Constraint]
     zeros: Zeros
     rows: int
     layout: Layout = field(init=False)
     masks: Masks = field(init=False)
-    unforced: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.layout = self.generator.layout
-        constraints, self.unforced = find_constraints(self.encoding)
-        self.masks = Masks(constraints, self.layout, self.zeros)
+        self.masks = Masks(self.constraints, self.layout, self.zeros)
 
 
 def save_model(model: Model, folder: Path) -> None:
@@ -65,6 +64,10 @@ def save_model(model: Model, folder: Path) -> None:
     tensors |= _margin_tensors(model.margins)
     for (a, b), cells in model.zeros.items():
         tensors[f"{_ZEROS}{a}.{b}"] = torch.from_numpy(cells)
+    for number, c in enumerate(model.constraints):
+        tensors[f"{_CONSTRAINT}{number}"] = torch.from_numpy(np.packbits(c.allowed, axis=1))
+    lifted = [net for net in model.generator.from_field(0) if net.lift is not None]
+    tensors |= {f"{_LIFT}{net.field}": net.lift for net in lifted}
     about: dict[str, Any] = {
         "format": "espejo-ctgan",
         "version": VERSION,
@@ -75,11 +78,11 @@ def save_model(model: Model, folder: Path) -> None:
         "fields": [f.as_dict() for f in encoding.fields],
         "shape": model.generator.shape.as_dict(),
         "parents": [list(parents) for parents in model.generator.parents],
-        "lifted_by": {
-            net.field: net.lifted_by
-            for net in model.generator.from_field(0)
-            if net.lifted_by is not None
-        },
+        "lifted_by": {net.field: net.lifted_by for net in lifted},
+        "constraints": [
+            [c.target, list(c.given), list(c.strides), c.allowed.shape[1]]
+            for c in model.constraints
+        ],
         "margins": [[list(m.fields), m.detail, len(m.cells)] for m in model.margins.held],
         "rows": model.rows,
         "places": None,
@@ -148,16 +151,22 @@ def _assemble(about: dict[str, Any], tensors: dict[str, torch.Tensor], spec: Sur
                 for n in list(tensors) if n.startswith(_LINE)}  # fmt: skip
     parents = [tuple(read) for read in about["parents"]]
     lifts = {
-        int(field): Lift(parent, tensors[f"nets.{int(field) - layout.given}.lift"].numpy())
+        int(field): Lift(parent, tensors.pop(f"{_LIFT}{field}").numpy())
         for field, parent in about["lifted_by"].items()
     }
-    generator = Generator(layout, parents, features, lifts, Shape(**about["shape"]))
+    with torch.random.fork_rng(devices=[]):  # first weights, which those of the file replace
+        generator = Generator(layout, parents, features, lifts, Shape(**about["shape"]))
+    constraints = []
+    for number, (target, given, strides, codes) in enumerate(about["constraints"]):
+        packed = tensors.pop(f"{_CONSTRAINT}{number}").numpy()
+        allowed = np.unpackbits(packed, axis=1, count=codes).astype(bool)
+        constraints.append(Constraint(target, tuple(given), tuple(strides), allowed))
     zeros: Zeros = {}
     for name in [n for n in tensors if n.startswith(_ZEROS)]:
         a, b = name.removeprefix(_ZEROS).split(".")
         zeros[int(a), int(b)] = tensors.pop(name).numpy()
     generator.load_state_dict(tensors)
-    return Model(encoding, generator, margins, zeros, about["rows"])
+    return Model(encoding, generator, margins, constraints, zeros, about["rows"])
 
 
 def _margin_tensors(margins: Margins) -> dict[str, torch.Tensor]:

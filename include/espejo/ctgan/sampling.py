@@ -14,6 +14,7 @@ import pyarrow as pa
 import torch
 
 from include.espejo.ctgan.calibrate import POOL, draw_without_replacement, rake
+from include.espejo.ctgan.keeping import breaks_a_rule, decode_keeping_rules, replace_rows
 from include.espejo.ctgan.model import Model
 from include.espejo.ctgan.threads import torch_threads
 from include.espejo.engines.interface import SampleRequest
@@ -34,8 +35,8 @@ def sample_rows(model: Model, request: SampleRequest) -> Iterator[pa.Table]:
         size = min(BLOCK, request.rows - start)
         generator = np.random.default_rng([request.seed, number])
         leaves, codes = _block(model, size, generator, request, wanted)
-        yield _keeping_rules(model, model.encoding.decode(leaves, codes, generator),
-                             generator, wanted)  # fmt: skip
+        table = decode_keeping_rules(model.encoding, leaves, codes, generator)
+        yield _keeping_rules(model, table, generator, wanted)
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,9 @@ class _Wanted:
 def _block(
     model: Model, size: int, generator: np.random.Generator, request: SampleRequest, wanted: _Wanted
 ) -> tuple[np.ndarray, np.ndarray]:
-    if wanted.codes or not request.calibrate:
+    if request.conditions or not request.calibrate:  # the margins are those of the whole table
         return _draw(model, size, generator, wanted)
     leaves, codes = _draw(model, POOL * size, generator, wanted)
-    if request.conditions:
-        return leaves[:size], codes[:size]  # the margins are those of the whole table
     rows = model.layout.rows(leaves, codes)
     weighted = rake(rows, model.margins, model.layout)
     kept = draw_without_replacement(weighted.weights, size, generator)
@@ -136,22 +135,21 @@ def _draw_with_codes(
 def _keeping_rules(
     model: Model, table: pa.Table, generator: np.random.Generator, wanted: _Wanted
 ) -> pa.Table:
-    """The table, after a check: the constraints leave nothing to mend unless rules contradict
-    each other in a row, or one had too many combinations to be written out. Such rows are drawn
-    again, and a rule that cannot be kept is an error, never a silent wrong table."""
-    spec, period = model.encoding.spec, model.encoding.period
+    """The table, with rows that break a rule drawn again: rules may contradict each other in a
+    row, or one had too many combinations to be written out. A rule that cannot be kept is an
+    error, never a silent wrong table."""
+    encoding = model.encoding
     for _ in range(_TRIES):
-        frame = to_frame(table)
-        found = relations(frame, spec, period)
-        wrong = np.logical_or.reduce([b.rows for b in found]) if found else np.zeros(1, bool)
-        if not wrong.any():
+        wrong = np.flatnonzero(breaks_a_rule(table, encoding))
+        if not len(wrong):
             return table
-        leaves, codes = _draw(model, int(wrong.sum()), generator, wanted)
-        again = model.encoding.decode(leaves, codes, generator)
-        order = np.arange(table.num_rows)
-        order[wrong] = table.num_rows + np.arange(int(wrong.sum()))
-        table = pa.concat_tables([table, again]).unify_dictionaries().take(order)
+        leaves, codes = _draw(model, len(wrong), generator, wanted)
+        again = decode_keeping_rules(encoding, leaves, codes, generator)
+        table = replace_rows(table, wrong, again)
+    found = relations(to_frame(table), encoding.spec, encoding.period)
     names = ", ".join(b.rule for b in found if b.count)
+    if not names:
+        return table
     if wanted.codes:
         raise ParameterError(f"conditions: rows that have them all keep breaking {names}")
     raise UnexpectedError(f"engine ctgan: rows keep breaking {names}; the rules contradict others")

@@ -19,7 +19,7 @@ from include.espejo.ctgan.masks import Masks
 
 SHARE, LARGEST_SHARE = 0.1, 0.25
 ENOUGH_ROWS, MOST_ROWS = 500, 20_000
-FEWEST_ROWS = 50
+FEWEST_ROWS, FEWEST_HOUSEHOLDS = 50, 10
 STANDARD_ERRORS = 1.0
 _LEAST_GAIN = 1e-4  # nats a row: less is rounding
 _SLICE = 5_000
@@ -31,14 +31,16 @@ def split_households(
     """Row numbers for training and for selection, no household in both.
 
     A tenth of the households, or as many as have 500 rows, but not more than a quarter and 20,000
-    rows. A table too small to spare any is given whole for both.
+    rows. No household is a tenth of them or more: it would decide alone. A table too small to
+    spare any is given whole for both.
     """
     group = np.arange(rows) if households is None else households
     order = generator.permutation(int(group.max()) + 1)
-    sizes = np.bincount(group, minlength=len(order))[order]
+    sizes = np.bincount(group, minlength=len(order))
     wanted = min(max(SHARE * rows, min(ENOUGH_ROWS, LARGEST_SHARE * rows)), MOST_ROWS)
-    chosen = np.zeros(len(order), dtype=bool)
-    chosen[order[np.cumsum(sizes) <= wanted]] = True
+    order = order[sizes[order] < wanted / FEWEST_HOUSEHOLDS]
+    chosen = np.zeros(len(sizes), dtype=bool)
+    chosen[order[np.cumsum(sizes[order]) <= wanted]] = True
     held = chosen[group]
     if held.sum() < FEWEST_ROWS:
         return np.arange(rows), np.arange(rows)

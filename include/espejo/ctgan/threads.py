@@ -19,11 +19,16 @@ def torch_threads(threads: int) -> Iterator[None]:
     Numbers too small for full precision count as zero: averages that decay over thousands of
     steps end there, where a processor is many times slower.
     """
-    before = torch.get_num_threads()
+    before, flushed = torch.get_num_threads(), _flushes_denormal()
     torch.set_num_threads(threads or 1)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_num_threads(before)
-        torch.set_flush_denormal(False)
+        torch.set_flush_denormal(flushed)
+
+
+def _flushes_denormal() -> bool:
+    """Whether such numbers count as zero now; torch has no call that says so."""
+    return bool(torch.full((), 1e-40).mul(1.0) == 0)
