@@ -26,18 +26,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.espejo.disclose import Audit, kernel
+from include.espejo.disclose import Audit
 from include.espejo.disclose.audit import audit
-from include.espejo.disclose.distances import measure_distances
-from include.espejo.disclose.encode import Encoded, encode
-from include.espejo.disclose.population import gather
+from include.espejo.disclose.distance import kernel
+from include.espejo.disclose.distance.distances import measure_distances
+from include.espejo.disclose.distance.encode import Encoded, encode
 from include.espejo.ingest import ingest
 from include.espejo.lake import open_lake
-from include.espejo.resources import PeakMemory
-from include.espejo.rules import group_numbers
-from include.espejo.spec import Period, SurveySpec, load_spec
-from include.espejo.spec.model import Geography
-from include.espejo.tables import to_frame
+from include.espejo.process.resources import PeakMemory
+from include.espejo.survey import Period, SurveySpec, load_spec
+from include.espejo.survey.model import Geography
+from include.espejo.table.frames import to_frame
+from include.espejo.table.people import gather
+from include.espejo.table.rules import group_numbers
 
 SURVEY = "enoe_sdem"
 LEAKED_SHARE = 0.05

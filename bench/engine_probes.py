@@ -23,9 +23,10 @@ from bench.probes import MEGABYTE, SURVEY, Request, Sample, answer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from include.espejo.ctgan.fit import Recipe, Trained
-    from include.espejo.ctgan.model import Model
-    from include.espejo.engines.interface import FitSettings, Learning
+    from include.espejo.synthesis.ctgan.fit import Trained
+    from include.espejo.synthesis.ctgan.model import Model
+    from include.espejo.synthesis.ctgan.recipe import Recipe
+    from include.espejo.synthesis.interface.engine import FitSettings, Learning
 
 MEBIBYTE = 2**20
 WARM_UP = 20  # steps whose time does not count
@@ -35,8 +36,8 @@ PROFILE_LINES = 12
 
 def compare(request: Request) -> Sample:
     """One engine, one seed: fit, draw as many rows, score them."""
-    from include.espejo.engines import make_engine
-    from include.espejo.engines.interface import NoStore
+    from include.espejo.synthesis.engines import make_engine
+    from include.espejo.synthesis.interface.engine import NoStore
 
     learning = _learning(request)
     engine, calibrated = make_engine(request["engine"]), request["engine"] == "ctgan"
@@ -66,8 +67,8 @@ def compare(request: Request) -> Sample:
 
 def ablate(request: Request) -> dict[str, Any]:
     """One seed, every variation of the recipe in turn: scores plain and calibrated."""
-    from include.espejo.ctgan.fit import fit
-    from include.espejo.engines.interface import NoStore, SampleRequest
+    from include.espejo.synthesis.ctgan.fit import fit
+    from include.espejo.synthesis.interface.engine import NoStore, SampleRequest
 
     learning, found = _learning(request), {}
     for name, (recipe, changes) in variations().items():
@@ -93,9 +94,9 @@ def variations() -> dict[str, tuple[Recipe, dict[str, Any]]]:
     The last state is compared apart from the kept one: a part of the training says nothing of its
     worth where what is kept was there before it.
     """
-    from include.espejo.ctgan.adversarial import Rates
-    from include.espejo.ctgan.fit import Recipe
-    from include.espejo.ctgan.generator import Shape
+    from include.espejo.synthesis.ctgan.adversarial import Rates
+    from include.espejo.synthesis.ctgan.generator import Shape
+    from include.espejo.synthesis.ctgan.recipe import Recipe
 
     last = Recipe(selection=False)
     return {
@@ -118,13 +119,13 @@ def profile(request: Request) -> dict[str, Any]:
     import torch
     from torch.profiler import ProfilerActivity
 
-    from include.espejo.ctgan.run import Run
+    from include.espejo.synthesis.ctgan.trainings import Trainings
 
     learning, left = _learning(request), {"steps": WARM_UP + PROFILED_STEPS}
-    original = Run._step
+    original = Trainings.step
     profiler = torch.profiler.profile(activities=[ProfilerActivity.CPU])
 
-    def step(run: Run) -> tuple[float, float | None]:
+    def step(run: Trainings) -> tuple[float, float | None]:
         if left["steps"] == PROFILED_STEPS:
             profiler.start()
         left["steps"] -= 1
@@ -148,14 +149,14 @@ def profile(request: Request) -> dict[str, Any]:
 
 def national_ours(request: Request) -> Sample:
     """Our engine on the national table: a whole fit, its memory, and as many rows drawn."""
-    from include.espejo.ctgan.model import save_model
-    from include.espejo.ctgan.run import Run
-    from include.espejo.resources import PeakMemory
+    from include.espejo.process.resources import PeakMemory
+    from include.espejo.synthesis.ctgan.model import save_model
+    from include.espejo.synthesis.ctgan.trainings import Trainings
 
     learning, ends, cpu = _learning(request), [], []
-    original = Run._step
+    original = Trainings.step
 
-    def step(run: Run) -> tuple[float, float | None]:
+    def step(run: Trainings) -> tuple[float, float | None]:
         losses = original(run)
         ends.append(perf_counter())
         cpu.append(_cpu_seconds())
@@ -197,8 +198,8 @@ def national_sdv(request: Request) -> Sample:
     import pyarrow.parquet as pq
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    from include.espejo.engines import sdv_child
-    from include.espejo.resources import PeakMemory
+    from include.espejo.process.resources import PeakMemory
+    from include.espejo.synthesis.sdv import child as sdv_child
 
     learning, ends, cpu, updates = _learning(request), [], [], []
 
@@ -258,16 +259,16 @@ def _milliseconds(ends: list[float]) -> float:
 
 
 def _learning(request: Request) -> Learning:
-    from include.espejo.spec import Period, load_spec
-    from include.espejo.tables import from_parquet
-    from include.espejo.train import prepare_learning
+    from include.espejo.survey import Period, load_spec
+    from include.espejo.synthesis.train import prepare_learning
+    from include.espejo.table.frames import from_parquet
 
     table = from_parquet(Path(request["typed"]).read_bytes())
     return prepare_learning(table, load_spec(SURVEY), Period.parse(request["period"]))
 
 
 def _settings(request: Request) -> FitSettings:
-    from include.espejo.engines.interface import FitSettings
+    from include.espejo.synthesis.interface.engine import FitSettings
 
     return FitSettings(request["epochs"], request["batch_size"], request["seed"])
 
@@ -276,7 +277,7 @@ def _steps_an_epoch(learning: Learning, request: Request) -> int:
     """Our engine trains on what its selection leaves, SDV's on all."""
     import numpy as np
 
-    from include.espejo.ctgan.selection import split_households
+    from include.espejo.synthesis.ctgan.selection import split_households
 
     rows = learning.table.num_rows
     if request["engine"] == "ctgan":
@@ -286,8 +287,8 @@ def _steps_an_epoch(learning: Learning, request: Request) -> int:
 
 
 def _fit_here(learning: Learning, settings: FitSettings) -> Trained:
-    from include.espejo.ctgan.fit import fit
-    from include.espejo.engines.interface import NoStore
+    from include.espejo.synthesis.ctgan.fit import fit
+    from include.espejo.synthesis.interface.engine import NoStore
 
     return fit(learning, settings, lambda told: None, NoStore())
 
@@ -295,14 +296,14 @@ def _fit_here(learning: Learning, settings: FitSettings) -> Trained:
 @contextmanager
 def _patched_step(step: Any) -> Iterator[None]:
     """Put `step` in the place of the training's, and back."""
-    from include.espejo.ctgan.run import Run
+    from include.espejo.synthesis.ctgan.trainings import Trainings
 
-    original = Run._step
-    Run._step = step  # type: ignore[method-assign]
+    original = Trainings.step
+    Trainings.step = step  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Run._step = original  # type: ignore[method-assign]
+        Trainings.step = original  # type: ignore[method-assign]
 
 
 def _draw(
@@ -311,8 +312,8 @@ def _draw(
     """As many rows as were learnt, as the flow draws them, and the seconds that it takes."""
     import pyarrow.parquet as pq
 
-    from include.espejo.engines.interface import SampleRequest
-    from include.espejo.sample import sampled_parquet
+    from include.espejo.synthesis.interface.engine import SampleRequest
+    from include.espejo.synthesis.sample import sampled_parquet
 
     files = {path.name: path.read_bytes() for path in model.iterdir()}
     wanted = SampleRequest(learning.table.num_rows, request["seed"], calibrate)
@@ -323,7 +324,7 @@ def _draw(
 def _all_rows(model: Model, wanted: Any) -> pa.Table:
     import pyarrow as pa
 
-    from include.espejo.ctgan.sampling import sample_rows
+    from include.espejo.synthesis.ctgan.sampling import sample_rows
 
     return pa.concat_tables(sample_rows(model, wanted)).unify_dictionaries()
 
@@ -333,12 +334,12 @@ def _scores(learning: Learning, drawn: pa.Table) -> Sample:
     import numpy as np
     import pandas as pd
 
-    from include.espejo.evaluate.marginals import score_marginals
-    from include.espejo.evaluate.references import open_contest
-    from include.espejo.evaluate.reports import quality
-    from include.espejo.rules import group_numbers, relations
-    from include.espejo.sample import broken_rules
-    from include.espejo.tables import to_frame
+    from include.espejo.evaluate.general.marginals import score_marginals
+    from include.espejo.evaluate.quality.reports import quality
+    from include.espejo.evaluate.scoring.references import open_contest
+    from include.espejo.synthesis.sample import broken_rules
+    from include.espejo.table.frames import to_frame
+    from include.espejo.table.rules import group_numbers, relations
 
     real, synthetic, spec = to_frame(learning.table), to_frame(drawn), learning.spec
     columns = {n: spec.columns[n] for n in real.columns if real[n].notna().any()}

@@ -16,8 +16,8 @@ from typing import Any
 from bench.figures import Figure, Target, judge, spread
 from bench.probes import Sample
 from demo.airflow_home import ROOT
-from include.espejo.child import run_child
-from include.espejo.spec import Period
+from include.espejo.process.child import run_child
+from include.espejo.survey import Period
 
 SEEDS = (1, 2, 3)
 EPOCHS = 10

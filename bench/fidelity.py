@@ -17,8 +17,8 @@ from typing import Any
 
 from bench.figures import spread
 from bench.probes import Sample
-from include.espejo.child import run_child
-from include.espejo.spec import Period
+from include.espejo.process.child import run_child
+from include.espejo.survey import Period
 
 OURS = ("ctgan calibrated", "ctgan plain")
 PEERS = ("sdv", "sequential trees")

@@ -14,12 +14,12 @@ from bench.probes import SURVEY, Request, Sample, answer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from include.espejo.spec import SurveySpec
+    from include.espejo.survey import SurveySpec
 
 
 def fidelity(request: Request) -> Sample:
     """Protect, split, learn, draw as many rows, score and attack."""
-    from include.espejo.spec import Period, load_spec
+    from include.espejo.survey import Period, load_spec
 
     spec, period, seed = load_spec(SURVEY), Period.parse(request["period"]), request["seed"]
     train, holdout = _sides(request, spec, period)
@@ -36,7 +36,7 @@ def _sides(request: Request, spec: SurveySpec, period: Any) -> tuple[pd.DataFram
     """Protected training and held-out rows, with their keys."""
     from include.espejo import steps
     from include.espejo.protect import protect, split
-    from include.espejo.tables import from_parquet, to_frame
+    from include.espejo.table.frames import from_parquet, to_frame
 
     frame = to_frame(from_parquet(Path(request["typed"]).read_bytes()))
     protected = protect(frame, spec, period, request["seed"]).frame
@@ -65,10 +65,10 @@ def _by_engine(
 ) -> pd.DataFrame:
     import pyarrow as pa
 
-    from include.espejo.engines import make_engine
-    from include.espejo.engines.interface import FitSettings, NoStore, SampleRequest
-    from include.espejo.tables import to_frame, to_table
-    from include.espejo.train import prepare_learning
+    from include.espejo.synthesis.engines import make_engine
+    from include.espejo.synthesis.interface.engine import FitSettings, NoStore, SampleRequest
+    from include.espejo.synthesis.train import prepare_learning
+    from include.espejo.table.frames import to_frame, to_table
 
     engine = make_engine(name.split()[0])
     learning = prepare_learning(to_table(train, spec), spec, period)
@@ -82,8 +82,8 @@ def _by_engine(
 
 def _by_command(command: str, train: pd.DataFrame, spec: SurveySpec) -> pd.DataFrame:
     from include.espejo.disclose.tables import read_synthetic
-    from include.espejo.report.files import source_csv
-    from include.espejo.tables import to_table
+    from include.espejo.report.files.csv import source_csv
+    from include.espejo.table.frames import to_table
 
     with tempfile.TemporaryDirectory(prefix="espejo-bench-") as name:
         there, back = Path(name) / "train.csv", Path(name) / "out.csv"
@@ -97,8 +97,8 @@ def _figures(
     period: Any, seed: int,
 ) -> Sample:  # fmt: skip
     from include.espejo.evaluate import evaluate
-    from include.espejo.evaluate.specific import specific_utility
-    from include.espejo.evaluate.utility import general_utility
+    from include.espejo.evaluate.general.utility import general_utility
+    from include.espejo.evaluate.specific.utility import specific_utility
 
     columns = list(spec.model_columns())
     general = general_utility(train, holdout, synthetic, spec, seed)

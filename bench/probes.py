@@ -1,7 +1,7 @@
 """What is measured: each probe runs once in a fresh process, and tells seconds and memory.
 
-Run as a child process (see `include/espejo/child.py`). The imports stand inside the probes, so
-that a process holds only what its own side needs and the clock starts after them.
+Run as a child process (see `include/espejo/process/child.py`). The imports stand inside the probes,
+so that a process holds only what its own side needs and the clock starts after them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from include.espejo.child import tell
 from include.espejo.errors import EspejoError, without_values
+from include.espejo.process.child import tell
 
 SURVEY = "enoe_sdem"
 MEGABYTE = 1e6
@@ -30,8 +30,8 @@ def prepare(request: Request) -> Sample:
     """Keeps the typed table for the probes that start from it; unmeasured, it warms the disk."""
     from include.espejo.ingest import ingest
     from include.espejo.lake import open_lake
-    from include.espejo.spec import load_spec
-    from include.espejo.tables import to_parquet
+    from include.espejo.survey import load_spec
+    from include.espejo.table.frames import to_parquet
 
     path = request["input"]
     table = ingest(open_lake(path), path, load_spec(SURVEY)).table
@@ -43,7 +43,7 @@ def ingest_survey(request: Request) -> Sample:
     """Our ingest, from the file to the typed table."""
     from include.espejo.ingest import ingest
     from include.espejo.lake import open_lake
-    from include.espejo.spec import load_spec
+    from include.espejo.survey import load_spec
 
     path, spec = request["input"], load_spec(SURVEY)
     started = perf_counter()
@@ -62,8 +62,8 @@ def read_as_notebook(request: Request) -> Sample:
 
 def validate_table(request: Request) -> Sample:
     """Validation of the typed table; Great Expectations' import is timed apart."""
-    from include.espejo.spec import Period, load_spec
-    from include.espejo.tables import from_parquet
+    from include.espejo.survey import Period, load_spec
+    from include.espejo.table.frames import from_parquet
     from include.espejo.validate import validate
 
     table = from_parquet(Path(request["typed"]).read_bytes())
@@ -101,10 +101,10 @@ def parse_dags(request: Request) -> Sample:
 def evaluate_table(request: Request) -> Sample:
     """The whole evaluation of a bootstrap resample of the training side; memory with children's."""
     from include.espejo.evaluate import evaluate
+    from include.espejo.process.resources import PeakMemory
     from include.espejo.protect import split
-    from include.espejo.resources import PeakMemory
-    from include.espejo.spec import Period, load_spec
-    from include.espejo.tables import from_parquet, to_frame
+    from include.espejo.survey import Period, load_spec
+    from include.espejo.table.frames import from_parquet, to_frame
 
     spec, period, seed = load_spec(SURVEY), Period.parse(request["period"]), request["seed"]
     real = to_frame(from_parquet(Path(request["typed"]).read_bytes()))
@@ -116,8 +116,10 @@ def evaluate_table(request: Request) -> Sample:
     started = perf_counter()
     with PeakMemory() as memory:
         evaluate(train[names], synthetic, spec, seed, holdout[names])
-        from include.espejo.evaluate.specific import specific_utility  # as in the flow: only here
-        from include.espejo.evaluate.utility import general_utility
+        from include.espejo.evaluate.general.utility import general_utility
+        from include.espejo.evaluate.specific.utility import (
+            specific_utility,  # as in the flow: only here
+        )
 
         general_utility(train, holdout, synthetic, spec, seed)
         specific_utility(train, holdout, synthetic, spec, period, seed)

@@ -38,9 +38,9 @@ from bench.figures import FIGURES, FULL_FIGURES, Figure, judge, probes_of, rende
 from bench.probes import Sample
 from demo.airflow_home import ROOT
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.child import run_child
 from include.espejo.errors import EspejoError
-from include.espejo.spec import Period
+from include.espejo.process.child import run_child
+from include.espejo.survey import Period
 
 BUILD = ROOT / "build"
 NATIONAL_PEOPLE = 450_000

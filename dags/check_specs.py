@@ -7,7 +7,7 @@ Airflow shows file, line, key and remedy of the broken one.
 from __future__ import annotations
 
 from include.espejo.errors import SpecError
-from include.espejo.spec import find_specs, load_spec
+from include.espejo.survey import find_specs, load_spec
 
 problems = []
 for path in find_specs():

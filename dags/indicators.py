@@ -9,11 +9,12 @@ from typing import Any
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.lineage import datasets_of_indicators, traced
-from dags.wiring import lake_by, release_asset, told_to_airflow
 from include.espejo.errors import SpecError
-from include.espejo.keys import PublicPlace
-from include.espejo.spec import Period, SurveySpec, find_specs, load_spec
+from include.espejo.lake.keys import PublicPlace
+from include.espejo.survey import Period, SurveySpec, find_specs, load_spec
+from include.espejo_airflow.connections import lake_by, release_asset
+from include.espejo_airflow.guard import guarded
+from include.espejo_airflow.lineage import datasets_of_indicators, traced
 
 DOC = """
 Lee la última publicación de `{spec.survey}` por `latest.json`, como cualquier consumidor, y
@@ -39,12 +40,12 @@ def build_indicators(spec: SurveySpec) -> DAG:
     ) as dag:  # fmt: skip
 
         @traced(partial(datasets_of_indicators, spec))
-        @told_to_airflow
+        @guarded
         def write_indicators() -> dict[str, Any]:
-            from include.espejo.indicators import compute_indicators
             from include.espejo.lake import join
-            from include.espejo.publish import read_pointer
-            from include.espejo.tables import from_parquet, to_frame
+            from include.espejo.releases.publish import read_pointer
+            from include.espejo.table.frames import from_parquet, to_frame
+            from include.espejo.table.indicators import compute_indicators
 
             public = lake_by(spec.connections.consumer, spec.places.public)
             place = PublicPlace(spec.places.public, spec.survey)

@@ -12,26 +12,19 @@ from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.lineage import datasets_of_release, traced
-from dags.wiring import (
-    RawFileSensor,
-    form,
-    job_of,
-    lakes_of,
-    ledger_of,
-    override_of_run,
-    period_of_run,
-    release_asset,
-    told_to_airflow,
-)
 from include.espejo.errors import SpecError
-from include.espejo.keys import PublicPlace, Workspace, scratch, workspace
-from include.espejo.spec import SurveySpec, find_specs, load_spec
-from plugins.espejo_alerts import notify_deadline, notify_failure
+from include.espejo.lake.keys import PublicPlace, Workspace, scratch, workspace
+from include.espejo.survey import SurveySpec, find_specs, load_spec
+from include.espejo_airflow.alerts import notify_deadline, notify_failure
+from include.espejo_airflow.connections import lakes_of, ledger_of, release_asset
+from include.espejo_airflow.form import form, job_of, override_of_run, period_of_run
+from include.espejo_airflow.guard import guarded
+from include.espejo_airflow.lineage import datasets_of_release, traced
+from include.espejo_airflow.sensor import RawFileSensor
 
 if TYPE_CHECKING:
     from include.espejo.lake import Lakes
-    from include.espejo.ledger import Ledger
+    from include.espejo.releases.ledger import Ledger
 
 DOC = """
 ### {spec.title.es}
@@ -101,7 +94,7 @@ def _wire_intake(spec: SurveySpec) -> Any:
     """From the plan of a run to a table that is valid; what is not yet valid lies in scratch."""
 
     @task
-    @told_to_airflow
+    @guarded
     def plan() -> dict[str, str]:
         period = period_of_run(spec, get_current_context())
         job_of(spec, str(period))  # parameters that make no sense fail here, not after the wait
@@ -112,12 +105,12 @@ def _wire_intake(spec: SurveySpec) -> Any:
         }
 
     @setup
-    @told_to_airflow
+    @guarded
     def open_scratch(run: dict[str, str]) -> None:
         lakes_of(spec).work.delete_tree(run["scratch"])
 
     @task
-    @told_to_airflow
+    @guarded
     def ingest(run: dict[str, str]) -> dict[str, Any]:
         from include.espejo import steps
 
@@ -125,7 +118,7 @@ def _wire_intake(spec: SurveySpec) -> Any:
         return steps.ingest(job, lakes, run["source"], run["scratch"])
 
     @task
-    @told_to_airflow
+    @guarded
     def validate(run: dict[str, str]) -> dict[str, str]:
         from include.espejo import steps
 
@@ -135,7 +128,7 @@ def _wire_intake(spec: SurveySpec) -> Any:
         return {"period": run["period"], "release": checked["release"]}
 
     @teardown
-    @told_to_airflow
+    @guarded
     def close_scratch(run: dict[str, str]) -> None:
         lakes_of(spec).work.delete_tree(run["scratch"])
 
@@ -172,7 +165,7 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
         """The task of a library's step; `more`: what it takes beside job, lakes and workspace."""
 
         @task(task_id=name, **options)
-        @told_to_airflow
+        @guarded
         def run_step(run: dict[str, str]) -> dict[str, Any]:
             from include.espejo import steps
 
@@ -186,7 +179,7 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
         return ledger_of(spec, lakes)
 
     @traced(partial(datasets_of_release, spec), outlets=[asset])
-    @told_to_airflow
+    @guarded
     def publish(run: dict[str, str], *, outlet_events: Any = None) -> dict[str, Any]:
         from include.espejo import steps
 

@@ -16,8 +16,8 @@ from demo.airflow_home import ROOT, airflow_environment
 from demo.enoe_like import generate_survey, write_survey
 from demo.lake_server import PUBLIC_BUCKET, RAW_BUCKET, LakeServer
 from include.espejo.errors import EspejoError
-from include.espejo.spec import Period, SurveySpec, load_spec
-from include.espejo.spec.load import SURVEYS_VARIABLE
+from include.espejo.survey import Period, SurveySpec, load_spec
+from include.espejo.survey.load import SURVEYS_VARIABLE
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun

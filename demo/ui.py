@@ -17,7 +17,7 @@ from demo.airflow_home import airflow_environment, free_port
 from demo.enoe_like import generate_survey, write_survey
 from demo.lake_server import LakeServer
 from demo.run import BUILD, upload
-from include.espejo.spec import Period, load_spec
+from include.espejo.survey import Period, load_spec
 
 
 class AirflowStandalone:

@@ -11,11 +11,11 @@ import pandas as pd
 import pyarrow as pa
 
 from include.espejo.lake import Lake, join
-from include.espejo.report.data_package import data_package
-from include.espejo.report.files import source_csv
-from include.espejo.spec import Column, SurveySpec
-from include.espejo.spec.load import spec_digest
-from include.espejo.tables import to_parquet, to_table
+from include.espejo.report.files.csv import source_csv
+from include.espejo.report.files.data_package import data_package
+from include.espejo.survey import Column, SurveySpec
+from include.espejo.survey.load import spec_digest
+from include.espejo.table.frames import to_parquet, to_table
 
 
 def every_value(spec: SurveySpec) -> pa.Table:

@@ -14,17 +14,17 @@ import numpy as np
 import pandas as pd
 
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.evaluate.specific import specific_utility
-from include.espejo.evaluate.utility import general_utility
+from include.espejo.evaluate.general.utility import general_utility
+from include.espejo.evaluate.specific.utility import specific_utility
 from include.espejo.ingest import ingest
 from include.espejo.lake import open_lake
 from include.espejo.report import public_figures
-from include.espejo.report.distributions import distributions
-from include.espejo.report.page import PublicFigures, render_page
-from include.espejo.report.pyramid import pyramid
-from include.espejo.spec import Period, SurveySpec, load_spec
-from include.espejo.spec.column import Column, Label
-from include.espejo.tables import to_frame
+from include.espejo.report.drawings.distributions import distributions
+from include.espejo.report.drawings.pyramid import pyramid
+from include.espejo.report.page.page import PublicFigures, render_page
+from include.espejo.survey import Period, SurveySpec, load_spec
+from include.espejo.survey.column import Column, Label
+from include.espejo.table.frames import to_frame
 from tests.surveys.parks import SPEC as PARKS_SPEC
 from tests.surveys.parks import write_parks
 

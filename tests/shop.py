@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from include.espejo.catalog import Catalog, Release
-from include.espejo.keys import PublicPlace, workspace
 from include.espejo.lake import join
+from include.espejo.lake.keys import PublicPlace, workspace
 from include.espejo.lake.store import LocalLake
-from include.espejo.publish import publish
+from include.espejo.releases.catalog import Catalog, Release
+from include.espejo.releases.publish import publish
 
 SURVEY, PERIOD = "parks", "2026T1"
 GATE = {"name": "membership", "applicable": True, "passed": True, "safe_to_within": 0.02}

@@ -15,15 +15,15 @@ import pandas as pd
 from include.espejo import steps
 from include.espejo.errors import LakeError, ParameterError, without_values
 from include.espejo.ingest import ingest
-from include.espejo.keys import MANIFEST, PublicPlace, Workspace
 from include.espejo.lake import Lakes, join, open_lake
+from include.espejo.lake.keys import MANIFEST, PublicPlace, Workspace
 from include.espejo.parameters import Parameters, seed_for
-from include.espejo.publish import copy_release
-from include.espejo.publish import withdraw as withdraw_release
-from include.espejo.report.files import source_csv
-from include.espejo.resources import PeakMemory
-from include.espejo.spec import Period, SurveySpec, load_spec
-from include.espejo.tables import to_frame, to_table
+from include.espejo.process.resources import PeakMemory
+from include.espejo.releases.publish import copy_release
+from include.espejo.releases.publish import withdraw as withdraw_release
+from include.espejo.report.files.csv import source_csv
+from include.espejo.survey import Period, SurveySpec, load_spec
+from include.espejo.table.frames import to_frame, to_table
 
 Result = dict[str, Any]
 

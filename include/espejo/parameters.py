@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from include.espejo.errors import ParameterError
-from include.espejo.spec import SurveySpec
-from include.espejo.spec.model import ENGINES
+from include.espejo.survey import SurveySpec
+from include.espejo.survey.model import ENGINES
 
 # Bounds of the parameters, also those of the trigger form: name -> (lowest, highest, multiple of).
 BOUNDS = {

@@ -17,10 +17,10 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from include.espejo.catalog import Release
 from include.espejo.errors import LakeError
-from include.espejo.keys import MANIFEST
 from include.espejo.lake import join
+from include.espejo.lake.keys import MANIFEST
+from include.espejo.releases.catalog import Release
 from plugins.espejo_pages.runs import describe_run
 from plugins.espejo_pages.surveys import Survey, dag_of, find_surveys, forget_survey, open_survey
 from plugins.espejo_pages.views import about, check_of, summary

@@ -9,12 +9,12 @@ from threading import Lock
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags.wiring import lake_by
-from include.espejo.catalog import Catalog
 from include.espejo.errors import LakeError, SpecError
-from include.espejo.keys import PublicPlace, Workspace, workspace
 from include.espejo.lake import Lake
-from include.espejo.spec import SurveySpec, find_specs, load_spec
+from include.espejo.lake.keys import PublicPlace, Workspace, workspace
+from include.espejo.releases.catalog import Catalog
+from include.espejo.survey import SurveySpec, find_specs, load_spec
+from include.espejo_airflow.connections import lake_by
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from include.espejo.catalog import Check, Release
-from include.espejo.keys import MANIFEST
-from include.espejo.report.texts import USES, gate_subject, gate_text
+from include.espejo.lake.keys import MANIFEST
+from include.espejo.releases.catalog import Check, Release
+from include.espejo.report.page.texts import USES, gate_subject, gate_text
 
 
 def summary(release: Release) -> dict[str, Any]:

@@ -114,8 +114,8 @@ def test_unpausing_waits_for_the_next_publication_day(
     ],
 )
 def test_a_scheduled_run_takes_the_quarter_just_published(due: str, period: str) -> None:
-    from dags.wiring import period_of_run
-    from include.espejo.spec import load_spec
+    from include.espejo.survey import load_spec
+    from include.espejo_airflow.form import period_of_run
 
     when = datetime.fromisoformat(due).replace(tzinfo=UTC)
     context = {"params": {}, "logical_date": when}
@@ -159,7 +159,7 @@ def test_a_failure_is_told_where_a_connection_for_it_exists(
     from http.server import BaseHTTPRequestHandler, HTTPServer
     from threading import Thread
 
-    from plugins.espejo_alerts import notify_deadline, notify_failure
+    from include.espejo_airflow.alerts import notify_deadline, notify_failure
 
     received: list[bytes] = []
 

@@ -21,16 +21,16 @@ from functools import partial
 
 from airflow.sdk import DAG, Param
 
-from dags.lineage import datasets_of_release, traced
-from dags.wiring import told_to_airflow
+from include.espejo_airflow.lineage import datasets_of_release, traced
+from include.espejo_airflow.guard import guarded
 from include.espejo.errors import GateError
-from include.espejo.spec import load_spec
+from include.espejo.survey import load_spec
 
 spec = load_spec("enoe_sdem")
 with DAG("traced", params={"seed": Param(None, type=["null", "integer"])}) as dag:
 
     @traced(partial(datasets_of_release, spec))
-    @told_to_airflow
+    @guarded
     def publish(run):
         if sys.argv[1] == "fails":
             raise GateError("gate floor: too few people")
@@ -110,9 +110,9 @@ def test_nothing_is_told_where_openlineage_is_not_configured(home: Path, tmp_pat
 
 def test_the_flows_own_tasks_are_traced() -> None:
     from dags.indicators import build_indicators
-    from dags.lineage import TracedOperator
     from dags.synthesis import build_synthesis
-    from include.espejo.spec import load_spec
+    from include.espejo.survey import load_spec
+    from include.espejo_airflow.lineage import TracedOperator
 
     spec = load_spec("enoe_sdem")
     wired = [(build_synthesis(spec), "publish", {"period": "2026T3", "release": "abc"}),

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Route, sync_playwright
 
-from include.espejo.spec.load import SURVEYS_VARIABLE
+from include.espejo.survey.load import SURVEYS_VARIABLE
 from tests.conftest import ROOT
 from tests.shop import PERIOD, Shop
 
@@ -49,7 +49,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     (surveys / "lakes.yaml").write_text(other, encoding="utf-8")
     (surveys / "broken.yaml").write_text("survey: broken\n", encoding="utf-8")
     monkeypatch.setenv(SURVEYS_VARIABLE, str(surveys))
-    monkeypatch.setattr("include.espejo.publish.record_publication", lambda *_: None)
+    monkeypatch.setattr("include.espejo.releases.publish.record_publication", lambda *_: None)
     shop = Shop(tmp_path)
     shop.release(A)
     return shop

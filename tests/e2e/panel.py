@@ -6,9 +6,9 @@ import pandas as pd
 
 from demo.lake_server import RESTRICTED_BUCKET
 from include.espejo.lake import open_lake
-from include.espejo.ledger import Ledger
-from include.espejo.spec import Period, load_spec
-from include.espejo.tables import from_parquet, to_frame, to_parquet, to_table
+from include.espejo.releases.ledger import Ledger
+from include.espejo.survey import Period, load_spec
+from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
 from tests.canaries import HOUSEHOLD
 
 from .support import SURVEY, Restricted

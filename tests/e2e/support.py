@@ -20,7 +20,7 @@ from demo.enoe_like import generate_survey, write_survey
 from demo.lake_server import RESTRICTED_BUCKET, LakeServer
 from demo.run import upload
 from demo.ui import AirflowStandalone
-from include.espejo.spec import Period, load_spec
+from include.espejo.survey import Period, load_spec
 from tests.canaries import found_in_text, plant
 
 SURVEY = "enoe_sdem"

@@ -19,13 +19,13 @@ import pytest
 from include.espejo import steps
 from include.espejo.__main__ import main
 from include.espejo.disclose.audit import audit
-from include.espejo.keys import Workspace
 from include.espejo.lake import Lakes, open_lake
+from include.espejo.lake.keys import Workspace
 from include.espejo.parameters import Parameters
-from include.espejo.rules import relations
-from include.espejo.spec import Period, SurveySpec
 from include.espejo.steps.job import read_sides
-from include.espejo.tables import from_parquet, to_frame
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.frames import from_parquet, to_frame
+from include.espejo.table.rules import relations
 from tests.surveys.made import PERIOD, codes, content_of, independent, spec_of, write
 
 ROWS = 900

@@ -21,14 +21,14 @@ import pytest
 
 from demo.enoe_like import generate_survey, write_survey
 from demo.lake_server import LakeServer
-from include.espejo.indicators import compute_indicators
 from include.espejo.ingest import ingest
-from include.espejo.keys import PublicPlace
 from include.espejo.lake import Lake, open_lake
-from include.espejo.publish import publish
-from include.espejo.spec import Period, SurveySpec, load_spec
-from include.espejo.spec.model import Indicator
-from include.espejo.tables import to_frame
+from include.espejo.lake.keys import PublicPlace
+from include.espejo.releases.publish import publish
+from include.espejo.survey import Period, SurveySpec, load_spec
+from include.espejo.survey.model import Indicator
+from include.espejo.table.frames import to_frame
+from include.espejo.table.indicators import compute_indicators
 from tests.releases import release_files, write_candidate
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from include.espejo.engines.interface import EpochProgress, FitSettings
 from include.espejo.errors import LakeError
 from include.espejo.lake import open_lake
-from include.espejo.train import LakeStore
+from include.espejo.synthesis.interface.engine import EpochProgress, FitSettings
+from include.espejo.synthesis.train import LakeStore
 from tests.unit.test_ctgan_support import fitted, parks_learning, same_weights
 
 

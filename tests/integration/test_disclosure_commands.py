@@ -14,8 +14,8 @@ import pytest
 
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.__main__ import main
-from include.espejo.spec import load_spec
-from include.espejo.tables import from_parquet, to_frame, to_parquet, to_table
+from include.espejo.survey import load_spec
+from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
 from tests.canaries import found_in_table, found_in_text, plant
 from tests.surveys.parks import SPEC, write_parks
 
@@ -318,8 +318,8 @@ def test_a_failed_gate_leaves_no_release_and_keeps_the_candidate(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An engine that gives out the rows it was given: what is memorised is not released."""
-    import include.espejo.engines.ctgan as engine
     import include.espejo.report.candidate as candidates
+    import include.espejo.synthesis.ctgan.engine as engine
 
     survey, out = tmp_path / "parks.csv", tmp_path / "out"
     restricted = tmp_path / "out.restricted"

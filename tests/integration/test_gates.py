@@ -17,14 +17,14 @@ from demo.enoe_like import generate_survey, write_survey
 from include.espejo import steps
 from include.espejo.disclose.gates import Audit, Gate
 from include.espejo.errors import GateError, LakeError, ParameterError
-from include.espejo.keys import PublicPlace, Workspace, scratch, workspace
 from include.espejo.lake import Lakes, open_lake
+from include.espejo.lake.keys import PublicPlace, Workspace, scratch, workspace
 from include.espejo.lake.store import LocalLake
-from include.espejo.ledger import Ledger
 from include.espejo.parameters import Parameters
-from include.espejo.publish import read_pointer
-from include.espejo.spec import Period, SurveySpec, load_spec
-from include.espejo.tables import from_parquet, to_frame, to_parquet, to_table
+from include.espejo.releases.ledger import Ledger
+from include.espejo.releases.publish import read_pointer
+from include.espejo.survey import Period, SurveySpec, load_spec
+from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
 from tests.releases import every_value, release_files
 from tests.surveys.parks import SPEC, write_parks
 

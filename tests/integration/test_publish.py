@@ -12,11 +12,11 @@ import pytest
 
 from demo.lake_server import PUBLIC_BUCKET, RESTRICTED_BUCKET, LakeServer
 from include.espejo.errors import GateError, InputError, LakeError
-from include.espejo.keys import PublicPlace
 from include.espejo.lake import Lake, open_lake
-from include.espejo.ledger import Ledger
-from include.espejo.publish import publish, read_pointer, withdraw
-from include.espejo.spec import Period, load_spec
+from include.espejo.lake.keys import PublicPlace
+from include.espejo.releases.ledger import Ledger
+from include.espejo.releases.publish import publish, read_pointer, withdraw
+from include.espejo.survey import Period, load_spec
 from tests.releases import every_value, release_files, write_candidate
 from tests.surveys.parks import SPEC as PARKS
 

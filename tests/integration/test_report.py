@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
-from include.espejo.report.printing import print_page
+from include.espejo.report.drawings.printing import print_page
 from tests.report_pages import REASON, bare_page, enoe_page, odd_page, parks_page
 
 POLICY = (

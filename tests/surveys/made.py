@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from include.espejo.spec import SurveySpec
-from include.espejo.spec.load import parse_spec
+from include.espejo.survey import SurveySpec
+from include.espejo.survey.load import parse_spec
 
 PERIOD = "2015T2"
 

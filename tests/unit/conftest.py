@@ -12,7 +12,7 @@ import pytest
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.ingest import Ingested, ingest
 from include.espejo.lake import open_lake
-from include.espejo.spec import Period, SurveySpec, load_spec
+from include.espejo.survey import Period, SurveySpec, load_spec
 from tests.surveys.parks import SPEC as PARKS_SPEC
 from tests.surveys.parks import parks_csv, parks_rows
 

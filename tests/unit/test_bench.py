@@ -13,7 +13,7 @@ from bench import run
 from bench.figures import FIGURES, FULL_FIGURES, Figure, Target, judge, probes_of, render
 from bench.probes import PROBES
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.spec import Period
+from include.espejo.survey import Period
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from bench import engine_probes, engines, fidelity, run, trees
 from bench.figures import Figure, Target, judge, render
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.child import run_child
-from include.espejo.tables import to_frame
+from include.espejo.process.child import run_child
+from include.espejo.table.frames import to_frame
 from tests.unit.test_ctgan_support import parks_learning
 
 

@@ -10,17 +10,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.evaluate import group_figures, reports
-from include.espejo.evaluate.agreement import Estimates, agree, agreement, means, shares
-from include.espejo.evaluate.classifier import score_classifier
-from include.espejo.evaluate.group_figures import group_agreement
-from include.espejo.evaluate.marginals import score_marginals
-from include.espejo.evaluate.propensity import MOST_INDICATORS, MOST_PRODUCTS, design, draw_pairs
-from include.espejo.evaluate.quality_references import score_references
-from include.espejo.evaluate.references import Contest, open_contest
-from include.espejo.evaluate.timing import timed
-from include.espejo.spec import SurveySpec
-from include.espejo.spec.disclosure import Floor
+from include.espejo.evaluate.general.classifier import score_classifier
+from include.espejo.evaluate.general.marginals import score_marginals
+from include.espejo.evaluate.general.propensity import (
+    MOST_INDICATORS,
+    MOST_PRODUCTS,
+    design,
+    draw_pairs,
+)
+from include.espejo.evaluate.quality import reports
+from include.espejo.evaluate.quality.references import score_references
+from include.espejo.evaluate.scoring.agreement import Estimates, agree, agreement, means, shares
+from include.espejo.evaluate.scoring.references import Contest, open_contest
+from include.espejo.evaluate.scoring.timing import timed
+from include.espejo.evaluate.specific import group_figures
+from include.espejo.evaluate.specific.group_figures import group_agreement
+from include.espejo.survey import SurveySpec
+from include.espejo.survey.disclosure import Floor
 from tests.unit.test_protect_support import code, invented_spec, number
 from tests.unit.test_specific_utility import people, utility, without_key
 
@@ -360,7 +366,7 @@ def test_of_a_wide_survey_every_shape_and_the_drawn_pairs_are_scored() -> None:
 
 
 def test_each_part_tells_its_seconds(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "include.espejo.evaluate.timing")
+    caplog.set_level(logging.INFO, "include.espejo.evaluate.scoring.timing")
     with timed("a part"):
         assert caplog.messages == []
     (message,) = caplog.messages

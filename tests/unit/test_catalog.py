@@ -10,23 +10,28 @@ from typing import Any
 
 import pytest
 
-from include.espejo import catalog as catalog_module
-from include.espejo import progress as progress_module
-from include.espejo.engines.interface import EpochProgress
 from include.espejo.errors import LakeError
-from include.espejo.keys import workspace
 from include.espejo.lake import Lake
+from include.espejo.lake.keys import workspace
 from include.espejo.lake.store import LocalLake
-from include.espejo.progress import LiveProgress, failed_gates, read_progress, seconds_left
-from include.espejo.publish import withdraw
+from include.espejo.releases import catalog as catalog_module
+from include.espejo.releases.publish import withdraw
+from include.espejo.synthesis import progress as progress_module
+from include.espejo.synthesis.interface.engine import EpochProgress
+from include.espejo.synthesis.progress import (
+    LiveProgress,
+    failed_gates,
+    read_progress,
+    seconds_left,
+)
 from tests.shop import PERIOD, SURVEY, Shop
 
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     # The journal of changes compares contents that these small releases do not have.
-    monkeypatch.setattr("include.espejo.publish.record_publication", lambda *_: None)
-    monkeypatch.setattr("include.espejo.publish.record_withdrawal", lambda *_: None)
+    monkeypatch.setattr("include.espejo.releases.publish.record_publication", lambda *_: None)
+    monkeypatch.setattr("include.espejo.releases.publish.record_withdrawal", lambda *_: None)
     return Shop(tmp_path)
 
 

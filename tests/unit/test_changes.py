@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.espejo.changes.page import render_changes
 from include.espejo.errors import LakeError
-from include.espejo.keys import PublicPlace
 from include.espejo.lake import Lake, open_lake
-from include.espejo.publish import publish, withdraw
-from include.espejo.spec import SurveySpec
-from include.espejo.tables import to_frame, to_table
+from include.espejo.lake.keys import PublicPlace
+from include.espejo.releases.changes_page import render_changes
+from include.espejo.releases.publish import publish, withdraw
+from include.espejo.survey import SurveySpec
+from include.espejo.table.frames import to_frame, to_table
 from tests.releases import every_value, release_files, write_candidate
 
 Publish = Callable[..., None]

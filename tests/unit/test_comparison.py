@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.evaluate.comparison import compare_periods
-from include.espejo.evaluate.previous import Release, read_previous
-from include.espejo.keys import PublicPlace, Workspace, workspace
+from include.espejo.evaluate.periods.comparison import compare_periods
 from include.espejo.lake import Lakes, open_lake
-from include.espejo.ledger import Ledger
+from include.espejo.lake.keys import PublicPlace, Workspace, workspace
 from include.espejo.parameters import Parameters
-from include.espejo.spec import Period
+from include.espejo.releases.ledger import Ledger
+from include.espejo.releases.previous import Release, read_previous
 from include.espejo.steps import Job
 from include.espejo.steps.compare import compare
-from include.espejo.tables import to_parquet, to_table
+from include.espejo.survey import Period
+from include.espejo.table.frames import to_parquet, to_table
 from tests.unit.test_protect_support import code, invented_spec
 
 SPEC = invented_spec(

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.conditions import evaluate
-from include.espejo.spec import Period
-from include.espejo.spec.expression import ExpressionError, parse_expression
+from include.espejo.survey import Period
+from include.espejo.survey.expression import ExpressionError, parse_expression
+from include.espejo.table.conditions import evaluate
 
 PERIOD = Period(2015, 2)
 CODES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from include.espejo.ctgan.bins import (
+from include.espejo.synthesis.ctgan.encoding.bins import (
     FEWEST_ROWS,
     HEAP_ROWS,
     LEAST_ROWS_OF_VALUE,
@@ -14,8 +14,13 @@ from include.espejo.ctgan.bins import (
     cut_bins,
     locate,
 )
-from include.espejo.ctgan.features import FEATURES, FEWEST_CODES, KNOTS, line_features
-from include.espejo.ctgan.fields import number_field
+from include.espejo.synthesis.ctgan.encoding.features import (
+    FEATURES,
+    FEWEST_CODES,
+    KNOTS,
+    line_features,
+)
+from include.espejo.synthesis.ctgan.encoding.fields import number_field
 
 
 def incomes(rows: int = 5000, seed: int = 1) -> np.ndarray:

@@ -13,18 +13,18 @@ import pandas as pd
 import pytest
 import torch
 
-from include.espejo.ctgan.constraints import find_constraints
-from include.espejo.ctgan.encode import encode
-from include.espejo.ctgan.fit import Trained
-from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.model import Model, load_model, save_model
-from include.espejo.ctgan.places import MOST_PLACE_CODES
-from include.espejo.ctgan.sampling import sample_rows
-from include.espejo.engines.interface import Learning, SampleRequest
 from include.espejo.errors import ParameterError
-from include.espejo.rules import relations
-from include.espejo.sample import broken_rules
-from include.espejo.tables import to_frame
+from include.espejo.synthesis.ctgan.encoding.constraints import find_constraints
+from include.espejo.synthesis.ctgan.encoding.encode import encode
+from include.espejo.synthesis.ctgan.encoding.layout import Layout
+from include.espejo.synthesis.ctgan.encoding.places import MOST_PLACE_CODES
+from include.espejo.synthesis.ctgan.fit import Trained
+from include.espejo.synthesis.ctgan.model import Model, load_model, save_model
+from include.espejo.synthesis.ctgan.sampling import sample_rows
+from include.espejo.synthesis.interface.engine import Learning, SampleRequest
+from include.espejo.synthesis.sample import broken_rules
+from include.espejo.table.frames import to_frame
+from include.espejo.table.rules import relations
 from tests.unit.test_ctgan_support import (
     PERIOD,
     drawn,
@@ -75,7 +75,7 @@ def test_rules_hold_whatever_the_weights(name: str, scale: float) -> None:
 def test_hardly_any_row_has_to_be_drawn_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By construction, not by rejection: one row in a hundred at most is drawn again (a leap day
     hangs on the year within an interval of ages)."""
-    from include.espejo.ctgan import sampling
+    from include.espejo.synthesis.ctgan import sampling
 
     counted = []
     draw = sampling._draw
@@ -267,7 +267,7 @@ def test_the_constraints_leave_the_rows_that_keep_a_rule_about_places_and_no_oth
 def test_rules_about_places_are_kept_at_the_first_draw(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from include.espejo.ctgan import sampling
+    from include.espejo.synthesis.ctgan import sampling
 
     learning = placed_learning(*ABOUT_PLACES[name])
     counted = []

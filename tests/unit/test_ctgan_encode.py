@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.ctgan.bins import MOST_BINS
-from include.espejo.ctgan.constraints import find_constraints
-from include.espejo.ctgan.encode import Encoding, encode
-from include.espejo.ctgan.fields import Field
-from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.places import LEARNABLE_ROWS, Places
-from include.espejo.engines.interface import Learning
-from include.espejo.tables import to_frame
+from include.espejo.synthesis.ctgan.encoding.bins import MOST_BINS
+from include.espejo.synthesis.ctgan.encoding.constraints import find_constraints
+from include.espejo.synthesis.ctgan.encoding.encode import Encoding, encode
+from include.espejo.synthesis.ctgan.encoding.fields import Field
+from include.espejo.synthesis.ctgan.encoding.layout import Layout
+from include.espejo.synthesis.ctgan.encoding.places import LEARNABLE_ROWS, Places
+from include.espejo.synthesis.interface.engine import Learning
+from include.espejo.table.frames import to_frame
 from tests.unit.test_ctgan_support import (
     PERIOD,
     as_text,

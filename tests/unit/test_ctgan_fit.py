@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 import torch
 
-from include.espejo.ctgan import adversarial, likelihood, selection
-from include.espejo.ctgan import run as run_module
-from include.espejo.ctgan.fit import Trained
-from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.likelihood import LikelihoodTraining, StartRates
-from include.espejo.ctgan.masks import Masks
-from include.espejo.ctgan.run import Run
-from include.espejo.ctgan.selection import HeldOut, split_households
-from include.espejo.engines.interface import EpochProgress, Learning
 from include.espejo.errors import LakeError, ModelError, ParameterError
 from include.espejo.parameters import Parameters
-from include.espejo.tables import to_frame
+from include.espejo.synthesis.ctgan import adversarial, likelihood, selection
+from include.espejo.synthesis.ctgan import run as run_module
+from include.espejo.synthesis.ctgan import trainings as trainings_module
+from include.espejo.synthesis.ctgan.encoding.layout import Layout
+from include.espejo.synthesis.ctgan.encoding.masks import Masks
+from include.espejo.synthesis.ctgan.fit import Trained
+from include.espejo.synthesis.ctgan.likelihood import LikelihoodTraining, StartRates
+from include.espejo.synthesis.ctgan.selection import HeldOut, split_households
+from include.espejo.synthesis.ctgan.trainings import Trainings
+from include.espejo.synthesis.interface.engine import EpochProgress, Learning
+from include.espejo.table.frames import to_frame
 from tests.unit.test_ctgan_support import (
     drawn,
     enoe_learning,
@@ -72,7 +73,7 @@ def stop_after(epochs: int) -> Callable[[EpochProgress], None]:
 def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (likelihood, adversarial):
         monkeypatch.setattr(module, "PATIENCE", 1000)
-    monkeypatch.setattr(run_module, "FEWEST_STEPS", START_STEPS)
+    monkeypatch.setattr(trainings_module, "FEWEST_STEPS", START_STEPS)
     monkeypatch.setattr(run_module, "STEPS_BETWEEN_LOOKS", (LOOK, LOOK))
 
 
@@ -377,17 +378,17 @@ def test_one_household_of_all_is_not_held_out() -> None:
 
 
 def nan_from(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def diverging(self: Run) -> tuple[float, float | None]:
+    def diverging(self: Trainings) -> tuple[float, float | None]:
         losses = real(self)
         if self.steps < step:
             return losses
         with torch.no_grad():
-            for parameter in self.training.averaged.parameters():
+            for parameter in self.current.averaged.parameters():
                 parameter.fill_(float("nan"))
         return float("nan"), None
 
-    real = Run._step
-    monkeypatch.setattr(Run, "_step", diverging)
+    real = Trainings.step
+    monkeypatch.setattr(Trainings, "step", diverging)
 
 
 @pytest.mark.parametrize("step", [1, 5, 20, 23])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from include.espejo.ctgan.constraints import find_constraints
-from include.espejo.ctgan.encode import encode
-from include.espejo.ctgan.layout import Layout
-from include.espejo.engines.interface import Learning
 from include.espejo.errors import InputError, ParameterError
-from include.espejo.tables import to_frame
-from include.espejo.train import prepare_learning
+from include.espejo.synthesis.ctgan.encoding.constraints import find_constraints
+from include.espejo.synthesis.ctgan.encoding.encode import encode
+from include.espejo.synthesis.ctgan.encoding.layout import Layout
+from include.espejo.synthesis.interface.engine import Learning
+from include.espejo.synthesis.train import prepare_learning
+from include.espejo.table.frames import to_frame
 from tests.unit.test_ctgan_support import PERIOD, drawn, fitted, hand_made
 
 ROWS = 4000
@@ -65,7 +65,9 @@ def test_two_amounts_tied_by_a_rule_are_learnt_and_keep_it() -> None:
 def test_a_rule_that_the_bins_lose_is_told_before_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("include.espejo.ctgan.run.Run.to_the_end", lambda *_: pytest.fail("trains"))
+    monkeypatch.setattr(
+        "include.espejo.synthesis.ctgan.run.Run.to_the_end", lambda *_: pytest.fail("trains")
+    )
     amount = np.round(np.random.default_rng(0).gamma(2, 3000, ROWS))
     learning = hand_made({"paid": amount, "received": amount}, rules=[
         {"kind": "implies", "name": "same", "if": "paid >= 0", "then": "paid == received"}

@@ -14,15 +14,15 @@ import pytest
 import torch
 from safetensors.torch import load as load_tensors
 
-from include.espejo.ctgan.encode import encode
-from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.model import VERSION, load_model, save_model
-from include.espejo.ctgan.sampling import sample_rows
-from include.espejo.engines.ctgan import CtganEngine
-from include.espejo.engines.interface import NoStore, SampleRequest
 from include.espejo.errors import ModelError
-from include.espejo.spec import load_spec
-from include.espejo.tables import from_parquet, to_frame, to_parquet
+from include.espejo.survey import load_spec
+from include.espejo.synthesis.ctgan.encoding.encode import encode
+from include.espejo.synthesis.ctgan.encoding.layout import Layout
+from include.espejo.synthesis.ctgan.engine import CtganEngine
+from include.espejo.synthesis.ctgan.model import VERSION, load_model, save_model
+from include.espejo.synthesis.ctgan.sampling import sample_rows
+from include.espejo.synthesis.interface.engine import NoStore, SampleRequest
+from include.espejo.table.frames import from_parquet, to_frame, to_parquet
 from tests.conftest import ROOT
 from tests.unit.test_ctgan_support import (
     SETTINGS,
@@ -102,11 +102,11 @@ def test_it_loads_in_a_fresh_process_with_none_of_the_other_library(tmp_path: Pa
     save_model(trained_enoe().model, tmp_path)
     code = f"""
 import sys, pathlib
-from include.espejo.engines import make_engine
-from include.espejo.engines.interface import SampleRequest
-from include.espejo.spec import load_spec
-from include.espejo.tables import to_parquet
-import include.espejo.train, include.espejo.sample
+from include.espejo.synthesis.engines import make_engine
+from include.espejo.synthesis.interface.engine import SampleRequest
+from include.espejo.survey import load_spec
+from include.espejo.table.frames import to_parquet
+import include.espejo.synthesis.train, include.espejo.synthesis.sample
 tables = list(make_engine("ctgan").sample(pathlib.Path({str(tmp_path)!r}),
               load_spec("enoe_sdem"), SampleRequest(600, 5)))
 pathlib.Path({str(tmp_path / "rows.parquet")!r}).write_bytes(to_parquet(tables[0]))
@@ -129,7 +129,7 @@ def test_no_module_of_the_engine_names_the_other_library() -> None:
     import ast
 
     for path in [*(ROOT / "include/espejo/ctgan").glob("*.py"),
-                 ROOT / "include/espejo/engines/ctgan.py"]:  # fmt: skip
+                 ROOT / "include/espejo/synthesis/ctgan/engine.py"]:  # fmt: skip
         for node in ast.walk(ast.parse(path.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import torch
 
-from include.espejo.ctgan.generator import Generator, Shape
-from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.lifts import MANY_CODES, find_lifts
-from include.espejo.ctgan.masks import Masks
-from include.espejo.ctgan.parents import MOST_PARENTS, choose_parents, gain
-from include.espejo.ctgan.shrinkage import Households
-from include.espejo.engines.interface import FitSettings
-from include.espejo.tables import to_frame
+from include.espejo.synthesis.ctgan.encoding.layout import Layout
+from include.espejo.synthesis.ctgan.encoding.masks import Masks
+from include.espejo.synthesis.ctgan.encoding.shrinkage import Households
+from include.espejo.synthesis.ctgan.generator import Generator, Shape
+from include.espejo.synthesis.ctgan.lifts import MANY_CODES, find_lifts
+from include.espejo.synthesis.ctgan.parents import MOST_PARENTS, choose_parents, gain
+from include.espejo.synthesis.interface.engine import FitSettings
+from include.espejo.table.frames import to_frame
 from tests.unit.test_ctgan_support import drawn, fitted, hand_made
 
 SETTINGS = FitSettings(epochs=10, batch_size=100, seed=3)

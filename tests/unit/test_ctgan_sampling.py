@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.ctgan import sampling
-from include.espejo.ctgan.calibrate import BOUNDS, draw_without_replacement, rake
-from include.espejo.ctgan.encode import encode
-from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.margins import FLOOR, count_margins
-from include.espejo.ctgan.sampling import sample_rows
-from include.espejo.engines.interface import SampleRequest
 from include.espejo.errors import ParameterError
-from include.espejo.sample import broken_rules
-from include.espejo.tables import to_frame
+from include.espejo.synthesis.ctgan import sampling
+from include.espejo.synthesis.ctgan.calibrate import BOUNDS, draw_without_replacement, rake
+from include.espejo.synthesis.ctgan.encoding.encode import encode
+from include.espejo.synthesis.ctgan.encoding.layout import Layout
+from include.espejo.synthesis.ctgan.margins import FLOOR, count_margins
+from include.espejo.synthesis.ctgan.sampling import sample_rows
+from include.espejo.synthesis.interface.engine import SampleRequest
+from include.espejo.synthesis.sample import broken_rules
+from include.espejo.table.frames import to_frame
 from tests.unit.test_ctgan_support import (
     PERIOD,
     drawn,

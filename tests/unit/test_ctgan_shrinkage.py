@@ -2,8 +2,13 @@
 
 import numpy as np
 
-from include.espejo.ctgan.shrinkage import MOST_ROWS, WEIGHTS, Households, choose_weight
-from include.espejo.ctgan.shrinkage import expected_rows as expected
+from include.espejo.synthesis.ctgan.encoding.shrinkage import (
+    MOST_ROWS,
+    WEIGHTS,
+    Households,
+    choose_weight,
+)
+from include.espejo.synthesis.ctgan.encoding.shrinkage import expected_rows as expected
 
 ROWS = 4_000
 CODES = 20

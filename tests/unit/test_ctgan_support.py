@@ -19,10 +19,14 @@ import torch
 import yaml
 
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.ctgan.encode import encode
-from include.espejo.ctgan.fit import Trained, fit
-from include.espejo.ctgan.sampling import sample_rows
-from include.espejo.engines.interface import (
+from include.espejo.ingest import ingest
+from include.espejo.lake import open_lake
+from include.espejo.survey import Period, SurveySpec, load_spec
+from include.espejo.survey.load import parse_spec
+from include.espejo.synthesis.ctgan.encoding.encode import encode
+from include.espejo.synthesis.ctgan.fit import Trained, fit
+from include.espejo.synthesis.ctgan.sampling import sample_rows
+from include.espejo.synthesis.interface.engine import (
     EpochProgress,
     FitSettings,
     Learning,
@@ -30,12 +34,8 @@ from include.espejo.engines.interface import (
     SampleRequest,
     Store,
 )
-from include.espejo.ingest import ingest
-from include.espejo.lake import open_lake
-from include.espejo.spec import Period, SurveySpec, load_spec
-from include.espejo.spec.load import parse_spec
-from include.espejo.tables import to_frame, to_table
-from include.espejo.train import prepare_learning
+from include.espejo.synthesis.train import prepare_learning
+from include.espejo.table.frames import to_frame, to_table
 from tests.surveys.parks import SPEC as PARKS_SPEC
 from tests.surveys.parks import write_parks
 

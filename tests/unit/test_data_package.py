@@ -11,9 +11,9 @@ import frictionless
 import pandas as pd
 import pytest
 
-from include.espejo.spec import Column, SurveySpec, load_spec
-from include.espejo.spec.column import Label
-from include.espejo.tables import to_frame, to_table
+from include.espejo.survey import Column, SurveySpec, load_spec
+from include.espejo.survey.column import Label
+from include.espejo.table.frames import to_frame, to_table
 from tests.releases import every_value, release_files
 from tests.surveys.parks import SPEC as PARKS
 

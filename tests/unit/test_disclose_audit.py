@@ -15,7 +15,7 @@ from demo.enoe_like import generate_survey, write_survey
 from include.espejo.disclose import Audit
 from include.espejo.disclose.audit import NO_HOLDOUT, NOT_COMPUTED, TOO_FEW, audit
 from include.espejo.errors import InputError
-from include.espejo.spec import Period, SurveySpec
+from include.espejo.survey import Period, SurveySpec
 from tests.surveys.parks import write_parks
 
 NEEDS_CONTROL = {"identical", "near_identical", "isolated_matched", "closest_record", "membership"}

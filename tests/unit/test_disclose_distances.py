@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.disclose import kernel
-from include.espejo.disclose.distances import measure_distances
-from include.espejo.disclose.encode import (
+from include.espejo.disclose.distance import kernel
+from include.espejo.disclose.distance.distances import measure_distances
+from include.espejo.disclose.distance.encode import (
     FULL_WEIGHT,
     Encoded,
     _Planes,
@@ -18,9 +18,9 @@ from include.espejo.disclose.encode import (
     fixed_columns,
     weights,
 )
-from include.espejo.disclose.population import Population
 from include.espejo.errors import InputError
-from include.espejo.spec import SurveySpec
+from include.espejo.survey import SurveySpec
+from include.espejo.table.people import Population
 
 OPERATIONS = np.array(
     [

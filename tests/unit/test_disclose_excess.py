@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from include.espejo.disclose import significance
-from include.espejo.disclose.excess import holm, measure
-from include.espejo.disclose.score import Households, Score
+from include.espejo.disclose.statistics import significance
+from include.espejo.disclose.statistics.excess import holm, measure
+from include.espejo.disclose.statistics.score import Households, Score
 
 SIGNIFICANCE = 0.001
 

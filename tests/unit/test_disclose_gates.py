@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.disclose.attack import Attack, classes
+from include.espejo.disclose.attacks.attack import Attack, classes
+from include.espejo.disclose.attacks.matches import match_attacks
 from include.espejo.disclose.audit import NOT_COMPUTED, TOO_FEW, _gate
 from include.espejo.disclose.checks import check_floors, check_rules
-from include.espejo.disclose.excess import Excess
 from include.espejo.disclose.gates import Audit, Gate
-from include.espejo.disclose.matches import match_attacks
-from include.espejo.disclose.population import Population, gather
-from include.espejo.spec import Period, SurveySpec
+from include.espejo.disclose.statistics.excess import Excess
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.people import Population, gather
 
 PERSON = {
     "LOC": "0001", "MUN": "007", "T_LOC": "1", "MAN": "010", "CD_A": "01", "ENT": "09", "SEX": "1",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from include.espejo.disclose.inference import _boosted_guesses
+from include.espejo.disclose.attacks.inference import _boosted_guesses
 
 ROWS, TOWNS = 2_000, 30
 

@@ -8,12 +8,12 @@ import pytest
 
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.disclose.audit import audit
-from include.espejo.disclose.population import gather
 from include.espejo.errors import InputError
 from include.espejo.ingest import ingest
 from include.espejo.lake import open_lake
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.tables import to_frame
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.frames import to_frame
+from include.espejo.table.people import gather
 
 KEY = ["CD_A", "ENT", "CON", "V_SEL", "N_HOG", "H_MUD"]
 

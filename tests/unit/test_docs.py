@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from include.espejo.spec.disclosure import Disclosure, Limits
-from include.espejo.spec.model import Model
+from include.espejo.survey.disclosure import Disclosure, Limits
+from include.espejo.survey.model import Model
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 ROW = re.compile(r"^\| `([a-z_.]+)` \| ([^|]*) \|", re.M)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.evaluate.drift import chance_distance, compare_inputs
-from include.espejo.spec import SurveySpec
+from include.espejo.evaluate.periods.drift import chance_distance, compare_inputs
+from include.espejo.survey import SurveySpec
 from tests.unit.test_protect_support import code, invented_spec, number
 
 SPEC = invented_spec(

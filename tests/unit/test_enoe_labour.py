@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.indicators import compute_indicators
 from include.espejo.ingest import ingest
 from include.espejo.lake import open_lake
 from include.espejo.protect import protect
-from include.espejo.rules import relations
-from include.espejo.spec import Period, SurveySpec, load_spec
-from include.espejo.tables import to_frame
+from include.espejo.survey import Period, SurveySpec, load_spec
+from include.espejo.table.frames import to_frame
+from include.espejo.table.indicators import compute_indicators
+from include.espejo.table.rules import relations
 from include.espejo.validate import validate
 
 PERIOD = Period(2015, 2)

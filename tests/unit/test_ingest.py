@@ -16,7 +16,7 @@ import pytest
 from include.espejo.errors import EspejoError, InputError, LakeError
 from include.espejo.ingest import find_input, ingest
 from include.espejo.lake.store import LocalLake
-from include.espejo.tables import arrow_type, from_parquet, to_frame, to_parquet, to_table
+from include.espejo.table.frames import arrow_type, from_parquet, to_frame, to_parquet, to_table
 
 WIDTHS = ("R_DEF", "LOC", "MUN", "MAN", "AGEB", "ENT", "CD_A", "NAC_DIA", "NAC_MES", "CS_P13_1")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from include.espejo.report.jsonld import dataset_jsonld
-from include.espejo.spec import SurveySpec
+from include.espejo.report.files.jsonld import dataset_jsonld
+from include.espejo.survey import SurveySpec
 from tests.releases import every_value, release_files
 
 

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.espejo.errors import EspejoError, GateError, LakeError
-from include.espejo.keys import workspace
 from include.espejo.lake import open_lake
 from include.espejo.lake.failures import PreconditionError
+from include.espejo.lake.keys import workspace
 from include.espejo.lake.store import LocalLake
-from include.espejo.ledger import Ledger
-from include.espejo.spec import Period
+from include.espejo.releases.ledger import Ledger
+from include.espejo.survey import Period
 
 PERIOD = Period(2026, 3)
 REASON = "attempts: the director of the survey, 3 May"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from openlineage.client.serde import Serde
 
-from include.espejo.lineage import file_dataset, raw_dataset, read_release, release_dataset
-from include.espejo.spec import Period, SurveySpec
+from include.espejo.releases.lineage import file_dataset, raw_dataset, read_release, release_dataset
+from include.espejo.survey import Period, SurveySpec
 
 PERIOD = Period(2026, 3)
 

@@ -16,10 +16,10 @@ from include.espejo.errors import InputError
 from include.espejo.ingest import Ingested, ingest
 from include.espejo.lake import open_lake
 from include.espejo.protect import protect
-from include.espejo.protect.floors import household_numbers
-from include.espejo.rules import relations
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.tables import to_frame
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.frames import to_frame
+from include.espejo.table.households import household_numbers
+from include.espejo.table.rules import relations
 from tests.surveys.parks import parks_csv, parks_rows
 from tests.unit.test_protect_support import (
     COLUMNS,

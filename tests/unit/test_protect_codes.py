@@ -10,7 +10,7 @@ from include.espejo.errors import InputError
 from include.espejo.protect import protect
 from include.espejo.protect.draft import Draft
 from include.espejo.protect.repair import Mender, may_stand_for
-from include.espejo.rules import relations
+from include.espejo.table.rules import relations
 from tests.unit.test_protect_support import PERIOD, code, codes, invented_spec, number
 
 

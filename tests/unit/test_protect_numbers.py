@@ -9,9 +9,9 @@ import pytest
 from include.espejo.protect import protect
 from include.espejo.protect.cuts import Cuts, find_cuts
 from include.espejo.protect.numbers import merge_rare, representative, written_decimals
-from include.espejo.rules import relations
-from include.espejo.spec import SurveySpec
-from include.espejo.spec.disclosure import Floor
+from include.espejo.survey import SurveySpec
+from include.espejo.survey.disclosure import Floor
+from include.espejo.table.rules import relations
 from tests.unit.test_protect_support import PERIOD, code, codes, invented_spec, number, under_floor
 
 FLOOR = Floor(people=10, households=3)

@@ -6,7 +6,7 @@ import pytest
 
 from include.espejo.errors import InputError
 from include.espejo.protect import protect
-from include.espejo.spec import SurveySpec
+from include.espejo.survey import SurveySpec
 from tests.unit.test_protect_support import PERIOD, code, invented_spec, under_floor
 
 PLACES = ("region", "town", "size", "block")

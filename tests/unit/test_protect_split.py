@@ -7,9 +7,9 @@ import pytest
 from include.espejo.errors import InputError, ParameterError
 from include.espejo.ingest import Ingested
 from include.espejo.protect import split
-from include.espejo.protect.floors import household_numbers
-from include.espejo.spec import SurveySpec
-from include.espejo.tables import to_frame
+from include.espejo.survey import SurveySpec
+from include.espejo.table.frames import to_frame
+from include.espejo.table.households import household_numbers
 from tests.unit.test_protect_support import code, invented_rows, invented_spec
 
 SALT = b"a salt of the restricted area"

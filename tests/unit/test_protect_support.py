@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.spec.load import parse_spec
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.load import parse_spec
 from tests.surveys.parks import SPEC as PARKS_SPEC
 
 PERIOD = Period(2015, 2)

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from include.espejo.evaluate import evaluate
-from include.espejo.evaluate.quality_references import score_references
-from include.espejo.evaluate.reports import quality, scores_alike
-from include.espejo.evaluate.specific import specific_utility
-from include.espejo.evaluate.utility import general_utility
-from include.espejo.spec import SurveySpec
+from include.espejo.evaluate.general.utility import general_utility
+from include.espejo.evaluate.quality.references import score_references
+from include.espejo.evaluate.quality.reports import quality, scores_alike
+from include.espejo.evaluate.specific.utility import specific_utility
+from include.espejo.survey import SurveySpec
 from tests.unit.test_protect_support import PERIOD, code, invented_spec, number
 
 NAMES = ("overall", "column_shapes", "column_pair_trends", "column_pair_trends_all_pairs")

@@ -8,20 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.protect.floors import few_of_each
-from include.espejo.report.charts import draw_histogram, nice_ticks
-from include.espejo.report.distributions import MOST_BARS, Histogram, distribution
-from include.espejo.report.estimates import group_labels
-from include.espejo.report.fitness import fit_for, is_near, judge_pairs, uses
-from include.espejo.report.formats import Numbers, in_both
-from include.espejo.report.gates import make_verdict
-from include.espejo.report.pairs import make_pairs
-from include.espejo.report.places import Tile
-from include.espejo.report.pyramid import pyramid
-from include.espejo.report.scores import headlines, track
-from include.espejo.spec import SurveySpec
-from include.espejo.spec.column import Column, Label
-from include.espejo.spec.disclosure import Floor
+from include.espejo.report.drawings.charts import draw_histogram, nice_ticks
+from include.espejo.report.drawings.distributions import MOST_BARS, Histogram, distribution
+from include.espejo.report.drawings.pyramid import pyramid
+from include.espejo.report.page.estimates import group_labels
+from include.espejo.report.page.fitness import fit_for, is_near, judge_pairs, uses
+from include.espejo.report.page.formats import Numbers, in_both
+from include.espejo.report.page.gates import make_verdict
+from include.espejo.report.page.pairs import make_pairs
+from include.espejo.report.page.places import Tile
+from include.espejo.report.page.scores import headlines, track
+from include.espejo.survey import SurveySpec
+from include.espejo.survey.column import Column, Label
+from include.espejo.survey.disclosure import Floor
+from include.espejo.table.floors import few_of_each
 from tests.report_pages import everybody
 
 FLOOR = 10

@@ -3,8 +3,8 @@
 import pytest
 
 from include.espejo.errors import SpecError
-from include.espejo.spec import find_specs, load_spec
-from include.espejo.spec.load import parse_spec
+from include.espejo.survey import find_specs, load_spec
+from include.espejo.survey.load import parse_spec
 from tests.surveys.parks import SPEC as PARKS_SPEC
 
 TEXT = PARKS_SPEC.read_text(encoding="utf-8")

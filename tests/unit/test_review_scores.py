@@ -8,8 +8,8 @@ import pytest
 
 from include.espejo.errors import MetricError
 from include.espejo.evaluate import Scores, evaluate
-from include.espejo.spec import SurveySpec
-from include.espejo.spec.load import parse_spec
+from include.espejo.survey import SurveySpec
+from include.espejo.survey.load import parse_spec
 from tests.surveys.parks import SPEC as PARKS_SPEC
 
 ROWS = 200

@@ -9,9 +9,9 @@ import pytest
 from include.espejo.errors import SpecError
 from include.espejo.ingest import ingest
 from include.espejo.lake import open_lake
-from include.espejo.report.distributions import distribution
-from include.espejo.spec import load_spec
-from include.espejo.spec.load import parse_spec
+from include.espejo.report.drawings.distributions import distribution
+from include.espejo.survey import load_spec
+from include.espejo.survey.load import parse_spec
 from tests.surveys.parks import SPEC as PARKS_SPEC
 from tests.surveys.parks import parks_csv, parks_rows
 

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.rules import broken, columns_of, group_numbers, relations, unchecked
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.spec.model import Geography
-from include.espejo.spec.rules import (
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.model import Geography
+from include.espejo.survey.rules import (
     BirthYearRule,
     BlankRule,
     DateRule,
@@ -18,6 +17,7 @@ from include.espejo.spec.rules import (
     Rule,
     TogetherRule,
 )
+from include.espejo.table.rules import broken, columns_of, group_numbers, relations, unchecked
 
 
 def codes(*values: str | None) -> pd.Categorical:

@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from include.espejo.errors import ParameterError, SpecError
-from include.espejo.spec import Period, SurveySpec, find_specs, latest_published, load_spec
-from include.espejo.spec.load import SURVEYS_VARIABLE, parse_spec, spec_digest
-from include.espejo.spec.model import Schedule
+from include.espejo.survey import Period, SurveySpec, find_specs, latest_published, load_spec
+from include.espejo.survey.load import SURVEYS_VARIABLE, parse_spec, spec_digest
+from include.espejo.survey.model import Schedule
 from tests.surveys.parks import COLUMNS as PARKS_COLUMNS
 from tests.surveys.parks import SPEC
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from include.espejo.evaluate.bootstrap import (
+from include.espejo.evaluate.scoring.bootstrap import (
     draw_units,
     overlap,
     percentile_interval,

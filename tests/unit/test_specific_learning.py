@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 
-from include.espejo.evaluate import learning as subject
-from include.espejo.evaluate.learning_scores import HeldOut, scores_of
+from include.espejo.evaluate.specific import learning as subject
+from include.espejo.evaluate.specific.learning_scores import HeldOut, scores_of
 from tests.unit.test_specific_utility import people, utility, without_key
 
 

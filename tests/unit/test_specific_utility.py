@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from include.espejo.errors import InputError
-from include.espejo.evaluate.bootstrap import REPLICATES
-from include.espejo.evaluate.specific import specific_utility
-from include.espejo.evaluate.specific_cells import quantile, statistics_of, tabulate
-from include.espejo.indicators import compute_indicators
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.spec.load import parse_spec
+from include.espejo.evaluate.scoring.bootstrap import REPLICATES
+from include.espejo.evaluate.specific.cells import quantile, statistics_of, tabulate
+from include.espejo.evaluate.specific.utility import specific_utility
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.load import parse_spec
+from include.espejo.table.indicators import compute_indicators
 
 PERIOD = Period(2015, 2)
 SPEC = """

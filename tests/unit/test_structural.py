@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from include.espejo.spec.disclosure import Floor
-from include.espejo.structural import impossible_pairs
+from include.espejo.survey.disclosure import Floor
+from include.espejo.table.structural import impossible_pairs
 
 
 def independent(seed: int, rows: int, columns: int, most: int = 12) -> tuple[np.ndarray, list[int]]:

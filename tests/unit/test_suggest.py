@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from include.espejo.__main__ import main
-from include.espejo.rules import relations
-from include.espejo.spec import Period, SurveySpec
 from include.espejo.suggest import Suggested, suggest, to_yaml
-from include.espejo.tables import to_table
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.frames import to_table
+from include.espejo.table.rules import relations
 from include.espejo.validate import validate
 from tests.surveys.made import PERIOD, codes, content_of, independent, spec_of, write
 
@@ -166,7 +166,7 @@ def test_a_name_that_no_expression_can_hold_is_passed_over() -> None:
 
 
 def test_what_a_place_fixes_is_not_suggested(ingested, enoe, period) -> None:
-    from include.espejo.tables import to_frame
+    from include.espejo.table.frames import to_frame
 
     places = set(enoe.geography_columns())
     for some in suggest(to_frame(ingested.table), enoe, period):

@@ -6,17 +6,17 @@ import pytest
 from sdmetrics.column_pairs import ContingencySimilarity
 from sdmetrics.single_column import KSComplement, TVComplement
 
-from include.espejo.evaluate.coding import code_tables, cut_evenly, pool_rare, variation
-from include.espejo.evaluate.marginals import draw_views, score_marginals
-from include.espejo.evaluate.propensity import design, logistic, score_propensity, tree
-from include.espejo.evaluate.references import (
+from include.espejo.evaluate.general.marginals import draw_views, score_marginals
+from include.espejo.evaluate.general.propensity import design, logistic, score_propensity, tree
+from include.espejo.evaluate.general.shapes import pair_scores, score_pairs, score_shapes
+from include.espejo.evaluate.scoring.coding import code_tables, cut_evenly, pool_rare, variation
+from include.espejo.evaluate.scoring.references import (
     Contest,
     mean_scores,
     open_contest,
     with_position,
 )
-from include.espejo.evaluate.shapes import pair_scores, score_pairs, score_shapes
-from include.espejo.spec import SurveySpec
+from include.espejo.survey import SurveySpec
 from tests.unit.test_protect_support import code, invented_rows, invented_spec, number
 
 SPEC = invented_spec(

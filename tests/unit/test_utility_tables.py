@@ -9,18 +9,18 @@ import pytest
 from scipy.stats import spearmanr
 
 from include.espejo.errors import MetricError
-from include.espejo.evaluate.association import (
+from include.espejo.evaluate.general.association import (
     compare_associations,
     correlation_ratio,
     cramers_v,
     ranks,
     spearman,
 )
-from include.espejo.evaluate.breakdown import OTHERS
-from include.espejo.evaluate.coding import code_tables
-from include.espejo.evaluate.moments import describe_numbers, quantile
-from include.espejo.evaluate.utility import general_utility
-from include.espejo.spec import SurveySpec
+from include.espejo.evaluate.general.breakdown import OTHERS
+from include.espejo.evaluate.general.moments import describe_numbers, quantile
+from include.espejo.evaluate.general.utility import general_utility
+from include.espejo.evaluate.scoring.coding import code_tables
+from include.espejo.survey import SurveySpec
 from tests.unit.test_protect_support import code, codes, invented_rows, invented_spec, number
 
 SPEC = invented_spec()

@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from include.espejo.disclose.attack import REMEDY, Attack
+from include.espejo.disclose.attacks.attack import REMEDY, Attack
+from include.espejo.disclose.attacks.inference import inference_attacks
+from include.espejo.disclose.attacks.matches import match_attacks
+from include.espejo.disclose.attacks.proximity import proximity_attacks
 from include.espejo.disclose.checks import check_floors, check_rules
-from include.espejo.disclose.distances import Distances, measure_distances
-from include.espejo.disclose.encode import encode
-from include.espejo.disclose.excess import Excess, holm, measure
+from include.espejo.disclose.distance.distances import Distances, measure_distances
+from include.espejo.disclose.distance.encode import encode
 from include.espejo.disclose.gates import Audit, Gate, finite, not_applicable
-from include.espejo.disclose.inference import inference_attacks
-from include.espejo.disclose.matches import match_attacks
-from include.espejo.disclose.population import Population, gather
-from include.espejo.disclose.proximity import proximity_attacks
-from include.espejo.disclose.score import Households
-from include.espejo.spec import Period, SurveySpec
+from include.espejo.disclose.statistics.excess import Excess, holm, measure
+from include.espejo.disclose.statistics.score import Households
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.people import Population, gather
 
 NO_HOLDOUT = "no holdout"
 TOO_FEW = "too few households to tell a leak from chance"

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.disclose.gates import Gate, not_applicable
-from include.espejo.disclose.population import Population
-from include.espejo.rules import group_numbers, relations
-from include.espejo.spec import Column, Period, SurveySpec
-from include.espejo.spec.disclosure import Floor
-from include.espejo.spec.model import Geography
-from include.espejo.spec.rules import function_rule
+from include.espejo.survey import Column, Period, SurveySpec
+from include.espejo.survey.disclosure import Floor
+from include.espejo.survey.model import Geography
+from include.espejo.survey.rules import function_rule
+from include.espejo.table.people import Population
+from include.espejo.table.rules import group_numbers, relations
 
 _REMEDY_RULES = "mend the engine or its constraints, so that what it samples keeps the spec"
 _REMEDY_FLOOR = "protect the input again at this floor, train anew, and release what holds it"

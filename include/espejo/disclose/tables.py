@@ -10,8 +10,8 @@ import pyarrow as pa
 from include.espejo.errors import InputError
 from include.espejo.ingest import ingest
 from include.espejo.lake import open_lake
-from include.espejo.spec import SurveySpec
-from include.espejo.tables import from_parquet, to_frame
+from include.espejo.survey import SurveySpec
+from include.espejo.table.frames import from_parquet, to_frame
 
 
 def read_real(uri: str, spec: SurveySpec) -> pd.DataFrame:

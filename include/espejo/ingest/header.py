@@ -6,7 +6,7 @@ import csv
 import difflib
 from dataclasses import dataclass
 
-from include.espejo.spec import SurveySpec
+from include.espejo.survey import SurveySpec
 
 _MOST_COLUMNS = 10_000
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}

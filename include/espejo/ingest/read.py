@@ -14,8 +14,8 @@ from include.espejo.ingest.header import Header, read_header
 from include.espejo.ingest.stream import SourceStream
 from include.espejo.ingest.types import RawColumn, convert, pick_encoding
 from include.espejo.lake import Lake
-from include.espejo.spec import SurveySpec
-from include.espejo.tables import arrow_type
+from include.espejo.survey import SurveySpec
+from include.espejo.table.frames import arrow_type
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from include.espejo.spec import Column
-from include.espejo.tables import arrow_type
+from include.espejo.survey import Column
+from include.espejo.table.frames import arrow_type
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}(\.0*)?")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")

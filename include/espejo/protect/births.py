@@ -7,9 +7,9 @@ import pandas as pd
 
 from include.espejo.protect.codes import known, make_unknown
 from include.espejo.protect.draft import Draft, assign
-from include.espejo.protect.floors import Counts, count_behind
 from include.espejo.protect.repair import Mender
-from include.espejo.spec.rules import BirthYearRule, DateRule
+from include.espejo.survey.rules import BirthYearRule, DateRule
+from include.espejo.table.floors import Counts, count_behind
 
 _EVERY_MONTH_HAS = 28
 

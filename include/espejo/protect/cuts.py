@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.spec.expression import PERIOD_NAMES
-from include.espejo.spec.rules import rule_expressions
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.expression import PERIOD_NAMES
+from include.espejo.survey.rules import rule_expressions
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.errors import InputError
-from include.espejo.protect.floors import household_numbers
-from include.espejo.spec import Column, Period, SurveySpec
+from include.espejo.survey import Column, Period, SurveySpec
+from include.espejo.table.households import household_numbers
 
 Value = str | float | None
 

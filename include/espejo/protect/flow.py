@@ -15,7 +15,7 @@ from include.espejo.protect.numbers import merge_column
 from include.espejo.protect.places import coarsen
 from include.espejo.protect.repair import Mender
 from include.espejo.protect.verify import verify
-from include.espejo.spec import Period, SurveySpec
+from include.espejo.survey import Period, SurveySpec
 
 _MOST_ROUNDS = 20  # three are usual; what is not settled by then is refused
 

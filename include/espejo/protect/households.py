@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.errors import InputError, ParameterError
-from include.espejo.protect.floors import household_numbers
-from include.espejo.rules import group_numbers
-from include.espejo.spec import SurveySpec
+from include.espejo.survey import SurveySpec
+from include.espejo.table.households import household_numbers, panel_unit
+from include.espejo.table.rules import group_numbers
 
 _FEWEST_HOUSEHOLDS = 2
 _DIGEST_BYTES = 8
@@ -48,21 +48,6 @@ def household_hashes(frame: pd.DataFrame, spec: SurveySpec, salt: bytes) -> np.n
     names = _names(frame[key]) if key else [str(n).encode() for n in range(len(frame))]
     digests = [hashlib.blake2b(name, key=salt, digest_size=_DIGEST_BYTES) for name in names]
     return np.frombuffer(b"".join(d.digest() for d in digests), dtype=">u8").astype(np.uint64)
-
-
-def panel_unit(frame: pd.DataFrame, spec: SurveySpec) -> list[str]:
-    """The columns that name who answers in several quarters; none where nobody can be named.
-
-    The panel's key if whole households share it, else the household's, else the person's.
-
-    The optional columns of a key may be missing from a file.
-    """
-    panel, household = (
-        [n for n in k if n in frame] for k in (spec.panel_key(), spec.key("household"))
-    )
-    if panel and (not household or set(panel) <= set(household)):
-        return panel
-    return household or [n for n in spec.key("person") if n in frame]
 
 
 def _names(keys: pd.DataFrame) -> list[bytes]:

@@ -17,8 +17,8 @@ import numpy as np
 from include.espejo.protect.codes import cuts_of, known
 from include.espejo.protect.cuts import Cuts
 from include.espejo.protect.draft import Draft
-from include.espejo.protect.floors import Counts, count_behind
-from include.espejo.spec.disclosure import Floor
+from include.espejo.survey.disclosure import Floor
+from include.espejo.table.floors import Counts, count_behind
 
 _DIGITS = 2  # significant digits that a group's number is rounded to, where its range allows
 _MOST_DECIMALS = 6

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.protect.draft import Draft
-from include.espejo.protect.floors import Counts
-from include.espejo.rules import group_numbers
-from include.espejo.spec import SurveySpec
-from include.espejo.spec.model import Geography
+from include.espejo.survey import SurveySpec
+from include.espejo.survey.model import Geography
+from include.espejo.table.floors import Counts
+from include.espejo.table.rules import group_numbers
 
 # A safe place is blanked to make its neighbours' remainder safe as long as that costs at most
 # this many floors of people (times the levels that they lose); beyond it, the remainder itself

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.protect.draft import Draft, Value, assign
-from include.espejo.rules import broken, columns_of
-from include.espejo.spec import Column
-from include.espejo.spec.rules import DateRule, Rule, rule_columns
+from include.espejo.survey import Column
+from include.espejo.survey.rules import DateRule, Rule, rule_columns
+from include.espejo.table.rules import broken, columns_of
 
 Change = tuple[tuple[str, Value], ...]  # columns of a row and what each of them becomes
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.protect.draft import Draft
-from include.espejo.protect.floors import count_behind
-from include.espejo.rules import group_numbers, relations
-from include.espejo.spec import Column
-from include.espejo.spec.rules import GEOGRAPHY_LEVELS
+from include.espejo.survey import Column
+from include.espejo.survey.rules import GEOGRAPHY_LEVELS
+from include.espejo.table.floors import count_behind
+from include.espejo.table.rules import group_numbers, relations
 
 _REMEDY = "declare a `residual` that may stand for them, leave the column out, or lower the floor"
 

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from include.espejo.keys import MANIFEST
 from include.espejo.lake import Lake, join
-from include.espejo.report.data_package import data_package
-from include.espejo.report.distributions import distributions
-from include.espejo.report.files import source_csv
-from include.espejo.report.fitness import fit_for
-from include.espejo.report.page import PublicFigures, render_page
-from include.espejo.report.pictures import draw_columns
-from include.espejo.report.printing import print_page
-from include.espejo.report.pyramid import pyramid
-from include.espejo.spec import SurveySpec
-from include.espejo.tables import to_frame, to_parquet
+from include.espejo.lake.keys import MANIFEST
+from include.espejo.report.drawings.distributions import distributions
+from include.espejo.report.drawings.pictures import draw_columns
+from include.espejo.report.drawings.printing import print_page
+from include.espejo.report.drawings.pyramid import pyramid
+from include.espejo.report.files.csv import source_csv
+from include.espejo.report.files.data_package import data_package
+from include.espejo.report.page.fitness import fit_for
+from include.espejo.report.page.page import PublicFigures, render_page
+from include.espejo.survey import SurveySpec
+from include.espejo.table.frames import to_frame, to_parquet
 
 _PACKAGES = ("pandas", "pyarrow", "sdmetrics", "great-expectations", "plotly", "torch", "sdv")
 

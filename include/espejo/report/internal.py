@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from include.espejo.report.pictures import draw_training
+from include.espejo.report.drawings.pictures import draw_training
 
 _PAGE = """<!doctype html>
 <html lang="es"><head><meta charset="utf-8"><title>{{ run.survey }} {{ run.period }}</title>

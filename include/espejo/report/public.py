@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-DECIMALS = 2  # of a score, a share, an association
+from include.espejo.report.page.formats import DECIMALS
+
 DIGITS = 3  # of an amount whose spread is not known
 _EXACT = 9  # decimals that keep a difference of two cut figures what it is
 _PER_MILLE = "k_marginal"  # from 0 to 1000: whole numbers

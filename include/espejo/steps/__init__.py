@@ -5,7 +5,7 @@ summaries; what a step needs it reads from the run's workspace. Each step is gua
 no foreign exception's message, which may hold values of rows, reaches a log.
 """
 
-from include.espejo.steps.attack import disclose
+from include.espejo.steps.disclose import disclose
 from include.espejo.steps.intake import ingest, protect, salt_of_seed, validate
 from include.espejo.steps.job import Job, Summary
 from include.espejo.steps.model import evaluate, sample, train

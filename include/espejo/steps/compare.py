@@ -6,11 +6,11 @@ import logging
 
 import pandas as pd
 
-from include.espejo.keys import PublicPlace, Workspace
 from include.espejo.lake import Lakes
-from include.espejo.ledger import Ledger
-from include.espejo.spec import Period
+from include.espejo.lake.keys import PublicPlace, Workspace
+from include.espejo.releases.ledger import Ledger
 from include.espejo.steps.job import Job, as_json, read_sides, read_summary
+from include.espejo.survey import Period
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +23,9 @@ def compare(
     Without the survey's public place there are no releases to compare with, and without its
     ledger no earlier rows.
     """
-    from include.espejo.evaluate.comparison import compare_periods
-    from include.espejo.evaluate.drift import compare_inputs
-    from include.espejo.evaluate.previous import read_previous
+    from include.espejo.evaluate.periods.comparison import compare_periods
+    from include.espejo.evaluate.periods.drift import compare_inputs
+    from include.espejo.releases.previous import read_previous
 
     uri = work.figure("comparison.json")
     if lakes.work.exists(uri):

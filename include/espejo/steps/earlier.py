@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from include.espejo.keys import Workspace
 from include.espejo.lake import Lakes
-from include.espejo.ledger import Ledger
-from include.espejo.protect.households import panel_unit
-from include.espejo.rules import group_numbers
-from include.espejo.spec import Period, SurveySpec
+from include.espejo.lake.keys import Workspace
+from include.espejo.releases.ledger import Ledger
 from include.espejo.steps.job import read_sides
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.households import panel_unit
+from include.espejo.table.rules import group_numbers
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ import logging
 from collections.abc import Callable
 
 from include.espejo.errors import without_values
-from include.espejo.keys import Workspace
 from include.espejo.lake import Lakes, join
+from include.espejo.lake.keys import Workspace
 from include.espejo.parameters import code_version, release_name, seed_for
-from include.espejo.spec.load import spec_digest
 from include.espejo.steps.job import Job, Summary, as_json, done_before, read_summary
+from include.espejo.survey.load import spec_digest
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ def ingest(job: Job, lakes: Lakes, pattern: str, scratch: str) -> Summary:
     from include.espejo.ingest import find_input
     from include.espejo.ingest import ingest as read
     from include.espejo.report import require_browser
-    from include.espejo.tables import to_parquet
+    from include.espejo.table.frames import to_parquet
 
     require_browser()  # now, rather than after hours of training
     source = find_input(lakes.ingest, pattern)
@@ -48,7 +48,7 @@ def validate(job: Job, lakes: Lakes, scratch: str, place: Callable[[str], Worksp
 
     The findings are kept whatever they say; rows only if nothing that must hold is broken.
     """
-    from include.espejo.tables import from_parquet
+    from include.espejo.table.frames import from_parquet
     from include.espejo.validate import validate as check
 
     facts = json.loads(lakes.work.read(join(scratch, "ingest.json")))
@@ -76,7 +76,7 @@ def protect(job: Job, lakes: Lakes, work: Workspace, salt: bytes | None = None) 
     """
     from include.espejo.protect import protect as hold_floors
     from include.espejo.protect import split
-    from include.espejo.tables import from_parquet, to_frame, to_parquet, to_table
+    from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
 
     done = done_before(lakes, work.protection)
     if done is not None:

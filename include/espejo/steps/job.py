@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.espejo.keys import Workspace
 from include.espejo.lake import Lakes
+from include.espejo.lake.keys import Workspace
 from include.espejo.parameters import Parameters
-from include.espejo.spec import Period, SurveySpec
+from include.espejo.survey import Period, SurveySpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def read_sides(
 
     `columns` picks and orders.
     """
-    from include.espejo.tables import from_parquet, to_frame
+    from include.espejo.table.frames import from_parquet, to_frame
 
     train, holdout = (
         to_frame(from_parquet(lakes.work.read(uri), columns)) for uri in (work.train, work.holdout)

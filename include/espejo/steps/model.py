@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from include.espejo.errors import without_values
-from include.espejo.keys import Workspace
 from include.espejo.lake import Lakes, join
+from include.espejo.lake.keys import Workspace
 from include.espejo.steps.job import Job, Summary, as_json, done_before, read_sides, read_summary
 
 log = logging.getLogger(__name__)
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 @without_values
 def train(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     """Fit the engine on the protected table and keep the model."""
-    from include.espejo.progress import LiveProgress
-    from include.espejo.tables import from_parquet
-    from include.espejo.train import LakeStore, fit_model, prepare_learning
+    from include.espejo.synthesis.progress import LiveProgress
+    from include.espejo.synthesis.train import LakeStore, fit_model, prepare_learning
+    from include.espejo.table.frames import from_parquet
 
     done = done_before(lakes, work.training)
     if done is not None:
@@ -53,9 +53,9 @@ def train(job: Job, lakes: Lakes, work: Workspace) -> Summary:
 @without_values
 def sample(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     """Draw the synthetic table from the model and count the declared rules that its rows break."""
-    from include.espejo.engines.interface import SampleRequest
-    from include.espejo.sample import broken_rules, sampled_parquet
-    from include.espejo.tables import from_parquet
+    from include.espejo.synthesis.interface.engine import SampleRequest
+    from include.espejo.synthesis.sample import broken_rules, sampled_parquet
+    from include.espejo.table.frames import from_parquet
 
     done = done_before(lakes, work.sampling)
     if done is not None:
@@ -83,7 +83,7 @@ def sample(job: Job, lakes: Lakes, work: Workspace) -> Summary:
 def evaluate(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     """Score the synthetic table; the exact figures stay in the workspace."""
     from include.espejo.evaluate import evaluate as score
-    from include.espejo.tables import from_parquet, to_frame
+    from include.espejo.table.frames import from_parquet, to_frame
 
     done = done_before(lakes, work.figure("quality.json"))
     if done is not None:
@@ -93,8 +93,8 @@ def evaluate(job: Job, lakes: Lakes, work: Workspace) -> Summary:
     train, holdout = read_sides(lakes, work, spec.model_columns())
     scores = score(train, synthetic, spec, seed, holdout)
     # Not before: their libraries would add to the peak, which is while the metrics' child runs.
-    from include.espejo.evaluate.specific import specific_utility
-    from include.espejo.evaluate.utility import general_utility
+    from include.espejo.evaluate.general.utility import general_utility
+    from include.espejo.evaluate.specific.utility import specific_utility
 
     train, holdout = read_sides(lakes, work)  # with the keys, which tell households
     utility = {
@@ -116,6 +116,6 @@ def evaluate(job: Job, lakes: Lakes, work: Workspace) -> Summary:
 
 def training_table(job: Job, lakes: Lakes, work: Workspace) -> Any:
     """The model's columns of the protected rows that training saw."""
-    from include.espejo.tables import from_parquet
+    from include.espejo.table.frames import from_parquet
 
     return from_parquet(lakes.work.read(work.train), job.spec.model_columns())

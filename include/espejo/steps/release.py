@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from include.espejo.errors import GateError, without_values
-from include.espejo.keys import MANIFEST, PublicPlace, Workspace
 from include.espejo.lake import Lakes, join
-from include.espejo.ledger import Ledger
+from include.espejo.lake.keys import MANIFEST, PublicPlace, Workspace
+from include.espejo.releases.ledger import Ledger
 from include.espejo.steps.compare import compare
 from include.espejo.steps.job import (
     Job,
@@ -45,9 +45,10 @@ def report(
     with the reason that passes it although a gate failed.
     """
     from include.espejo.disclose.verdict import public_verdict
-    from include.espejo.protect.floors import few_of_each, household_numbers
     from include.espejo.report import build_candidate, internal_page, public_figures
-    from include.espejo.tables import from_parquet, to_frame
+    from include.espejo.table.floors import few_of_each
+    from include.espejo.table.frames import from_parquet, to_frame
+    from include.espejo.table.households import household_numbers
 
     run = read_summary(lakes, work.run)
     manifest = done_before(lakes, join(work.candidate, MANIFEST))
@@ -89,7 +90,7 @@ def publish(
 
     Raises GateError where one does not; `override` is the reason to let it pass all the same.
     """
-    from include.espejo.publish import publish as release_it
+    from include.espejo.releases.publish import publish as release_it
 
     manifest = read_summary(lakes, join(work.candidate, MANIFEST))
     release = manifest["release"]
@@ -155,7 +156,7 @@ def _enter(job: Job, lakes: Lakes, work: Workspace, ledger: Ledger, release: str
     By the keys as they came: protecting may have blanked a part of them.
     """
     from include.espejo.protect import household_hashes, split
-    from include.espejo.tables import from_parquet, to_frame
+    from include.espejo.table.frames import from_parquet, to_frame
 
     salt, share = ledger.salt(), job.spec.disclosure.holdout_share
     frame = to_frame(from_parquet(lakes.work.read(work.typed)))

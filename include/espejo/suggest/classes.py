@@ -17,10 +17,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from include.espejo.protect.floors import count_behind
-from include.espejo.spec import Column, SurveySpec
-from include.espejo.spec.disclosure import Floor
-from include.espejo.spec.rules import rule_expressions
+from include.espejo.survey import Column, SurveySpec
+from include.espejo.survey.disclosure import Floor
+from include.espejo.survey.rules import rule_expressions
+from include.espejo.table.floors import count_behind
 
 MOST_CUTS = 100
 MOST_VALUES = 300  # codes of a column, the most frequent ones

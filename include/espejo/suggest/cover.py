@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from include.espejo.protect.floors import count_behind
-from include.espejo.spec.disclosure import Floor
-from include.espejo.spec.rules import BlankRule, ImpliesRule, rule_expressions
 from include.espejo.suggest.classes import Classes
 from include.espejo.suggest.word import condition
+from include.espejo.survey.disclosure import Floor
+from include.espejo.survey.rules import BlankRule, ImpliesRule, rule_expressions
+from include.espejo.table.floors import count_behind
 
 LONGEST = 900  # characters of an expression, of the 1000 that there may be
 _NOT = 12  # characters: "not" is worth so many of a condition without it

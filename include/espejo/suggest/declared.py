@@ -10,10 +10,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from include.espejo.rules import broken, columns_of
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.spec.rules import BlankRule, ImpliesRule, Rule, TogetherRule
 from include.espejo.suggest.classes import Classes
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.rules import BlankRule, ImpliesRule, Rule, TogetherRule
+from include.espejo.table.rules import broken, columns_of
 
 MOST_COMBINATIONS = 2_000_000  # of examples: a rule of more is taken to exclude nothing
 _ROUNDS = 4

@@ -8,17 +8,17 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from include.espejo.protect.floors import household_numbers
-from include.espejo.rules import columns_of
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.spec.expression import ExpressionError
-from include.espejo.spec.rules import BirthYearRule, BlankRule, rule_expressions
-from include.espejo.structural import EXPECTED
 from include.espejo.suggest.classes import Classes, classes_of
 from include.espejo.suggest.cover import Pair, Suggestion, cover
 from include.espejo.suggest.declared import Excluded, excluded_by
 from include.espejo.suggest.merge import Suggested, merge
 from include.espejo.suggest.zeros import find_zeros
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.expression import ExpressionError
+from include.espejo.survey.rules import BirthYearRule, BlankRule, rule_expressions
+from include.espejo.table.households import household_numbers
+from include.espejo.table.rules import columns_of
+from include.espejo.table.structural import EXPECTED
 
 _ROUNDS = 10
 

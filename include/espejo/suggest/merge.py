@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from include.espejo.spec import SurveySpec
-from include.espejo.spec.rules import BlankRule, ImpliesRule, Rule, TogetherRule
 from include.espejo.suggest.cover import Suggestion
+from include.espejo.survey import SurveySpec
+from include.espejo.survey.rules import BlankRule, ImpliesRule, Rule, TogetherRule
 
 _LONGEST = 60  # characters of a name
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.espejo.protect.floors import Counts
-from include.espejo.spec.disclosure import Floor
-from include.espejo.structural import spread
 from include.espejo.suggest.classes import Classes
+from include.espejo.survey.disclosure import Floor
+from include.espejo.table.floors import Counts
+from include.espejo.table.structural import spread
 
 FEW_VALUES = 24  # intervals: up to here each is named for itself, as codes are
 _HEAP = 0.1  # share of the rows: an interval of one value that so many have is named, too

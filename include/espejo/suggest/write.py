@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import yaml
 
-from include.espejo.spec.rules import BlankRule, ImpliesRule, Rule
 from include.espejo.suggest.merge import Suggested
+from include.espejo.survey.rules import BlankRule, ImpliesRule, Rule
 
 _STEP = 10  # figures are told to the nearest multiple
 

@@ -7,10 +7,10 @@ from itertools import combinations
 
 import numpy as np
 
-from include.espejo.spec.disclosure import Floor
-from include.espejo.structural import least_rows
 from include.espejo.suggest.classes import Classes
 from include.espejo.suggest.sets import Sets, sets_of
+from include.espejo.survey.disclosure import Floor
+from include.espejo.table.structural import least_rows
 
 Pair = tuple[str, str]
 

@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow as pa
 
 from include.espejo.errors import InputError, MetricError
-from include.espejo.rules import unchecked
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.tables import to_frame
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.frames import to_frame
+from include.espejo.table.rules import unchecked
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The Great Expectations suite of a survey, built from its spec.
 
 Each expectation carries in its `meta` what a finding says of it: columns, rule and remedy.
-Relations between columns are computed by `include/espejo/rules.py`, the same code that checks
+Relations between columns are computed by `include/espejo/table/rules.py`, the same code that checks
 synthetic rows, and enter the suite as true-or-false columns.
 """
 
@@ -20,9 +20,9 @@ import great_expectations as gx
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column as GxColumn
 
-from include.espejo.rules import Breach, relations
-from include.espejo.spec import Column, Period, SurveySpec
-from include.espejo.spec.rules import GEOGRAPHY_LEVELS
+from include.espejo.survey import Column, Period, SurveySpec
+from include.espejo.survey.rules import GEOGRAPHY_LEVELS
+from include.espejo.table.rules import Breach, relations
 
 RELATION = "relation "
 _CORRECT = "correct the file, or the spec if the survey has changed"

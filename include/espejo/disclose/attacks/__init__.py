@@ -1,0 +1,1 @@
+"""Attacks: what an outsider would try on the released table."""

@@ -1,0 +1,1 @@
+"""Distance: how far two records are from each other, over whole tables."""

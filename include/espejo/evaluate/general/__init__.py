@@ -1,0 +1,1 @@
+"""General utility: how far whole tables differ, whatever they are used for."""

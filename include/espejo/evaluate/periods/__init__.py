@@ -1,0 +1,1 @@
+"""Periods: what has changed since earlier releases, in tables and in inputs."""

@@ -1,0 +1,1 @@
+"""Quality: SDMetrics' reports and metrics, with their references."""

@@ -1,0 +1,159 @@
+"""All the scores of a synthetic table, exact; what is published of them is cut elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import math
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from include.espejo.errors import MetricError
+from include.espejo.evaluate.quality import reports
+from include.espejo.evaluate.quality.metrics import METRICS, Metric
+from include.espejo.evaluate.quality.references import score_references
+from include.espejo.evaluate.scoring.references import Score, least_people
+from include.espejo.evaluate.scoring.timing import timed
+from include.espejo.process.child import run_child
+from include.espejo.survey import Column, SurveySpec
+
+log = logging.getLogger(__name__)
+
+_METRICS_MODULE = "include.espejo.evaluate.quality.metrics"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Everything the notebook shows of a synthetic table beside the real one."""
+
+    quality: reports.Quality
+    references: dict[str, Score]
+    diagnostic: dict[str, float]
+    metrics: tuple[Metric, ...]
+    unscored: tuple[str, ...]
+    rows: dict[str, int]
+    seed: int
+
+    @property
+    def aggregate(self) -> float:
+        """The mean of the metrics' normalised scores: `evaluate`'s single figure."""
+        scores = [m.score for m in self.metrics if m.score is not None]
+        return sum(scores) / len(scores)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of quality.json, without the seed of the subsamples."""
+        return {
+            "overall": self.quality.overall,
+            "column_shapes": self.quality.shapes,
+            "column_pair_trends": self.quality.pair_trends,
+            "column_pair_trends_all_pairs": self.quality.pair_trends_all,
+            "references": self.references,
+            "diagnostic": self.diagnostic,
+            "metrics": {
+                "aggregate": self.aggregate,
+                "table": [asdict(metric) for metric in self.metrics],
+            },
+            "unscored_columns": list(self.unscored),
+            "settings": {
+                "sdmetrics": version("sdmetrics"),
+                "real_correlation_threshold": reports.CORRELATION_THRESHOLD,
+                "real_association_threshold": reports.ASSOCIATION_THRESHOLD,
+                "quality_report_subsample": None,
+                "paired_columns": len(self.quality.paired),
+                "metric_rows": {name: most for name, most in METRICS.items() if most},
+                "rows": self.rows,
+            },
+        }
+
+
+def evaluate(
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    spec: SurveySpec,
+    seed: int,
+    holdout: pd.DataFrame | None = None,
+) -> Scores:
+    """Score `synthetic` against `real`, both with the model's columns (see tables.to_frame).
+
+    `holdout`: rows of other households, for the ceiling. Columns that are blank throughout have
+    nothing to score and are named in `unscored`. Raises MetricError if any score fails to compute.
+    """
+    columns = {n: spec.columns[n] for n in real.columns if real[n].notna().any()}
+    left, right = _plain(real, columns), _plain(synthetic, columns)
+    metadata = {"columns": {n: {"sdtype": _sdtype(c)} for n, c in columns.items()}}
+    others = {"score": right, "floor": left}
+    if holdout is not None and len(holdout) >= least_people(spec):
+        others["ceiling"] = _plain(holdout, columns)
+    # The metrics have a process of their own, and so a core; the thread only waits for it.
+    told = _varying(left, columns)
+    of_told = {"columns": {n: metadata["columns"][n] for n in told}}
+    with ThreadPoolExecutor(1) as beside:
+        paired = reports.paired_columns(metadata, seed)
+        metrics = beside.submit(_metrics, left[told], right[told], of_told, paired, seed)
+        with timed("quality report"):
+            quality = reports.quality(left, right, metadata, paired)
+        with timed("its references"):
+            references = score_references(quality, left, others, metadata, seed)
+        with timed("diagnostic report"):
+            diagnostic = reports.diagnostic(left, right, metadata)
+    return Scores(
+        quality=quality,
+        references=references,
+        diagnostic=diagnostic,
+        metrics=metrics.result(),
+        unscored=tuple(n for n in real.columns if n not in columns),
+        rows={"real": len(real), "synthetic": len(synthetic)},
+        seed=seed,
+    )
+
+
+def _varying(real: pd.DataFrame, columns: dict[str, Column]) -> list[str]:
+    """The columns but for numbers of one value: there is nothing that a metric could compare."""
+    return [n for n, c in columns.items() if c.is_code() or real[n].nunique() > 1]
+
+
+def _sdtype(column: Column) -> str:
+    return "categorical" if column.is_code() else "numerical"
+
+
+def _plain(frame: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
+    """Codes as text: SDMetrics compares categories by their values."""
+    codes = {n: "object" for n, c in columns.items() if c.is_code()}
+    return frame[list(columns)].astype(codes)
+
+
+def _metrics(
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    metadata: dict[str, Any],
+    paired: list[str],
+    seed: int,
+) -> tuple[Metric, ...]:
+    found = []
+    with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
+        paths = {name: str(Path(folder) / f"{name}.parquet") for name in ("real", "synthetic")}
+        real.to_parquet(paths["real"])
+        synthetic.to_parquet(paths["synthetic"])
+        request = {"seed": seed, "metadata": metadata, "paired": paired, **paths}
+        start = time.monotonic()
+        for message in run_child(_METRICS_MODULE, request):
+            log.info("metric %s: after %.1f s", message["metric"], time.monotonic() - start)
+            if message.pop("incomputable", False) or not _is_score(message["score"]):
+                raise MetricError(
+                    f"metric {message['metric']}: could not be computed; "
+                    "look at the columns' declared kinds, and train longer if the synthetic "
+                    "columns do not vary"
+                )
+            found.append(Metric(**message))
+    return tuple(found)
+
+
+def _is_score(value: float | None) -> bool:
+    """None is a metric that does not apply; NaN is one that failed."""
+    return value is None or math.isfinite(value)

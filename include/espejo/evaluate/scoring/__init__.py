@@ -1,0 +1,1 @@
+"""Scoring: what every score stands on: codes, references, resampling, agreement."""

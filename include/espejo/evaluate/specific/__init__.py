@@ -1,0 +1,1 @@
+"""Specific utility: what the survey is for, computed on both tables."""

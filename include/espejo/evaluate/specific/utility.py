@@ -1,0 +1,230 @@
+"""Specific utility: whether the analyses that a release is for come out as on the real rows.
+
+The spec's indicators on real and synthetic rows, each with its interval, and models that learn
+from either and are tested on held-out real people. Snoke et al. (2018), "General and specific
+utility measures for synthetic data", JRSS A 181(3), section 3.
+
+The figures are exact and belong to the restricted area; those on too few real people are already
+left out. A public report rounds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.espejo.evaluate.scoring.bootstrap import (
+    LEVEL,
+    REPLICATES,
+    draw_units,
+    overlap,
+    percentile_interval,
+    resample_rows,
+    resample_units,
+)
+from include.espejo.evaluate.scoring.timing import timed
+from include.espejo.evaluate.specific.cells import Cells, Key, statistics_of, tabulate
+from include.espejo.evaluate.specific.floors import LeftOut, left_out
+from include.espejo.evaluate.specific.group_utility import group_utility
+from include.espejo.evaluate.specific.learning import learning_utility
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.model import Indicator
+from include.espejo.table.indicators import compute_indicators
+from include.espejo.table.people import Population, gather
+
+UNWEIGHTED = {
+    "es": "Sin ponderar: las cifras describen las filas de cada tabla, no a la población.",
+    "en": "Unweighted: the figures describe the rows of each table, not a population.",
+}
+
+Points = dict[str, dict[Key, float]]
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """What the tables are drawn again by: `drawn` (households, replicates), None for rows."""
+
+    population: Population
+    drawn: np.ndarray | None
+    seed: int
+
+    def of_real(self, cells: Cells, place: int) -> np.ndarray:
+        """The counts of the real table's cells, (cells, replicates)."""
+        if self.drawn is None:
+            return self._of_rows(cells, [self.seed, 2, place])
+        return resample_units(cells.cell, cells.size, self.population.household, self.drawn)
+
+    def of_synthetic(self, cells: Cells, place: int) -> np.ndarray:
+        """The counts of the synthetic table's cells, (cells, replicates)."""
+        return self._of_rows(cells, [self.seed, 3, place])
+
+    @staticmethod
+    def _of_rows(cells: Cells, seed: list[int]) -> np.ndarray:
+        counts = np.bincount(cells.cell[cells.cell >= 0], minlength=cells.size)
+        return resample_rows(counts, len(cells.cell), REPLICATES, np.random.default_rng(seed))
+
+
+def specific_utility(
+    train: pd.DataFrame,
+    holdout: pd.DataFrame | None,
+    synthetic: pd.DataFrame,
+    spec: SurveySpec,
+    period: Period,
+    seed: int,
+) -> dict[str, Any]:
+    """Indicators and models on real rows beside synthetic ones, as JSON can hold them.
+
+    `train`, `holdout`: protected rows with the household key; `synthetic`: the model's columns
+    (see tables.to_frame). Real figures are of both sides. Raises InputError as `audit` does.
+    """
+    population = gather(train, holdout, synthetic, spec, seed)
+    bootstrap = _bootstrap(population, spec, seed)
+    points = [
+        _points(compute_indicators(table, spec, period))
+        for table in (population.real, population.synthetic)
+    ]
+    with timed("indicators"):
+        cells = [
+            [
+                tabulate(one, table, spec, period)
+                for table in (population.real, population.synthetic)
+            ]
+            for one in spec.indicators
+        ]
+        indicators = [
+            _indicator(indicator, place, bootstrap, (points[0], points[1]), cells[place], spec)
+            for place, indicator in enumerate(spec.indicators)
+        ]
+    with timed("group figures"):
+        groups = group_utility(population, cells, (train, holdout, synthetic), spec, seed)
+    with timed("models"):
+        learning = learning_utility(population, spec, seed)
+    return {
+        "weighted": False,
+        "note": UNWEIGHTED,
+        "must_not_be_computed": spec.outputs.caution.model_dump(),
+        "settings": _settings(population, bootstrap, spec),
+        "indicators": indicators,
+        "groups": groups,
+        "learning": learning,
+    }
+
+
+def _bootstrap(population: Population, spec: SurveySpec, seed: int) -> Bootstrap:
+    if not spec.key("household"):
+        return Bootstrap(population, None, seed)
+    households = len(population.household_in_train)
+    generator = np.random.default_rng([seed, 1])
+    return Bootstrap(population, draw_units(households, REPLICATES, generator), seed)
+
+
+def _settings(population: Population, bootstrap: Bootstrap, spec: SurveySpec) -> dict[str, Any]:
+    by_row = bootstrap.drawn is None
+    return {
+        "rows": {"real": len(population.real), "synthetic": len(population.synthetic)},
+        "households": None if by_row else len(population.household_in_train),
+        "drawn_by": {"real": "row" if by_row else "household", "synthetic": "row"},
+        "replicates": REPLICATES,
+        "level": LEVEL,
+        "floor": spec.disclosure.floor.model_dump(),
+    }
+
+
+def _points(figures: pd.DataFrame) -> Points:
+    """The value of each figure, by indicator, then by statistic, group and category."""
+    found: Points = {}
+    for row in figures.itertuples(index=False):
+        found.setdefault(row.indicator, {})[row.statistic, row.group, row.category] = row.value
+    return found
+
+
+def _indicator(
+    indicator: Indicator,
+    place: int,
+    bootstrap: Bootstrap,
+    points: tuple[Points, Points],
+    sides: Sequence[Cells],
+    spec: SurveySpec,
+) -> dict[str, Any]:
+    """One indicator: what it is, its figures, what was left out, and how the figures agree.
+
+    `sides`: its cells in the real table and in the synthetic one.
+    """
+    population, (cells, copy) = bootstrap.population, sides
+    hidden = left_out(indicator, cells, population.household, spec.disclosure.floor)
+    real = statistics_of(indicator, cells, bootstrap.of_real(cells, place))
+    synthetic = statistics_of(indicator, copy, bootstrap.of_synthetic(copy, place))
+    told = [key for key in real if not hidden.holds_back(key)]
+    exact, copied = (side.get(indicator.name, {}) for side in points)
+    figures = _figures(told, (exact, copied), (real, synthetic))
+    return {
+        "name": indicator.name,
+        **indicator.model_dump(mode="json", include={"label", "statistics", "of", "among", "by"}),
+        "figures": figures,
+        "left_out": _left_out(hidden, synthetic, real),
+        **_summary(figures),
+    }
+
+
+def _figures(
+    keys: list[Key],
+    points: tuple[dict[Key, float], dict[Key, float]],
+    replicates: tuple[dict[Key, np.ndarray], dict[Key, np.ndarray]],
+) -> list[dict[str, Any]]:
+    nobody = np.full(REPLICATES, np.nan)
+    intervals = [
+        percentile_interval(
+            np.array([side.get(key, nobody) for key in keys]).reshape(-1, REPLICATES)
+        )
+        for side in replicates
+    ]
+    shared = overlap(*intervals)
+    found = []
+    for place, (statistic, group, category) in enumerate(keys):
+        real, synthetic = (side.get(keys[place]) for side in points)
+        error = None if synthetic is None or not real else (synthetic - real) / abs(real)
+        found.append({
+            "statistic": statistic,
+            "group": group,
+            "category": category,
+            "real": real,
+            "real_interval": _numbers(intervals[0][place]),
+            "synthetic": synthetic,
+            "synthetic_interval": _numbers(intervals[1][place]),
+            "overlap": None if np.isnan(shared[place]) else float(shared[place]),
+            "relative_error": error,
+        })  # fmt: skip
+    return found
+
+
+def _numbers(ends: np.ndarray) -> list[float] | None:
+    return None if np.isnan(ends).any() else [float(end) for end in ends]
+
+
+def _left_out(
+    hidden: LeftOut, synthetic: dict[Key, np.ndarray], real: dict[Key, np.ndarray]
+) -> dict[str, int]:
+    """How many groups and shares are under the floor, and groups that no real person is in."""
+    groups = {group for _, group, _ in real}
+    invented = {group for _, group, _ in synthetic} - groups
+    return {
+        "groups": len(hidden.groups),
+        "shares": len(hidden.shares),
+        "synthetic_groups_without_real_people": len(invented),
+    }
+
+
+def _summary(figures: list[dict[str, Any]]) -> dict[str, Any]:
+    """How the figures agree; an overlap below 0 counts 0, so that one figure cannot decide."""
+    overlaps = [figure["overlap"] for figure in figures if figure["overlap"] is not None]
+    errors = [abs(f["relative_error"]) for f in figures if f["relative_error"] is not None]
+    return {
+        "mean_overlap": float(np.mean(np.maximum(overlaps, 0))) if overlaps else None,
+        "disjoint": sum(shared < 0 for shared in overlaps),
+        "missing": sum(figure["synthetic"] is None for figure in figures),
+        "median_absolute_relative_error": float(np.median(errors)) if errors else None,
+    }

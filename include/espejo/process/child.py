@@ -1,0 +1,91 @@
+"""Work that needs seeded global generators, or memory given back, runs in a child process.
+
+The child is a module of this library: it reads one JSON request on standard input and tells
+its results as JSON lines on standard output. Nothing here touches the caller's random state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from include.espejo.errors import EspejoError, LakeError, UnexpectedError, without_values
+
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+def run_child(module: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Run `python -m module` on a request and pass on its messages; stopped if the caller is.
+
+    Raises UnexpectedError when the child fails, LakeError when it was killed.
+    """
+    paths = os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])
+    child = subprocess.Popen(
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # the libraries' own messages may hold values of rows
+        # The order of sets enters SDV's encodings: fixed, or a seed would not repeat.
+        env=os.environ | {"PYTHONPATH": paths, "PYTHONHASHSEED": "0"},
+        text=True,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        child.stdin.write(json.dumps(request))
+        child.stdin.close()
+        for line in child.stdout:
+            message = json.loads(line)
+            if "failed" in message:
+                raise UnexpectedError(message["failed"])
+            yield message
+        if child.wait() != 0:
+            raise _ended(module, child.returncode)
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+
+
+def _ended(module: str, code: int) -> EspejoError:
+    if code == -9:
+        return LakeError(
+            f"{module}: its process was killed, most likely for want of memory; "
+            "give the machine more, or ask for fewer rows or a smaller batch"
+        )
+    return UnexpectedError(f"{module}: its process ended with code {code}")
+
+
+def answer(handle: Callable[[dict[str, Any]], None]) -> None:
+    """The child's side: seed this process, handle the request, tell a failure without values."""
+    request = json.load(sys.stdin)
+    warnings.simplefilter("ignore")
+    _seed_everything(request["seed"])
+    # Libraries print what they please, also on standard output: only messages may go there.
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115  for the rest of this process
+    try:
+        without_values(handle)(request)
+    except EspejoError as error:
+        tell({"failed": str(error)})
+        sys.exit(1)
+
+
+def tell(message: dict[str, Any]) -> None:
+    """Send a message to the caller."""
+    print(json.dumps(message), flush=True, file=sys.__stdout__)
+
+
+def _seed_everything(seed: int) -> None:
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002  the libraries draw from this one
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)

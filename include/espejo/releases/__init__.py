@@ -1,0 +1,1 @@
+"""Releases: what has been published: its documents, pointers, journal, catalogue and ledger."""

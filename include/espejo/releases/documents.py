@@ -1,0 +1,123 @@
+"""What the documents of the public place must hold to be shown: whoever may write there wrote them.
+
+A document of another form is taken for one that was tampered with.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+from pydantic import AliasPath, BaseModel, Field, ValidationError
+
+from include.espejo.survey import PERIOD_PATTERN
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+def read_as(kind: type[Document], content: bytes) -> Document | None:
+    """A JSON document of this kind; None if the content is of another form."""
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+class Gate(BaseModel):
+    """A gate as the manifest tells it."""
+
+    name: str
+    applicable: bool
+    passed: bool
+
+
+class Override(BaseModel):
+    """Which gates a reason let pass."""
+
+    gates: tuple[str, ...]
+    reason: str
+
+
+class FileEntry(BaseModel):
+    """A file of a release."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$")
+    size: int
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Manifest(BaseModel):
+    """What is shown of a manifest; one that was tampered with may lack it.
+
+    The first releases of all were published before there were gates.
+    """
+
+    rows: int
+    created: str
+    engine: str = ""
+    gates: tuple[Gate, ...] = ()
+    fit_for: dict[str, Literal["fit", "care", "not_fit"]] = {}
+    files: tuple[FileEntry, ...]
+    override: Override | None = None
+
+    def entry(self, name: str) -> FileEntry | None:
+        """What it says of a file; None for one that is not part of the release."""
+        return next((entry for entry in self.files if entry.name == name), None)
+
+
+class Published(BaseModel):
+    """An entry of a pointer's history."""
+
+    period: str = Field(pattern=PERIOD_PATTERN)
+    release: str = Field(pattern=r"^[0-9a-f]{12}$")
+    withdrawn: bool
+
+
+class Pointer(BaseModel):
+    """Which release is the current one, and all there were."""
+
+    release: str | None
+    history: tuple[Published, ...]
+
+
+class Tombstone(BaseModel):
+    """Why a release was withdrawn."""
+
+    reason: str
+
+
+class Reference(BaseModel):
+    """What a score is compared with. `score`: of as many rows as the ceiling's."""
+
+    score: float | None = None
+    ceiling: float | None = None
+
+
+class Quality(BaseModel):
+    """The scores of a release."""
+
+    overall: float | None = None
+    column_shapes: float | None = None
+    column_pair_trends: float | None = None
+    references: dict[str, Reference] = {}
+
+
+class PackageField(BaseModel):
+    """A column as the data package describes it."""
+
+    name: str
+    type: str
+
+
+class PackageRule(BaseModel):
+    """A declared rule as the data package tells it."""
+
+    name: str
+
+
+class DataPackage(BaseModel):
+    """What of it is compared between releases. `rules` is None in the first releases of all."""
+
+    columns: tuple[PackageField, ...] = Field(
+        validation_alias=AliasPath("resources", 0, "schema", "fields")
+    )
+    rules: tuple[PackageRule, ...] | None = None

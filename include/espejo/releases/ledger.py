@@ -1,0 +1,160 @@
+"""The ledger of a survey, in the restricted area: what releases and households have been through.
+
+It survives reruns. Attempts at the gate are counted, so that trying until it passes cannot turn
+the gate into an oracle (Ganev and De Cristofaro 2023, arXiv 2312.05114). Households are told by a
+keyed hash of their panel key, since one of them answers in several quarters. A ledger that cannot
+be read or written, or of which a part is gone, ends the run: nothing passes by it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.espejo.errors import GateError, LakeError
+from include.espejo.lake import Lake, Stored, join
+from include.espejo.lake.failures import PreconditionError
+from include.espejo.lake.keys import Workspace, ledger_place, workspace
+from include.espejo.parameters import given_reason, named_in
+from include.espejo.survey import Period
+
+_SALT_BYTES = 32
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A survey's ledger, as the identity of the restricted area sees it."""
+
+    lake: Lake
+    restricted: str
+    survey: str
+
+    @property
+    def root(self) -> str:
+        return ledger_place(self.restricted, self.survey)
+
+    def salt(self) -> bytes:
+        """The survey's secret: made once, and the same in every quarter."""
+        uri = join(self.root, "salt")
+        # Entries first: another run that makes the salt meanwhile enters something only then.
+        entries = [*self._entries("attempts", "*.json"), *self._entries("households", "*.parquet")]
+        if entries and not self.lake.exists(uri):
+            raise _damaged(uri, f"it is missing, and there are {len(entries)} entries under it")
+        self.lake.create(uri, secrets.token_bytes(_SALT_BYTES))
+        salt = self.lake.read(uri)
+        if len(salt) != _SALT_BYTES:
+            raise _damaged(uri, "it is no salt")
+        return salt
+
+    def attempt(self, period: Period, release: str, limit: int, override: str | None) -> int:
+        """Count a release that comes to the gate; the same one again is the same attempt.
+
+        Gives its number. Raises GateError beyond `limit`, unless `override` is the reason why: it
+        must name `attempts`, since one that is given for a gate says nothing of another try.
+        """
+        reason = None if override is None else given_reason(override)
+        uri = self._attempts_of(period)
+        for _ in range(_TRIES):
+            stored = self._stored_attempts(period)
+            attempts = [] if stored is None else _attempts(stored.content, uri)
+            names = [attempt["release"] for attempt in attempts]
+            if release in names:
+                return names.index(release) + 1
+            if len(attempts) >= limit and "attempts" not in named_in(reason or ""):
+                raise GateError(
+                    f"gate attempts: {limit} releases of {period} have been tried, the most that "
+                    "the spec allows; look into why they failed, and give an override's reason "
+                    "that names `attempts`"
+                )
+            attempts.append({"release": release, "override": reason})
+            content = json.dumps({"attempts": attempts}, indent=2).encode() + b"\n"
+            if self._write(uri, content, None if stored is None else stored.tag):
+                return len(attempts)
+        raise LakeError(f"{uri}: others keep writing it; try again later", retryable=True)
+
+    def reason_beyond(self, period: Period, release: str, limit: int) -> str | None:
+        """The reason that took a release past the limit of attempts; None for one within it.
+
+        Raises GateError for a release that was never counted.
+        """
+        uri, stored = self._attempts_of(period), self._stored_attempts(period)
+        attempts = [] if stored is None else _attempts(stored.content, uri)
+        for number, attempt in enumerate(attempts):
+            if attempt["release"] == release:
+                return attempt["override"] if number >= limit else None
+        raise GateError(
+            f"gate attempts: release {release} of {period} has not come to the gate; run the task "
+            "disclose first, with the survey's ledger"
+        )
+
+    def _stored_attempts(self, period: Period) -> Stored | None:
+        """The file of a period's attempts. Raises GateError where it is gone.
+
+        A release is counted before its households are entered; so they are listed first.
+        """
+        entered = self._entries("households", f"{period}.*.parquet")
+        uri = self._attempts_of(period)
+        stored = self.lake.read_tagged(uri)
+        if stored is None and entered:
+            raise _damaged(uri, f"it is missing, and {len(entered)} releases are entered after it")
+        return stored
+
+    def _entries(self, kind: str, pattern: str) -> list[str]:
+        return self.lake.list(join(self.root, kind, pattern))
+
+    def _attempts_of(self, period: Period) -> str:
+        return join(self.root, "attempts", f"{period}.json")
+
+    def _write(self, uri: str, content: bytes, tag: str | None) -> bool:
+        """Write unless somebody else wrote meanwhile."""
+        try:
+            if tag is None:
+                return self.lake.create(uri, content)
+            self.lake.replace(uri, content, tag)
+        except PreconditionError:
+            return False
+        return True
+
+    def enter(self, period: Period, release: str, households: np.ndarray) -> None:
+        """Record the households that a release learnt from. `households`: hashes, uint64."""
+        sink = io.BytesIO()
+        pq.write_table(pa.table({"household": np.unique(households)}), sink)
+        self.lake.write(join(self.root, "households", f"{period}.{release}.parquet"),
+                        sink.getvalue())  # fmt: skip
+
+    def has_entered(self, period: Period, release: str) -> bool:
+        """Whether a release has come to the point of being published."""
+        return self.lake.exists(join(self.root, "households", f"{period}.{release}.parquet"))
+
+    def earlier(self, period: Period, periods: int) -> list[tuple[Period, Workspace]]:
+        """Where the releases of the periods before this one were made, `periods` with it."""
+        found = []
+        for uri in self._entries("households", "*.parquet"):
+            written, _, release = uri.rpartition("/")[2].removesuffix(".parquet").partition(".")
+            then = Period.parse(written)
+            if 0 < period.quarters_since(then) < periods:
+                found.append((then, workspace(self.restricted, self.survey, written, release)))
+        return found
+
+
+def _attempts(content: bytes, uri: str) -> list[dict[str, Any]]:
+    try:
+        attempts = json.loads(content)["attempts"]
+        listed = isinstance(attempts, list)  # an empty text or mapping would count as none
+        if listed and all(isinstance(a["release"], str) and "override" in a for a in attempts):
+            return list(attempts)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise _damaged(uri, "it is not what was written")
+
+
+def _damaged(uri: str, how: str) -> GateError:
+    return GateError(f"{uri}: {how}; put the ledger back from the bucket's versions or a copy")

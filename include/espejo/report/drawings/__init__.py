@@ -1,0 +1,1 @@
+"""Drawings: distributions as charts, pictures and printed pages."""

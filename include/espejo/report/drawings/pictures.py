@@ -1,0 +1,140 @@
+"""Plots of real against synthetic for every column, as PNG through kaleido."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.espejo.errors import BrowserError
+from include.espejo.report.drawings.distributions import Bar, Distribution
+from include.espejo.survey import Column, SurveySpec
+
+# Okabe and Ito's colours: told apart by the colour-blind and in print.
+REAL, SYNTHETIC = "#0072B2", "#D55E00"
+_NAMES = {"others": "otros / other", "blank": "en blanco / blank"}
+_LABEL_LENGTH = 26
+
+
+def require_browser() -> None:
+    """Raise BrowserError unless kaleido will find a Chromium: better before training than after."""
+    from choreographer.browsers.chromium import Chromium
+
+    try:
+        found = Chromium.find_browser(skip_local=False)
+    except (OSError, RuntimeError):
+        found = None
+    if not found:
+        raise BrowserError(
+            "no Chromium or Chrome on this machine, and the plots need one; run: "
+            "apt-get install -y chromium fonts-dejavu-core"
+        )
+
+
+def draw_columns(columns: Mapping[str, Distribution], spec: SurveySpec) -> dict[str, bytes]:
+    """A PNG for each column, of the shares that the page shows."""
+    return _render({name: _figure(name, spec.columns[name], d) for name, d in columns.items()})
+
+
+def _render(figures: Mapping[str, Any]) -> dict[str, bytes]:
+    """The figures as PNGs by name."""
+    import kaleido
+
+    for name in ("kaleido", "choreographer"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # dozens of lines a picture otherwise
+    with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
+        # One browser for all: starting it for each figure takes many times as long.
+        kaleido.start_sync_server(silence_warnings=True)
+        try:
+            for name, figure in figures.items():
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # plotly warns of an option that it sets itself
+                    figure.write_image(Path(folder) / f"{name}.png", width=900, height=480, scale=1)
+        finally:
+            kaleido.stop_sync_server(silence_warnings=True)
+        return {name: (Path(folder) / f"{name}.png").read_bytes() for name in figures}
+
+
+def draw_training(losses: pd.DataFrame) -> bytes:
+    """The losses and, where the engine has one, the held-out score by epoch, as a PNG."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for column, name, colour in (("generator_loss", "generador / generator", REAL),
+                                 ("critic_loss", "crítico / critic", SYNTHETIC)):  # fmt: skip
+        figure.add_scatter(x=losses["epoch"], y=losses[column], name=name,
+                           line={"color": colour}, mode="lines+markers")  # fmt: skip
+    if losses["score"].notna().any():
+        figure.add_scatter(x=losses["epoch"], y=losses["score"], yaxis="y2", mode="lines+markers",
+                           name="calificación / held-out score",
+                           line={"color": "#009E73"})  # fmt: skip
+    figure.update_layout(
+        title={"text": "<b>Entrenamiento</b> / Training"},
+        template="plotly_white",
+        xaxis={"title": {"text": "época / epoch"}},
+        yaxis={"title": {"text": "pérdida / loss"}},
+        yaxis2={"title": {"text": "0 a 1 / 0 to 1"}, "overlaying": "y", "side": "right"},
+        legend={"orientation": "h", "y": -0.2},
+    )
+    return _render({"training": figure})["training"]
+
+
+def _figure(name: str, column: Column, shares: Distribution) -> Any:
+    """A grouped bar chart of codes, or two overlaid step histograms of a number."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for label, colour, side in (
+        ("Real", REAL, "real"),
+        ("Sintético / Synthetic", SYNTHETIC, "synthetic"),
+    ):
+        if shares.histogram is None:
+            x = [_bar_label(bar, column) for bar in shares.bars]
+            y = [100 * getattr(bar, side) for bar in shares.bars]
+            figure.add_bar(x=x, y=y, name=label, marker_color=colour)
+        else:
+            histogram = shares.histogram
+            heights = 100 * histogram.density(getattr(histogram, side))
+            figure.add_scatter(
+                x=histogram.edges, y=np.append(heights, heights[-1]), name=label, mode="lines",
+                line={"color": colour, "shape": "hv", "width": 2},
+            )  # fmt: skip
+    figure.update_layout(**_layout(name, column, shares))
+    return figure
+
+
+def _layout(name: str, column: Column, shares: Distribution) -> Mapping[str, object]:
+    title = f"<b>{name}</b>  {column.label.es} / {column.label.en}"
+    unit = f" ({column.unit.es} / {column.unit.en})" if column.unit else ""
+    histogram, apart, per = shares.histogram, "", ""
+    if histogram is not None:
+        per = " por duplicación / per doubling" if histogram.log else " por unidad / per unit"
+        apart = "; ".join(
+            f"{_bar_label(bar, column)}: {bar.real:.1%} real, {bar.synthetic:.1%} sint./synth."
+            for bar in shares.bars
+        )
+    scale = "category" if histogram is None else "log" if histogram.log else "linear"
+    return {
+        "title": {"text": title + (f"<br><sup>{apart}</sup>" if apart else "")},
+        "template": "plotly_white",
+        "font": {"family": "DejaVu Sans, sans-serif", "size": 13},
+        "legend": {"orientation": "h", "y": 1.02, "x": 1, "xanchor": "right", "yanchor": "bottom"},
+        "xaxis": {"title": {"text": unit}, "type": scale},
+        "yaxis": {"title": {"text": f"% de filas / of rows{per}"}, "rangemode": "tozero"},
+        "margin": {"l": 70, "r": 20, "t": 90, "b": 60},
+    }
+
+
+def _bar_label(bar: Bar, column: Column) -> str:
+    """A code with its meaning in Spanish: the pictures are one for both languages."""
+    if bar.kind != "code":
+        return _NAMES[bar.kind]
+    label = column.code_label(bar.code)
+    text = f"{bar.code} {label.es}" if label else bar.code
+    return text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 1] + "…"

@@ -1,0 +1,1 @@
+"""Files: the release's table and its machine-readable descriptions."""

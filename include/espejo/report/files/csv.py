@@ -1,0 +1,44 @@
+"""The CSV of a release, as the survey's own files are written."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+import pyarrow as pa
+
+from include.espejo.survey import Column, SurveySpec
+from include.espejo.table.frames import to_frame
+
+LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
+
+
+def source_csv(table: pa.Table, spec: SurveySpec) -> bytes:
+    """The table as the survey's own files are written: encoding, line ends, blanks, widths.
+
+    Column names are the spec's: consumers rely on them whatever a quarter's file called them.
+    """
+    frame = to_frame(table)
+    text = pd.DataFrame({n: _as_written(frame[n], spec.columns[n]) for n in frame.columns})
+    sink = io.StringIO(newline="")
+    text.to_csv(
+        sink,
+        index=False,
+        sep=spec.source.delimiter,
+        na_rep=spec.source.blank,
+        lineterminator=LINE_ENDS[spec.source.line_end],
+    )
+    return sink.getvalue().encode(spec.source.output_encoding)
+
+
+def _as_written(values: pd.Series, column: Column) -> pd.Series:
+    if column.is_code():
+        return values.astype(object)
+    distinct = {v: _number(v, column) for v in values.dropna().unique()}
+    return values.map(distinct).astype(object)
+
+
+def _number(value: float, column: Column) -> str:
+    if column.kind == "decimal":
+        return f"{value:.10g}"
+    return f"{int(value):0{column.width or 1}}"

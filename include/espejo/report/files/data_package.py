@@ -1,0 +1,156 @@
+"""The data package of a release: a Frictionless descriptor of its two tables.
+
+Valid by the `frictionless` library, which also reads `synthetic.csv` by it
+(https://specs.frictionlessdata.io/data-package/). What has no place in the standard is in custom
+properties: Spanish texts (`title_es`), units, numbers that are codes (`special`), and the rules
+that hold on every row (`rules`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from include.espejo.report.files.csv import LINE_ENDS
+from include.espejo.survey import Column, SurveySpec
+from include.espejo.survey.column import Label
+from include.espejo.survey.rules import Rule
+from include.espejo.table.rules import columns_of
+
+_MOST_CATEGORIES = 200
+_KINDS = {"code": "string", "integer": "integer", "decimal": "number"}
+
+Descriptor = dict[str, Any]
+
+
+def data_package(
+    spec: SurveySpec, columns: list[str], release: Mapping[str, Any], tables: Mapping[str, bytes]
+) -> bytes:
+    """The descriptor; `tables` are `synthetic.csv` and `synthetic.parquet` by name."""
+    outputs = spec.outputs
+    package = {
+        "profile": "data-package",
+        "name": spec.survey.replace("_", "-"),
+        "id": f"{spec.survey}/{release['period']}/{release['release']}",
+        "version": release["release"],
+        "title": f"{spec.title.en}, {release['period']}",
+        "title_es": f"{spec.title.es}, {release['period']}",
+        "description": f"{spec.description.en} {outputs.caution.en}",
+        "description_es": f"{spec.description.es} {outputs.caution.es}",
+        "licenses": [{"title": outputs.licence, "path": outputs.licence_url}],
+        "sources": [{"title": outputs.attribution.en, "title_es": outputs.attribution.es}],
+        "created": release["created"],
+        "keywords": ["synthetic data", "datos sintéticos"],
+        "rules": [_rule(r) for r in spec.rules if set(columns_of(r, spec)) <= set(columns)],
+        "resources": [
+            _csv_resource(spec, columns, tables["synthetic.csv"]),
+            _parquet_resource(tables["synthetic.parquet"]),
+        ],
+    }
+    return json.dumps(package, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def _csv_resource(spec: SurveySpec, columns: list[str], content: bytes) -> Descriptor:
+    source = spec.source
+    return {
+        "profile": "tabular-data-resource",
+        "name": "synthetic",
+        "path": "synthetic.csv",
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": source.output_encoding,
+        **_integrity(content),
+        "dialect": {
+            "delimiter": source.delimiter,
+            "lineTerminator": LINE_ENDS[source.line_end],
+        },
+        "schema": {
+            "missingValues": sorted({"", source.blank}),
+            "fields": [_field(name, spec.columns[name]) for name in columns],
+        },
+    }
+
+
+def _parquet_resource(content: bytes) -> Descriptor:
+    """The same table, as a file: it carries its own types."""
+    return {
+        "profile": "data-resource",
+        "type": "file",  # its readers would ask for a Parquet plugin otherwise
+        "name": "synthetic-parquet",
+        "path": "synthetic.parquet",
+        "format": "parquet",
+        "mediatype": "application/vnd.apache.parquet",
+        **_integrity(content),
+    }
+
+
+def _integrity(content: bytes) -> Descriptor:
+    return {"bytes": len(content), "hash": f"sha256:{hashlib.sha256(content).hexdigest()}"}
+
+
+def _rule(rule: Rule) -> Descriptor:
+    """A relation that holds on every row of the table, in the spec's own words."""
+    told: Descriptor = rule.model_dump(mode="json", by_alias=True, exclude={"label"})
+    titles = {"title": rule.label.en, "title_es": rule.label.es} if rule.label else {}
+    return titles | {key: value for key, value in told.items() if value is not None}
+
+
+def _field(name: str, column: Column) -> Descriptor:
+    field: Descriptor = {
+        "name": name,
+        "type": _KINDS[column.kind],
+        "title": column.label.en,
+        "title_es": column.label.es,
+    }
+    if column.unit:
+        field |= {"unit": column.unit.en, "unit_es": column.unit.es}
+    if column.top_code is not None:
+        field["topCode"] = column.top_code
+    if labels := _labels(column):
+        field |= labels
+    constraints = _constraints(column)
+    return field | ({"constraints": constraints} if constraints else {})
+
+
+def _labels(column: Column) -> Descriptor:
+    """Labelled codes: `categories` if they are all that may come, else `special`.
+
+    To readers of the standard's second version a value outside `categories` is an error.
+    """
+    if not column.is_code():
+        named = [_category(str(code), label) for code, label in column.special.items()]
+        return {"special": named} if named else {}
+    if not any(column.codes.values()):
+        return {}
+    if _few_codes(column):
+        every = column.listed_codes()
+        return {"categories": [_category(code, column.codes.get(code)) for code in every]}
+    return {"special": [_category(code, label) for code, label in column.codes.items() if label]}
+
+
+def _category(code: str, label: Label | None) -> dict[str, str]:
+    return {"value": code} | ({"label": label.en, "label_es": label.es} if label else {})
+
+
+def _few_codes(column: Column) -> bool:
+    return 0 < len(column.code_set) <= _MOST_CATEGORIES
+
+
+def _constraints(column: Column) -> Descriptor:
+    if not column.is_code():
+        return _bounds(column)
+    if _few_codes(column):
+        return {"enum": list(column.listed_codes())}
+    return {"minLength": column.width, "maxLength": column.width} if column.width else {}
+
+
+def _bounds(column: Column) -> Descriptor:
+    if column.range is None:
+        return {}
+    bounds = [*column.range, *column.special]
+    low, high = min(bounds), max(bounds)
+    if column.kind == "integer":
+        low, high = int(low), int(high)
+    return {"minimum": low, "maximum": high}

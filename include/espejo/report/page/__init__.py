@@ -1,0 +1,1 @@
+"""Page: what a release's page shows, and the page itself."""

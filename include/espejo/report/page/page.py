@@ -1,0 +1,116 @@
+"""The release's report: one self-contained page, in Spanish and English, that opens offline.
+
+It is made of what the release itself holds, all of it public: the manifest's entries, the parsed
+figures, and distributions that hold the floor. It asks nothing of any network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from include.espejo.report.drawings import charts
+from include.espejo.report.drawings.distributions import Distribution
+from include.espejo.report.drawings.pyramid import Pyramid
+from include.espejo.report.files.jsonld import dataset_jsonld
+from include.espejo.report.page import fitness, pairs, texts
+from include.espejo.report.page.cards import make_cards
+from include.espejo.report.page.estimates import FOLDED, make_indicators
+from include.espejo.report.page.formats import Numbers, in_both, label_text
+from include.espejo.report.page.gates import make_verdict
+from include.espejo.report.page.history import make_history
+from include.espejo.report.page.pairs import make_pairs
+from include.espejo.report.page.places import make_places
+from include.espejo.report.page.scores import headlines, track
+from include.espejo.survey import SurveySpec
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+_MOST_CODES = 100  # of a column in the dictionary
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PublicFigures:
+    """The parsed figures of a release: quality.json, utility.json and comparison.json.
+
+    Each may be empty; its part of the page then says so or is left out.
+    """
+
+    quality: Figures
+    utility: Figures
+    comparison: Figures
+
+
+def render_page(
+    spec: SurveySpec,
+    release: Figures,
+    figures: PublicFigures,
+    columns: Mapping[str, Distribution],
+    pyramid: Pyramid | None = None,
+) -> bytes:
+    """Fill the templates.
+
+    `release`: the manifest's entries, without its files, and `override` where there is one.
+    """
+    general = figures.utility.get("general") or {}
+    specific = figures.utility.get("specific") or {}
+    quality = figures.quality
+    content = {
+        "verdict": make_verdict(release),
+        "headlines": headlines(quality, figures.utility, figures.comparison),
+        "uses": fitness.uses(quality, figures.utility),
+        "cards": make_cards(spec, columns, figures.utility),
+        "pyramid": pyramid,
+        "tower": None if pyramid is None else charts.draw_pyramid(pyramid),
+        "pairs": make_pairs(general),
+        "indicators": make_indicators(spec, specific),
+        "level": (specific.get("settings") or {}).get("level"),
+        "targets": (specific.get("learning") or {}).get("targets") or (),
+        "places": make_places(spec, general),
+        "history": make_history(spec, release, quality, specific, figures.comparison),
+        "broken_rules": quality.get("broken_rules") or (),
+        "metrics": (quality.get("metrics") or {}).get("table") or (),
+        "files": release.get("files") or (),
+        "versions": release.get("versions") or {},
+        "dataset": _dataset(spec, release),
+    }
+    template = _environment(spec).get_template("page.html.j2")
+    return template.render(spec=spec, release=release, **content).encode()
+
+
+def _environment(spec: SurveySpec) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    numbers = Numbers(spec.outputs.locales)
+    for name in ("score", "count", "percent", "change", "relative", "amount", "plain"):
+        environment.filters[name] = getattr(numbers, name)
+    environment.filters["svg"] = _as_tspans
+    environment.globals.update(
+        t=in_both, label=label_text, texts=texts, track=track, fitness=fitness, pairs_=pairs,
+        folded=FOLDED, most_codes=_MOST_CODES,
+    )  # fmt: skip
+    return environment
+
+
+def _as_tspans(text: Markup) -> Markup:
+    """A text in both languages as SVG has it."""
+    return Markup(str(text).replace("<span", "<tspan").replace("</span", "</tspan"))
+
+
+def _dataset(spec: SurveySpec, release: Figures) -> Markup:
+    """The release as schema.org describes data sets, safe within a script element."""
+    content = json.dumps(dataset_jsonld(spec, release), ensure_ascii=False)
+    return Markup(content.replace("<", "\\u003c"))

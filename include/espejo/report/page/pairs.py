@@ -1,0 +1,127 @@
+"""The pairs of columns: four matrices of one shape, and each pair's figures for the drill-down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.espejo.report.page.fitness import below_ceiling, judge_pairs
+from include.espejo.report.page.texts import MEASURES
+from include.espejo.survey.column import Label
+
+# Upper bounds of the classes of colour; what is above the last has a class of its own.
+STRENGTHS = (0.1, 0.2, 0.4, 0.6, 0.8)
+DIFFERENCES = (0.02, 0.05, 0.1, 0.2)
+GAPS = (0.02, 0.05, 0.1, 0.15)
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two columns; None for a figure that there is not. `near`: None where they are unrelated."""
+
+    columns: tuple[str, str]
+    measure: Label | None
+    real: float | None
+    synthetic: float | None
+    difference: float | None
+    score: float | None
+    ceiling: float | None
+    floor: float | None
+    associated: bool
+    near: bool | None
+
+    @property
+    def gap(self) -> float | None:
+        """What the score is below what it could be: the ceiling, or 1 where there is none."""
+        if self.score is None:
+            return None
+        return below_ceiling(self.score, 1.0 if self.ceiling is None else self.ceiling)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a matrix: its number, and the class of its colour."""
+
+    value: float | None
+    shade: str
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """`names` in the release's order; `listed` the worst first; `at` by either order of names.
+
+    `mean`: the mean absolute difference of the associations, and that of other real people.
+    """
+
+    names: tuple[str, ...]
+    listed: tuple[Pair, ...]
+    at: Mapping[tuple[str, str], Pair]
+    mean: tuple[float | None, float | None]
+
+    def cell(self, view: str, row: str, column: str) -> Cell:
+        """The cell of one of the views real, synthetic, difference and score."""
+        pair = self.at.get((row, column))
+        if pair is None or row == column:
+            return Cell(None, "own" if row == column else "none")
+        value: float | None = getattr(pair, view)
+        if value is None:
+            return Cell(None, "none")
+        match view:
+            case "difference":
+                # Away from 0 it is more than the real one, towards 0 and beyond it is less: a
+                # correlation of -0.1 where the real one is -0.2 is a relation that is lost.
+                side = "n" if value * (pair.real or 0.0) < 0 else "p"
+                return Cell(value, f"{side}{_grade(abs(value), DIFFERENCES)}")
+            case "score":
+                return Cell(value, f"e{_grade(pair.gap or 0.0, GAPS)}")
+            case _:
+                return Cell(value, f"s{_grade(abs(value), STRENGTHS)}")
+
+
+def _grade(value: float, bounds: tuple[float, ...]) -> int:
+    return sum(value > bound for bound in bounds)
+
+
+def make_pairs(general: Figures) -> Pairs:
+    """The pairs of the release's columns; without any, `names` is empty."""
+    known = general.get("associations") or {}
+    names = tuple(known.get("columns") or ())
+    scores = {tuple(p["columns"]): p for p in (general.get("pair_trends") or {}).get("pairs") or ()}
+    near = dict(judge_pairs(general))
+    found = [
+        _pair((a, b), known, (i, j), scores.get((a, b)) or scores.get((b, a)) or {}, near)
+        for i, a in enumerate(names)
+        for j, b in enumerate(names)
+        if i < j
+    ]
+    at = {p.columns: p for p in found} | {p.columns[::-1]: p for p in found}
+    mean = known.get("mean_absolute_difference") or {}
+    told = mean.get("score"), mean.get("ceiling")
+    return Pairs(names, tuple(sorted(found, key=_worst_first)), at, told)
+
+
+def _pair(
+    names: tuple[str, str],
+    known: Figures,
+    place: tuple[int, int],
+    scored: Figures,
+    near: Mapping[tuple[str, str], bool],
+) -> Pair:
+    i, j = place
+    real, synthetic, difference = (
+        known[side][i][j] for side in ("real", "synthetic", "difference")
+    )
+    score, ceiling, floor = (scored.get(key) for key in ("score", "ceiling", "floor"))
+    return Pair(
+        names, MEASURES.get(known["measures"][i][j]), real, synthetic, difference,
+        score, ceiling, floor, bool(scored.get("associated")), near.get(names),
+    )  # fmt: skip
+
+
+def _worst_first(pair: Pair) -> tuple[float, float]:
+    """An association that is gone altogether has no difference: all of it is lost."""
+    moved = pair.real if pair.difference is None else pair.difference
+    return -abs(moved or 0.0), -(pair.gap or 0.0)

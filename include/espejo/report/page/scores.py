@@ -1,0 +1,203 @@
+"""The headline scores: each on a track between its floor and its ceiling, beside the last one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.espejo.survey.column import Label
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Track:
+    """Where marks lie on a track, in per cent of its width; None for what there is not."""
+
+    score: float
+    ceiling: float | None
+    floor: float | None
+    previous: float | None = None
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A score with its references, on equally many rows. `whole`: written without decimals.
+
+    `change`: since the previous release, both scored alike. `all_rows`: the score of every row,
+    which the manifest tells; None where there is no other than `score`.
+    """
+
+    name: Label
+    about: Label
+    score: float
+    ceiling: float | None
+    floor: float | None
+    floor_is: Label
+    change: float | None
+    track: Track
+    whole: bool = False
+    all_rows: float | None = None
+
+
+_SHUFFLED = Label(es="columnas barajadas", en="columns shuffled")
+_EVEN = Label(es="todo valor igual de frecuente", en="every value equally often")
+_OVERALL = Label(es="Calidad global", en="Overall quality")
+_SHAPES = Label(es="Columnas", en="Columns")
+_PAIRS = Label(es="Pares asociados", en="Associated pairs")
+_NOTHING_LEARNT = Label(es="un modelo que no aprende nada", en="a model that learns nothing")
+_VIEWS = {
+    "3": Label(es="Tres columnas a la vez", en="Three columns at a time"),
+    "4": Label(es="Cuatro columnas a la vez", en="Four columns at a time"),
+}
+_CLASSIFIER = Label(es="Se distingue (AUC)", en="Told apart (AUC)")
+_GROUPS = Label(es="Cifras por grupo", en="Figures by group")
+_MODELS = Label(es="Pierden los modelos (AUC)", en="Models lose (AUC)")
+_PROPENSITY = Label(es="Propensión (pMSE)", en="Propensity (pMSE)")
+
+_ABOUTS = {
+    "overall": Label(
+        es="Media de columnas y pares (SDMetrics).", en="Mean of columns and pairs (SDMetrics)."
+    ),
+    "column_shapes": Label(
+        es="¿Se reparte cada columna igual?", en="Is each column spread the same way?"
+    ),
+    "column_pair_trends": Label(
+        es="¿Van juntas las columnas que van juntas?",
+        en="Do columns go together that go together?",
+    ),
+    "k_marginal": Label(
+        es="Traslape de vistas de estas columnas, de 0 a 1000 (k-marginal, NIST).",
+        en="Overlap in views of these columns, 0 to 1000 (k-marginal, NIST).",
+    ),
+    "propensity": Label(
+        es="¿Distingue un árbol lo sintético? 1: imposible; menos es mejor.",
+        en="Can a tree tell what is synthetic? 1: it cannot; less is better.",
+    ),
+    "classifier": Label(
+        es="¿Distinguen muchos árboles las filas sintéticas? 0.5: no; menos es mejor.",
+        en="Can many trees tell synthetic rows? 0.5: they cannot; less is better.",
+    ),
+    "groups": Label(
+        es="¿Cuántas coinciden con las reales, salvo error de muestreo?",
+        en="How many agree with the real ones, but for sampling error?",
+    ),
+    "models": Label(
+        es="Lo que pierde un modelo por aprender de filas sintéticas; menos es mejor.",
+        en="What a model loses by learning from synthetic rows; less is better.",
+    ),
+}
+
+
+def headlines(quality: Figures, utility: Figures, comparison: Figures) -> list[Headline]:
+    """The scores of the first screen that the release has."""
+    general = utility.get("general") or {}
+    before: Figures = next(iter(comparison.get("previous") or ()), {})
+    specific = utility.get("specific") or {}
+    return [*_quality(quality, general, before), *_marginals(general), *_propensity(general),
+            *_classifier(general), *_groups(specific), *_models(specific)]  # fmt: skip
+
+
+def _quality(quality: Figures, general: Figures, before: Figures) -> Iterator[Headline]:
+    names = {"overall": _OVERALL, "column_shapes": _SHAPES, "column_pair_trends": _PAIRS}
+    references = quality.get("references") or {}
+    for name, label in names.items():
+        score = quality.get(name)
+        if score is None:
+            continue
+        known = references.get(name) or {}
+        floor, floor_is = known.get("floor"), _SHUFFLED
+        if name == "column_shapes":
+            # Shuffling keeps every column as it is: that floor would say nothing.
+            floor, floor_is = (general.get("column_shapes") or {}).get("uniform"), _EVEN
+        equal = known.get("score")
+        shown = score if equal is None else equal
+        # Like with like: a score of all rows is higher than one of fewer.
+        last = (before if equal is None else before.get("equal_rows") or {}).get(name)
+        yield Headline(
+            label, _ABOUTS[name], shown, known.get("ceiling"), floor, floor_is,
+            None if last is None else shown - last,
+            track(shown, known.get("ceiling"), floor, last),
+            all_rows=None if equal is None else score,
+        )  # fmt: skip
+
+
+def _marginals(general: Figures) -> Iterator[Headline]:
+    sizes = (general.get("k_marginal") or {}).get("by_size") or {}
+    for size in ("3", "4"):
+        known = sizes.get(size) or {}
+        if known.get("score") is not None:
+            score, ceiling, floor = known["score"], known.get("ceiling"), known.get("floor")
+            place = track(score, ceiling, floor, best=1000)
+            yield Headline(_VIEWS[size], _ABOUTS["k_marginal"], score, ceiling, floor, _SHUFFLED,
+                           None, place, whole=True)  # fmt: skip
+
+
+def _classifier(general: Figures) -> Iterator[Headline]:
+    known = general.get("classifier") or {}
+    score, ceiling, floor = (known.get(name) for name in ("score", "ceiling", "floor"))
+    if score is not None:
+        place = _falling(score, ceiling, floor, best=0.5)
+        yield Headline(_CLASSIFIER, _ABOUTS["classifier"], score, ceiling, floor, _SHUFFLED, None,
+                       place)  # fmt: skip
+
+
+def _groups(specific: Figures) -> Iterator[Headline]:
+    known = specific.get("groups") or {}
+    score, ceiling, floor = (known.get(name) for name in ("score", "ceiling", "floor"))
+    if score is not None:
+        yield Headline(_GROUPS, _ABOUTS["groups"], score, ceiling, floor, _SHUFFLED, None,
+                       track(score, ceiling, floor))  # fmt: skip
+
+
+def _models(specific: Figures) -> Iterator[Headline]:
+    """The mean loss over the columns that can be scored; real people lose nothing. A model that
+    learns nothing has an AUC of one half, which is what shuffled columns leave of it."""
+    targets = (specific.get("learning") or {}).get("targets") or ()
+    scored = [target["scores"]["auc"] for target in targets if target.get("scores")]
+    known = [auc for auc in scored if auc.get("difference") is not None]
+    if known:
+        lost = -sum(auc["difference"] for auc in known) / len(known)
+        floor = sum(auc["train_real"] for auc in known) / len(known) - 0.5
+        yield Headline(_MODELS, _ABOUTS["models"], lost, 0.0, floor, _NOTHING_LEARNT, None,
+                       _falling(lost, 0.0, floor, best=0.0))  # fmt: skip
+
+
+def _falling(score: float, ceiling: float | None, floor: float | None, best: float) -> Track:
+    """A track on which less is better: the best is on the right."""
+    turned = [None if mark is None else -mark for mark in (score, ceiling, floor)]
+    return track(turned[0] or 0.0, turned[1], turned[2], best=-best)
+
+
+def _propensity(general: Figures) -> Iterator[Headline]:
+    tree = (general.get("propensity") or {}).get("tree") or {}
+    score, ceiling, floor = (
+        (tree.get(name) or {}).get("ratio") for name in ("score", "ceiling", "floor")
+    )
+    if score is not None:
+        # Ratios: one of 2 is as far from 1 as one of 4 is from 2. The best is 1, on the right.
+        logs = [None if v is None else -math.log(max(v, 1e-3)) for v in (score, ceiling, floor)]
+        place = track(logs[0] or 0.0, logs[1], logs[2], best=0)
+        yield Headline(_PROPENSITY, _ABOUTS["propensity"], score, ceiling, floor, _SHUFFLED, None,
+                       place)  # fmt: skip
+
+
+def track(
+    score: float,
+    ceiling: float | None,
+    floor: float | None,
+    previous: float | None = None,
+    best: float = 1.0,
+) -> Track:
+    """Places of the marks, from just under the lowest on the left to `best` on the right."""
+    marks = [mark for mark in (score, ceiling, floor, previous) if mark is not None]
+    high = max(best, *marks)
+    low = min(*marks, high - abs(high) * 0.05 - 1e-9)
+    low -= (high - low) * 0.06
+
+    def place(mark: float | None) -> float | None:
+        return None if mark is None else round(100 * (mark - low) / (high - low), 1)
+
+    return Track(place(score) or 0.0, place(ceiling), place(floor), place(previous))

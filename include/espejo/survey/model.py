@@ -1,0 +1,204 @@
+"""The survey spec as a frozen, strict model. `load.py` reads it from YAML."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from include.espejo.survey.column import Column, Label, Role, Strict
+from include.espejo.survey.disclosure import Disclosure
+from include.espejo.survey.expression import Expression, parse_expression
+from include.espejo.survey.rules import Rule
+
+ENGINES = ("ctgan", "sdv")
+MOST_COLUMNS = 254  # to model: the audit compares rows by a byte (disclose/kernel.py)
+
+
+class Source(Strict):
+    """How the survey's files look, and how many rows a whole one has."""
+
+    delimiter: str = Field(default=",", pattern=r"^[,;:|\t ]$")
+    encodings: tuple[Literal["utf-8", "latin-1", "cp1252"], ...] = Field(min_length=1)
+    blank: str = ""
+    line_end: Literal["lf", "crlf"] = "lf"
+    output_encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
+    period_column: str | None = None
+    period_format: str = "{period}"
+    min_rows: int = Field(ge=1)
+    max_rows: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Source:
+        if self.min_rows > self.max_rows:
+            raise ValueError("`min_rows` is above `max_rows`; write the lower bound first")
+        return self
+
+
+class Places(Strict):
+    """Where things lie: each a bucket or prefix. `raw` is the pattern of one file and may hold
+    {period}, {year}, {yy} and {quarter}."""
+
+    raw: str
+    restricted: str
+    public: str
+    downstream: str
+
+
+class Connections(Strict):
+    """The Airflow connections of the four identities, and of the example consumer's own place."""
+
+    ingest: str = "espejo_ingest"
+    work: str = "espejo_work"
+    publish: str = "espejo_publish"
+    consumer: str = "espejo_consumer"
+    downstream: str = "espejo_downstream"
+    alert: str = "espejo_alert"
+
+
+class Schedule(Strict):
+    """When a quarter is out: `day` of the month that is `months_after` its last one, and limits."""
+
+    months_after: int = Field(ge=0, le=12)
+    day: int = Field(ge=1, le=28)
+    hour: int = Field(default=6, ge=0, le=23)
+    timezone: str = "UTC"
+    wait_days: int = Field(default=14, ge=1, le=90)
+    step_hours: float = Field(default=2, gt=0)
+    training_hours: float = Field(default=12, gt=0)
+    deadline_hours: float = Field(default=24, gt=0)
+
+    def cron(self) -> str:
+        """The publication days of the four quarters as a cron expression."""
+        months = sorted((last + self.months_after - 1) % 12 + 1 for last in (3, 6, 9, 12))
+        return f"0 {self.hour} {self.day} {','.join(map(str, months))} *"
+
+
+class Geography(Strict):
+    """A hierarchy from the widest level down; each of `functions` depends on the levels down
+    to the one it names. `tiles` draws the widest level: rows of its codes, None for a gap."""
+
+    levels: tuple[str, ...] = Field(min_length=1)
+    functions: dict[str, str] = Field(default_factory=dict)
+    tiles: tuple[tuple[str | None, ...], ...] = Field(default=())
+
+
+class Model(Strict):
+    """What is modelled and with which defaults; a run's parameters may replace the latter.
+
+    `calibrate`: draw rows to the training margins, which also draws them towards those trained on.
+    `max_training_minutes` ends a training early. `threads` 0: as many as the engine finds best.
+    """
+
+    columns: tuple[str, ...] = Field(min_length=2, max_length=MOST_COLUMNS)
+    engine: Literal["ctgan", "sdv"] = "ctgan"
+    epochs: int = Field(default=10, ge=1, le=10_000)
+    batch_size: int = Field(default=100, ge=10, le=100_000, multiple_of=10)
+    calibrate: bool = True
+    max_training_minutes: float | None = Field(default=None, gt=0)
+    threads: int = Field(default=0, ge=0, le=256)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class Pyramid(Strict):
+    """The columns of a population pyramid: a number and a code, both modelled."""
+
+    age: str
+    sex: str
+
+
+class Outputs(Strict):
+    """What a release says of itself to those who read it, and how the report says it.
+
+    `locales`: how numbers are written in each language, as CLDR names it.
+    """
+
+    licence: str
+    licence_url: str
+    attribution: Label
+    caution: Label
+    locales: Label = Label(es="es_MX", en="en_US")
+    pyramid: Pyramid | None = None
+
+
+class Band(Strict):
+    """A number cut into groups: `cuts` [15, 25] makes -14, 15-24 and 25+."""
+
+    column: str
+    cuts: tuple[int, ...] = Field(min_length=1)
+
+
+class Indicator(Strict):
+    """A headline figure: a `statistic` of `of`, among the rows where `among` holds, by groups.
+
+    share: the share of rows where the condition `of` holds; distribution: the share of each
+    code of column `of`; mean, median, quartiles: of the number `of`.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    label: Label
+    statistics: tuple[Literal["share", "distribution", "mean", "median", "quartiles"], ...] = Field(
+        min_length=1
+    )
+    of: str
+    among: str | None = None
+    by: tuple[str | Band, ...] = Field(default=())
+
+
+class SurveySpec(Strict):
+    """All that is particular to a survey."""
+
+    survey: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: Label
+    description: Label
+    source: Source
+    places: Places
+    connections: Connections = Connections()
+    schedule: Schedule
+    columns: dict[str, Column] = Field(min_length=2)
+    geography: Geography | Literal["none"]
+    household_key: tuple[str, ...] | Literal["none"]
+    person_key: tuple[str, ...] | Literal["none"]
+    rules: tuple[Rule, ...] = Field(default=())
+    model: Model
+    disclosure: Disclosure
+    outputs: Outputs
+    indicators: tuple[Indicator, ...] = Field(default=())
+
+    @cached_property
+    def code_sets(self) -> dict[str, frozenset[str] | None]:
+        """Columns and their codes, as the expression parser wants them."""
+        return {n: c.code_set if c.is_code() else None for n, c in self.columns.items()}
+
+    def expression(self, text: str) -> Expression:
+        """Parse an expression over this spec's columns; raises ExpressionError."""
+        return parse_expression(text, self.code_sets)
+
+    def key(self, which: Literal["household", "person"]) -> tuple[str, ...]:
+        """The columns of a key; empty where the survey has none."""
+        key = self.household_key if which == "household" else self.person_key
+        return () if isinstance(key, str) else key
+
+    def panel_key(self) -> tuple[str, ...]:
+        """The columns that name a household in every quarter; empty where there are none."""
+        return self.disclosure.panel_key or self.key("household")
+
+    def with_role(self, *roles: Role) -> tuple[str, ...]:
+        """The modelled columns with one of these roles, in the source's order."""
+        return tuple(n for n, c in self.model_columns().items() if c.role in roles)
+
+    def geography_columns(self) -> tuple[str, ...]:
+        """The modelled columns that say where: the levels, then what depends on them."""
+        if not isinstance(self.geography, Geography):
+            return ()
+        names = (*self.geography.levels, *self.geography.functions)
+        return tuple(n for n in names if n in self.model.columns)
+
+    def geography_levels(self) -> tuple[str, ...]:
+        """The levels from the widest down; empty where the survey has no geography."""
+        return self.geography.levels if isinstance(self.geography, Geography) else ()
+
+    def model_columns(self) -> dict[str, Column]:
+        """The modelled columns in the source's order."""
+        return {n: c for n, c in self.columns.items() if n in self.model.columns}

@@ -1,0 +1,260 @@
+"""What a spec's parts say of each other: names that must be columns, expressions, kinds.
+
+pydantic checks each part by itself; what is checked here needs the whole spec. Every check
+yields where in the spec the problem is and what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, UnknownLocaleError
+
+from include.espejo.survey.expression import PERIOD_NAMES, ExpressionError, Kind
+from include.espejo.survey.model import Band, Geography, Indicator, Source, SurveySpec
+from include.espejo.survey.period import Period
+from include.espejo.survey.rules import (
+    GEOGRAPHY_LEVELS,
+    BirthYearRule,
+    function_rule,
+    rule_columns,
+    rule_expressions,
+)
+
+Location = tuple[str | int, ...]
+Problems = Iterator[tuple[Location, str]]
+
+
+def find_problems(spec: SurveySpec) -> list[tuple[Location, str]]:
+    """Everything that does not fit together, as location and text."""
+    unknown = list(_unknown_columns(spec))
+    if unknown:
+        return unknown  # the other checks look these columns up
+    checks = (
+        _column_names, _source, _formats, _places, _geography, _rules, _chained_ages,
+        _model, _disclosure, _outputs, _indicators,
+    )  # fmt: skip
+    return [problem for check in checks for problem in check(spec)]
+
+
+def _unknown_columns(spec: SurveySpec) -> Problems:
+    for location, name in _references(spec):
+        if name not in spec.columns:
+            yield location, f"it names {name}, which is no column of the spec"
+
+
+def _references(spec: SurveySpec) -> Iterator[tuple[Location, str]]:
+    if spec.source.period_column:
+        yield ("source", "period_column"), spec.source.period_column
+    for name in spec.key("household"):
+        yield ("household_key",), name
+    for name in spec.key("person"):
+        yield ("person_key",), name
+    if isinstance(spec.geography, Geography):
+        for name in spec.geography.levels:
+            yield ("geography", "levels"), name
+        for name in spec.geography.functions:
+            yield ("geography", "functions"), name
+    for name in spec.model.columns:
+        yield ("model", "columns"), name
+    for name in spec.disclosure.panel_key or ():
+        yield ("disclosure", "panel_key"), name
+    for key_set, names in spec.disclosure.key_sets.items():
+        for name in names:
+            yield ("disclosure", "key_sets", key_set), name
+    if spec.outputs.pyramid:
+        yield ("outputs", "pyramid", "age"), spec.outputs.pyramid.age
+        yield ("outputs", "pyramid", "sex"), spec.outputs.pyramid.sex
+    for index, rule in enumerate(spec.rules):
+        for name in rule_columns(rule):
+            yield ("rules", index), name
+    for index, indicator in enumerate(spec.indicators):
+        for by in indicator.by:
+            yield ("indicators", index, "by"), by if isinstance(by, str) else by.column
+
+
+def _column_names(spec: SurveySpec) -> Problems:
+    owner: dict[str, str] = {}
+    for name, column in spec.columns.items():
+        if name in (*PERIOD_NAMES, "blank"):
+            yield ("columns", name), "this name is taken by the expressions; use an alias for it"
+        for written in (name, *column.aliases):
+            if owner.setdefault(written.upper(), name) != name:
+                other = owner[written.upper()]
+                yield ("columns", name), f"the name {written} is already used by column {other}"
+
+
+def _source(spec: SurveySpec) -> Problems:
+    source = spec.source
+    if source.period_column and not spec.columns[source.period_column].is_code():
+        yield ("source", "period_column"), f"{source.period_column} is a number: make it a code"
+    for name, column in spec.columns.items():
+        if source.blank.strip() in column.codes:
+            yield ("source", "blank"), f"it is a code of {name}; write another blank, or none"
+        if name in spec.model.columns and not _encodes("".join(column.codes), source):
+            problem = f"its codes cannot be written in {source.output_encoding}"
+            yield ("columns", name, "codes"), f"{problem}; choose another `output_encoding`"
+    if not _encodes(source.blank, source):
+        yield ("source", "blank"), f"it cannot be written in {source.output_encoding}"
+
+
+def _encodes(text: str, source: Source) -> bool:
+    try:
+        text.encode(source.output_encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _places(spec: SurveySpec) -> Problems:
+    """Who may read the public place must find nothing of the others in it."""
+    raw = spec.places.raw.partition("{")[0].partition("*")[0].rpartition("/")[0]
+    public = spec.places.public
+    for name, place in (("restricted", spec.places.restricted), ("raw", raw)):
+        if _within(place, public) or _within(public, place):
+            yield ("places", "public"), f"it is, holds or lies in the {name} place; part them"
+
+
+def _within(inner: str, outer: str) -> bool:
+    return f"{inner.rstrip('/')}/".startswith(f"{outer.rstrip('/')}/")
+
+
+def _formats(spec: SurveySpec) -> Problems:
+    patterns: dict[Location, str] = {
+        ("source", "period_format"): spec.source.period_format,
+        ("places", "raw"): spec.places.raw,
+    }
+    for location, pattern in patterns.items():
+        try:
+            Period(2026, 3).format(pattern)
+        except (KeyError, IndexError, ValueError, AttributeError):
+            yield location, "use only {period}, {year}, {yy} and {quarter} in braces"
+    try:
+        ZoneInfo(spec.schedule.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield ("schedule", "timezone"), "no such time zone; write one such as America/Mexico_City"
+
+
+def _geography(spec: SurveySpec) -> Problems:
+    if not isinstance(spec.geography, Geography):
+        return
+    for name in spec.geography.levels:
+        if not spec.columns[name].is_code():
+            yield ("geography", "levels"), f"{name} is no code column"
+    for name, level in spec.geography.functions.items():
+        if level not in spec.geography.levels:
+            yield ("geography", "functions", name), f"{level} is no level of the geography"
+    widest = spec.geography.levels[0]
+    tiles = Counter(code for row in spec.geography.tiles for code in row if code is not None)
+    for code, count in tiles.items():
+        if code not in spec.columns[widest].code_set:
+            yield ("geography", "tiles"), f"{code!r} is no code of {widest}"
+        elif count > 1:
+            yield ("geography", "tiles"), f"{code!r} has {count} tiles; give it one"
+
+
+def _rules(spec: SurveySpec) -> Problems:
+    names = Counter(rule.name for rule in spec.rules)
+    implied = {GEOGRAPHY_LEVELS}
+    if isinstance(spec.geography, Geography):
+        implied |= {function_rule(*pair) for pair in spec.geography.functions.items()}
+    for index, rule in enumerate(spec.rules):
+        if names[rule.name] > 1 or rule.name in implied:
+            yield ("rules", index, "name"), f"the name {rule.name} is used by another rule"
+        for key, text in rule_expressions(rule).items():
+            yield from _expression(spec, ("rules", index, key), text, "condition")
+        if isinstance(rule, BirthYearRule):
+            yield from _birth_year(spec, rule, ("rules", index))
+
+
+def _chained_ages(spec: SurveySpec) -> Problems:
+    years = {rule.birth_year for rule in spec.rules if isinstance(rule, BirthYearRule)}
+    for index, rule in enumerate(spec.rules):
+        if isinstance(rule, BirthYearRule) and rule.age in years:
+            yield ("rules", index, "age"), f"{rule.age} is the birth year of another rule"
+
+
+def _birth_year(spec: SurveySpec, rule: BirthYearRule, where: Location) -> Problems:
+    if rule.gap[0] > rule.gap[1]:
+        yield (*where, "gap"), "the range is the wrong way round; write the lower bound first"
+    for key, name in (("age", rule.age), ("birth_year", rule.birth_year)):
+        if spec.columns[name].is_code():
+            yield (*where, key), f"{name} must be a number for this rule"
+
+
+def _model(spec: SurveySpec) -> Problems:
+    for name, count in Counter(spec.model.columns).items():
+        if count > 1:
+            yield ("model", "columns"), f"{name} is given {count} times"
+        if "/" in name or "\\" in name or name.startswith("."):
+            problem = f"{name} becomes the name of a plot's file; use an alias for it"
+            yield ("model", "columns"), problem
+
+
+def _disclosure(spec: SurveySpec) -> Problems:
+    """Every modelled column has a role: where the spec says nothing, nothing is modelled."""
+    for name in spec.model.columns:
+        role = spec.columns[name].role
+        if role is None:
+            yield ("columns", name), "it is modelled: give it a `role` (quasi, sensitive or free)"
+        if role == "direct":
+            yield ("columns", name, "role"), "a direct identifier is never modelled; leave it out"
+    for name in spec.with_role("sensitive"):
+        if not spec.columns[name].is_code() and not spec.columns[name].brackets:
+            problem = "a sensitive number is attacked in `brackets`: write their cuts"
+            yield ("columns", name), problem
+    if not spec.with_role("quasi"):
+        yield ("model", "columns"), "no modelled column has the role quasi: an attack needs one"
+    for key_set, names in spec.disclosure.key_sets.items():
+        if not names or not set(names) <= set(spec.model.columns):
+            problem = "a key set is one or more modelled columns"
+            yield ("disclosure", "key_sets", key_set), problem
+
+
+def _outputs(spec: SurveySpec) -> Problems:
+    for language, name in spec.outputs.locales:
+        try:
+            Locale.parse(name)
+        except (UnknownLocaleError, ValueError):
+            yield ("outputs", "locales", language), f"no such locale {name!r}; write such as es_MX"
+    if spec.outputs.pyramid is None:
+        return
+    for key, name in spec.outputs.pyramid:
+        wanted = "code" if key == "sex" else "number"
+        if name not in spec.model.columns or spec.columns[name].is_code() != (key == "sex"):
+            yield ("outputs", "pyramid", key), f"{name} is no modelled {wanted}"
+
+
+def _indicators(spec: SurveySpec) -> Problems:
+    kinds: dict[str, Kind] = {"share": "condition", "distribution": "code"}
+    for index, indicator in enumerate(spec.indicators):
+        where: Location = ("indicators", index)
+        if indicator.among:
+            yield from _expression(spec, (*where, "among"), indicator.among, "condition")
+        for statistic in indicator.statistics:
+            wanted = kinds.get(statistic, "number")
+            yield from _expression(spec, (*where, "of"), indicator.of, wanted)
+        yield from _groups(spec, indicator, (*where, "by"))
+
+
+def _groups(spec: SurveySpec, indicator: Indicator, where: Location) -> Problems:
+    for by in indicator.by:
+        if isinstance(by, str) and not spec.columns[by].is_code():
+            yield where, f"{by} is a number: give it `cuts`"
+        if isinstance(by, Band):
+            if spec.columns[by.column].is_code():
+                yield where, f"{by.column} is a code: it has no order to cut"
+            if list(by.cuts) != sorted(set(by.cuts)):
+                yield where, "`cuts` must rise"
+
+
+def _expression(spec: SurveySpec, where: Location, text: str, wanted: Kind) -> Problems:
+    try:
+        kind = spec.expression(text).kind
+    except ExpressionError as error:
+        yield where, str(error)
+        return
+    if kind != wanted:
+        yield where, f"{text!r} is a {kind}; here goes a {wanted}"

@@ -1,0 +1,1 @@
+"""Synthesis: training, sampling, and the engines that do both."""

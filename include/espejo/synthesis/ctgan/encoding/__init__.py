@@ -1,0 +1,1 @@
+"""Encoding: a table as small integers, and what rules and zeros leave of them."""

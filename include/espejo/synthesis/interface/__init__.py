@@ -1,0 +1,1 @@
+"""Interface: what every engine offers, and what it is given."""

@@ -1,0 +1,114 @@
+"""How a training under way is told to those who wait for it: a small document in the lake.
+
+It holds no row and no seed. Losses and scores are rounded, and the speed to two digits, since it
+is shown outside the restricted area that it lies in.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from typing import Any
+
+from include.espejo.errors import LakeError
+from include.espejo.lake import Lake
+from include.espejo.lake.keys import Workspace
+from include.espejo.synthesis.interface.engine import EpochProgress
+
+log = logging.getLogger(__name__)
+
+DECIMALS = 3  # of losses and held-out scores
+MOST_POINTS = 200  # of the curve: beyond, every second one goes
+SECONDS_BETWEEN = 1.0  # short epochs are not all written
+
+
+class LiveProgress:
+    """Writes the state of a training after an epoch, and its last one when it has ended."""
+
+    def __init__(self, lake: Lake, uri: str):
+        self._lake, self._uri = lake, uri
+        self._curve: list[dict[str, Any]] = []
+        self._state: dict[str, Any] = {}
+        self._written = -math.inf
+
+    def tell(self, told: EpochProgress) -> None:
+        """Keep an epoch's figures, and write them unless others were written just now."""
+        if not self._curve:
+            self._curve = self._of_earlier_attempt(told.epoch)
+        point = {"epoch": told.epoch, **_figures(told)}
+        self._curve.append(point)
+        if len(self._curve) > MOST_POINTS:
+            self._curve = self._curve[::-2][::-1]  # the last one stays
+        speed = told.rows_per_second
+        self._state = point | {
+            "of": told.epochs,
+            "seconds": round(told.seconds),
+            "seconds_left": round(seconds_left(told)),
+            "rows_per_second": None if speed is None else _two_digits(speed),
+        }
+        if time.monotonic() - self._written >= SECONDS_BETWEEN:
+            self._write(done=False)
+
+    def end(self) -> None:
+        """Write the last state as final; nothing where no epoch was told."""
+        if self._state:
+            self._state["seconds_left"] = 0  # also where training stopped early
+            self._write(done=True)
+
+    def _write(self, *, done: bool) -> None:
+        document = {"done": done, **self._state, "curve": self._curve}
+        try:
+            self._lake.write(self._uri, json.dumps(document).encode())
+        except LakeError as error:
+            # It is for onlookers: a training of hours does not end for it, and tells more later.
+            log.warning("progress is not shown: %s", error)
+        self._written = time.monotonic()
+
+    def _of_earlier_attempt(self, epoch: int) -> list[dict[str, Any]]:
+        """The curve of an attempt that did not end, where this one goes on from its checkpoint."""
+        if epoch == 1:
+            return []
+        stored = read_progress(self._lake, self._uri) or {"curve": []}
+        return [point for point in stored["curve"] if point["epoch"] < epoch]
+
+
+def read_progress(lake: Lake, uri: str) -> dict[str, Any] | None:
+    """The state that was last written; None where training has told nothing yet."""
+    stored = lake.read_tagged(uri)
+    return None if stored is None else dict(json.loads(stored.content))
+
+
+def failed_gates(lake: Lake, work: Workspace) -> list[dict[str, str]]:
+    """Name and remedy of the gates that hold a run's candidate back; by how much stays there.
+
+    Empty where none does, or where no audit was made yet.
+    """
+    stored = lake.read_tagged(work.audit)
+    gates: list[dict[str, Any]] = [] if stored is None else json.loads(stored.content)["gates"]
+    return [{n: str(gate[n]) for n in ("name", "remedy")} for gate in gates if not gate["passed"]]
+
+
+def seconds_left(told: EpochProgress) -> float:
+    """By the pace so far."""
+    return told.seconds / told.epoch * (told.epochs - told.epoch)
+
+
+def _figures(told: EpochProgress) -> dict[str, float | None]:
+    figures = {
+        "generator_loss": told.generator_loss,
+        "critic_loss": told.critic_loss,
+        "score": told.score,
+    }
+    return {name: _rounded(value) for name, value in figures.items()}
+
+
+def _rounded(value: float | None) -> float | None:
+    """None where there is no figure: also the loss of a training that diverged."""
+    return round(value, DECIMALS) if value is not None and math.isfinite(value) else None
+
+
+def _two_digits(value: float) -> int:
+    """Two significant digits: enough for a pace, too few to count rows by."""
+    return int(round(value, 1 - math.floor(math.log10(max(value, 1)))))

@@ -1,0 +1,1 @@
+"""Engine sdv: CTGAN of the SDV library, in a process of its own."""

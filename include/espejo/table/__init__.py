@@ -1,0 +1,1 @@
+"""Table: the typed table, and what its spec says of its rows."""

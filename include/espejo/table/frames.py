@@ -1,0 +1,62 @@
+"""The typed table: Arrow and Parquet for keeping, pandas for working."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.espejo.survey import Column, SurveySpec
+
+_TYPES = {
+    "code": pa.dictionary(pa.int32(), pa.string()),
+    "integer": pa.int32(),
+    "decimal": pa.float64(),
+}
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """Codes as dictionaries of text, numbers as 32-bit integers or doubles."""
+    return _TYPES[column.kind]
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """The table as one Parquet file, zstd-compressed."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def from_parquet(content: bytes, columns: Iterable[str] | None = None) -> pa.Table:
+    """Read a Parquet file; `columns` picks and orders."""
+    return pq.read_table(io.BytesIO(content), columns=list(columns) if columns else None)
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Pandas view: codes as categoricals of text, numbers as float64 with NaN for blank."""
+    frame = table.to_pandas(strings_to_categorical=True)
+    for name in frame.columns:
+        if not isinstance(frame[name].dtype, pd.CategoricalDtype):
+            frame[name] = frame[name].astype("float64")
+    return frame
+
+
+def to_table(frame: pd.DataFrame, spec: SurveySpec) -> pa.Table:
+    """Arrow table in the spec's types; the columns are those of the frame, in its order."""
+    arrays = [_to_array(frame[name], spec.columns[name]) for name in frame.columns]
+    return pa.table(dict(zip(frame.columns, arrays, strict=True)))
+
+
+def _to_array(values: pd.Series, column: Column) -> pa.Array:
+    if column.is_code():
+        return pa.array(values.astype(object).where(values.notna(), None), pa.string()).cast(
+            arrow_type(column)
+        )
+    numbers = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
+    if column.kind == "integer":
+        numbers = np.rint(numbers)
+    return pa.array(numbers, from_pandas=True).cast(arrow_type(column))

@@ -1,0 +1,66 @@
+"""The lake as the identities of Airflow's connections see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Asset, Connection
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+
+from include.espejo.lake.keys import PublicPlace
+from include.espejo.survey import SurveySpec
+
+if TYPE_CHECKING:
+    from include.espejo.lake import Lake, Lakes
+    from include.espejo.releases.ledger import Ledger
+
+
+def lake_by(connection_id: str, uri: str, address: str = "endpoint_url") -> Lake:
+    """The lake at `uri` as the identity of an Airflow connection sees it.
+
+    `address`: the extra field that has the endpoint, `endpoint_url` where that field is not there.
+    """
+    from include.espejo.lake import open_lake
+
+    if not uri.startswith("s3://"):
+        return open_lake(uri)
+    try:
+        connection = Connection.get(connection_id)
+    except AirflowNotFoundException:
+        missing = f"connection {connection_id}: there is none; make one of type aws for {uri}"
+    else:
+        missing = ""
+    if missing:
+        raise AirflowFailException(missing)
+    extra = connection.extra_dejson
+    return open_lake(uri, {
+        "key": connection.login,
+        "secret": connection.password,
+        "endpoint_url": extra.get(address) or extra.get("endpoint_url"),
+        "client_kwargs": {"region_name": extra.get("region_name", "us-east-1")},
+    })  # fmt: skip
+
+
+def lakes_of(spec: SurveySpec) -> Lakes:
+    """The lake as the flow's three identities see it."""
+    from include.espejo.lake import Lakes
+
+    places, connections = spec.places, spec.connections
+    return Lakes(
+        ingest=lake_by(connections.ingest, places.raw),
+        work=lake_by(connections.work, places.restricted),
+        publish=lake_by(connections.publish, places.public),
+    )
+
+
+def ledger_of(spec: SurveySpec, lakes: Lakes) -> Ledger:
+    """The survey's ledger, which only the restricted area's identity may touch."""
+    from include.espejo.releases.ledger import Ledger
+
+    return Ledger(lakes.work, spec.places.restricted, spec.survey)
+
+
+def release_asset(spec: SurveySpec) -> Asset:
+    """What a publication updates, and what downstream DAGs are scheduled on."""
+    place = PublicPlace(spec.places.public, spec.survey)
+    return Asset(name=f"{spec.survey}_release", uri=place.latest())

@@ -1,0 +1,89 @@
+"""The trigger form, and what a run was asked for in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import Param, get_current_context
+
+from include.espejo.parameters import BOUNDS, Parameters
+from include.espejo.survey import PERIOD_PATTERN, Period, SurveySpec, latest_published
+from include.espejo.survey.model import ENGINES
+
+if TYPE_CHECKING:
+    from include.espejo.steps import Job
+
+
+def form(spec: SurveySpec) -> dict[str, Param]:
+    """The trigger form. Empty fields take the spec's settings, an empty period the last one out."""
+
+    def number(name: str, default: int | None, title: str, text: str, **more: Any) -> Param:
+        low, high, step = BOUNDS[name]
+        kind: list[str] | str = ["null", "integer"] if default is None else "integer"
+        return Param(default, type=kind, minimum=low, maximum=high, multipleOf=step,
+                     title=title, description_md=text, **more)  # fmt: skip
+
+    how: dict[str, Any] = {"section": "Cómo / How"}  # folded; what has no section is seen at once
+    return {
+        "period": Param(
+            None, type=["null", "string"], pattern=PERIOD_PATTERN,
+            title="Periodo / Period",
+            description_md="Trimestre, p. ej. `2026T3`; vacío: el último publicado. "
+            "Quarter, such as `2026T3`; empty: the last one published.",
+        ),
+        "rows": number("rows", None, "Filas / Rows",
+                       "Vacío: tantas como la encuesta. Empty: as many as the survey."),
+        "dry_run": Param(
+            False, type="boolean", title="Ensayo / Dry run",
+            description_md="Hace todo salvo publicar. Everything but publishing.",
+        ),
+        "override_reason": Param(
+            None, type=["null", "string"], minLength=10, maxLength=2000,
+            title="Motivo para publicar pese a una prueba / Reason to override a gate",
+            description_md="Qué pruebas (`attempts`: el límite de intentos), quién lo decide y por "
+            "qué; va al manifiesto. Vacío: una prueba que no pasa detiene la publicación. Which "
+            "gates (`attempts`: the limit of attempts), who decides and why; into the manifest. "
+            "Empty: a gate that fails holds the release back.", **how,
+        ),
+        "engine": Param(spec.model.engine, type="string", enum=list(ENGINES), **how,
+                        title="Motor / Engine"),
+        "epochs": number("epochs", spec.model.epochs, "Épocas / Epochs",
+                         "Pasadas por la tabla. Passes over the table.", **how),
+        "batch_size": number("batch_size", spec.model.batch_size, "Lote / Batch size",
+                             "Múltiplo de 10. A multiple of 10.", **how),
+        "calibrate": Param(
+            spec.model.calibrate, type="boolean", title="Calibrar / Calibrate",
+            description_md="A los márgenes de la encuesta. To the survey's margins.", **how,
+        ),
+        "seed": number("seed", None, "Semilla / Seed",
+                       "Vacío: la que sigue de la encuesta. Empty: follows from the survey.",
+                       **how),
+    }  # fmt: skip
+
+
+def period_of_run(spec: SurveySpec, context: Mapping[str, Any]) -> Period:
+    """The period asked for in the form, or the last one published when the run was due."""
+    asked = context["params"].get("period")
+    if asked:
+        return Period.parse(asked)
+    due: datetime = context.get("logical_date") or context["dag_run"].run_after
+    local = due.astimezone(ZoneInfo(spec.schedule.timezone))
+    return latest_published(local, spec.schedule.months_after, spec.schedule.day)
+
+
+def job_of(spec: SurveySpec, period: str) -> Job:
+    """The job of the running task, its parameters straight from the form."""
+    from include.espejo.steps import Job
+
+    params = get_current_context()["params"]
+    names = ("rows", "epochs", "batch_size", "seed", "engine", "calibrate")
+    given = {name: params.get(name) for name in names}
+    return Job(spec, Period.parse(period), Parameters.of(spec, given))
+
+
+def override_of_run() -> str | None:
+    """The reason given in the form to publish although a gate failed; None without one."""
+    return get_current_context()["params"].get("override_reason") or None
