@@ -27,11 +27,11 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.disclose import Audit
-from include.espejo.disclose.audit import audit
+from include.espejo.disclose.audit import run_audit
 from include.espejo.disclose.distance import kernel
 from include.espejo.disclose.distance.distances import measure_distances
-from include.espejo.disclose.distance.encode import Encoded, encode
-from include.espejo.ingest import ingest
+from include.espejo.disclose.distance.encode import Encoded, encode_population
+from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
 from include.espejo.process.resources import PeakMemory
 from include.espejo.survey import Period, SurveySpec, load_spec
@@ -62,7 +62,7 @@ class Split:
 
 def read_rows(path: str, spec: SurveySpec) -> pd.DataFrame:
     """A survey file as a typed frame; codes as plain text, so that tables can be joined."""
-    return plain(to_frame(ingest(open_lake(path), path, spec).table))
+    return plain(to_frame(read_survey(open_lake(path), path, spec).table))
 
 
 def plain(rows: pd.DataFrame) -> pd.DataFrame:
@@ -196,7 +196,7 @@ def raise_income(rows: pd.DataFrame, random: Random) -> pd.DataFrame:
 def memorise_isolated(split: Split, spec: SurveySpec, random: Random) -> Split:
     """The most isolated 1 % of the training rows come out as they are."""
     population = gather(split.train, None, split.synthetic, spec, 0)
-    isolation = measure_distances(encode(population, spec), population, 1).to_other
+    isolation = measure_distances(encode_population(population, spec), population, 1).to_other
     order = np.lexsort((random.random(len(isolation)), -isolation.astype(int)))
     chosen = order[: int(np.ceil(ISOLATED_SHARE * len(isolation)))]
     return _replace(split, plain(population.real.iloc[chosen]), random)
@@ -275,7 +275,7 @@ def measure_splits(
 
 
 def _audit(split: Split, spec: SurveySpec, period: Period, seed: int) -> Audit:
-    return audit(split.train, split.holdout, split.synthetic, spec, period, seed)
+    return run_audit(split.train, split.holdout, split.synthetic, spec, period, seed)
 
 
 def _summary(share: float, leak: str, audits: list[Audit]) -> dict[str, Any]:
@@ -330,7 +330,7 @@ def measure_scale(
     split = Split(real[~held], real[held], synthetic)
     with PeakMemory() as memory:
         started = perf_counter()
-        told = audit(split.train, split.holdout, split.synthetic, spec, period, 1, threads)
+        told = run_audit(split.train, split.holdout, split.synthetic, spec, period, 1, threads)
         seconds = perf_counter() - started
     return {
         "rows": len(real),
@@ -346,7 +346,7 @@ def measure_scale(
 def measure_kernel(split: Split, spec: SurveySpec, threads: int) -> dict[str, Any]:
     """The two passes alone, beside the machine's limit: what a byte costs in the L1 cache."""
     population = gather(split.train, split.holdout, split.synthetic, spec, 1)
-    encoded = encode(population, spec)
+    encoded = encode_population(population, spec)
     started = perf_counter()
     measure_distances(encoded, population, threads)
     seconds = perf_counter() - started

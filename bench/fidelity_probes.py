@@ -34,13 +34,13 @@ def fidelity(request: Request) -> Sample:
 
 def _sides(request: Request, spec: SurveySpec, period: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Protected training and held-out rows, with their keys."""
-    from include.espejo import steps
-    from include.espejo.protect import protect, split
+    from include.espejo.protect import hold_floors, split
+    from include.espejo.steps.protect import salt_of_seed
     from include.espejo.table.frames import from_parquet, to_frame
 
     frame = to_frame(from_parquet(Path(request["typed"]).read_bytes()))
-    protected = protect(frame, spec, period, request["seed"]).frame
-    salt = steps.salt_of_seed(request["seed"])
+    protected = hold_floors(frame, spec, period, request["seed"]).frame
+    salt = salt_of_seed(request["seed"])
     held = split(protected, spec, spec.disclosure.holdout_share, salt)
     return protected[~held].reset_index(drop=True), protected[held].reset_index(drop=True)
 
@@ -96,14 +96,14 @@ def _figures(
     train: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec,
     period: Any, seed: int,
 ) -> Sample:  # fmt: skip
-    from include.espejo.evaluate import evaluate
+    from include.espejo.evaluate import score_quality
     from include.espejo.evaluate.general.utility import general_utility
     from include.espejo.evaluate.specific.utility import specific_utility
 
     columns = list(spec.model_columns())
     general = general_utility(train, holdout, synthetic, spec, seed)
     specific = specific_utility(train, holdout, synthetic, spec, period, seed)
-    scores = evaluate(train[columns], synthetic, spec, seed, holdout[columns])
+    scores = score_quality(train[columns], synthetic, spec, seed, holdout[columns])
     losses = [-t["scores"]["auc"]["difference"] for t in specific["learning"]["targets"]]
     sizes = general["k_marginal"]["by_size"]
     return {
@@ -120,9 +120,9 @@ def _gates(
     train: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec,
     period: Any,
 ) -> Sample:  # fmt: skip
-    from include.espejo.disclose.audit import audit
+    from include.espejo.disclose.audit import run_audit
 
-    found = audit(train, holdout, synthetic, spec, period, 0).as_dict()
+    found = run_audit(train, holdout, synthetic, spec, period, 0).as_dict()
     return {"closed": float(len(found["failed"]))}
 
 

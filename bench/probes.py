@@ -28,26 +28,26 @@ Sample = dict[str, float]
 
 def prepare(request: Request) -> Sample:
     """Keeps the typed table for the probes that start from it; unmeasured, it warms the disk."""
-    from include.espejo.ingest import ingest
+    from include.espejo.ingest import read_survey
     from include.espejo.lake import open_lake
     from include.espejo.survey import load_spec
     from include.espejo.table.frames import to_parquet
 
     path = request["input"]
-    table = ingest(open_lake(path), path, load_spec(SURVEY)).table
+    table = read_survey(open_lake(path), path, load_spec(SURVEY)).table
     Path(request["typed"]).write_bytes(to_parquet(table))
     return {"rows": table.num_rows}
 
 
 def ingest_survey(request: Request) -> Sample:
     """Our ingest, from the file to the typed table."""
-    from include.espejo.ingest import ingest
+    from include.espejo.ingest import read_survey
     from include.espejo.lake import open_lake
     from include.espejo.survey import load_spec
 
     path, spec = request["input"], load_spec(SURVEY)
     started = perf_counter()
-    ingested = ingest(open_lake(path), path, spec)
+    ingested = read_survey(open_lake(path), path, spec)
     return {"seconds": perf_counter() - started, "rows": ingested.table.num_rows}
 
 
@@ -64,7 +64,7 @@ def validate_table(request: Request) -> Sample:
     """Validation of the typed table; Great Expectations' import is timed apart."""
     from include.espejo.survey import Period, load_spec
     from include.espejo.table.frames import from_parquet
-    from include.espejo.validate import validate
+    from include.espejo.validate import check_survey
 
     table = from_parquet(Path(request["typed"]).read_bytes())
     spec, period = load_spec(SURVEY), Period.parse(request["period"])
@@ -72,7 +72,7 @@ def validate_table(request: Request) -> Sample:
     import include.espejo.validate.suite  # noqa: F401  this is where Great Expectations comes in
 
     imported = perf_counter()
-    result = validate(table, spec, period)
+    result = check_survey(table, spec, period)
     ended = perf_counter()
     return {
         "seconds": ended - started,
@@ -100,7 +100,7 @@ def parse_dags(request: Request) -> Sample:
 
 def evaluate_table(request: Request) -> Sample:
     """The whole evaluation of a bootstrap resample of the training side; memory with children's."""
-    from include.espejo.evaluate import evaluate
+    from include.espejo.evaluate import score_quality
     from include.espejo.process.resources import PeakMemory
     from include.espejo.protect import split
     from include.espejo.survey import Period, load_spec
@@ -115,7 +115,7 @@ def evaluate_table(request: Request) -> Sample:
     del real
     started = perf_counter()
     with PeakMemory() as memory:
-        evaluate(train[names], synthetic, spec, seed, holdout[names])
+        score_quality(train[names], synthetic, spec, seed, holdout[names])
         from include.espejo.evaluate.general.utility import general_utility
         from include.espejo.evaluate.specific.utility import (
             specific_utility,  # as in the flow: only here

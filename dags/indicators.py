@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.espejo.errors import SpecError
-from include.espejo.lake.keys import PublicPlace
+from include.espejo.lake.keys import PublicLocation
 from include.espejo.survey import Period, SurveySpec, find_specs, load_spec
 from include.espejo_airflow.connections import lake_by, release_asset
 from include.espejo_airflow.guard import guarded
@@ -48,7 +48,7 @@ def build_indicators(spec: SurveySpec) -> DAG:
             from include.espejo.table.indicators import compute_indicators
 
             public = lake_by(spec.connections.consumer, spec.places.public)
-            place = PublicPlace(spec.places.public, spec.survey)
+            place = PublicLocation(spec.places.public, spec.survey)
             pointer = read_pointer(public, place.latest())
             if pointer is None or pointer["release"] is None:
                 raise AirflowSkipException("no release stands; there is nothing to read")

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, setup, task, teardown
+from airflow.sdk import (
+    DAG,
+    CronTriggerTimetable,
+    chain,
+    get_current_context,
+    setup,
+    task,
+    teardown,
+)
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.espejo.errors import SpecError
-from include.espejo.lake.keys import PublicPlace, Workspace, scratch, workspace
+from include.espejo.lake.keys import scratch
+from include.espejo.steps.table import INGEST, MAKE_RELEASE, PUBLISH, VALIDATE, Step
 from include.espejo.survey import SurveySpec, find_specs, load_spec
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
-from include.espejo_airflow.connections import lakes_of, ledger_of, release_asset
-from include.espejo_airflow.form import form, job_of, override_of_run, period_of_run
+from include.espejo_airflow.connections import lakes_of, release_asset
+from include.espejo_airflow.form import form, job_of, period_of_run, run_of
 from include.espejo_airflow.guard import guarded
 from include.espejo_airflow.lineage import datasets_of_release, traced
 from include.espejo_airflow.sensor import RawFileSensor
-
-if TYPE_CHECKING:
-    from include.espejo.lake import Lakes
-    from include.espejo.releases.ledger import Ledger
 
 DOC = """
 ### {spec.title.es}
@@ -50,7 +54,6 @@ log names column, rule, count and remedy.
 def build_synthesis(spec: SurveySpec) -> DAG:
     """The DAG `<survey>_synthesis`."""
     schedule, connections = spec.schedule, spec.connections
-    step_limit = timedelta(hours=schedule.step_hours)
     with DAG(
         dag_id=f"{spec.survey}_synthesis",
         # No start date, and a first run of the past only within no time at all: unpausing waits
@@ -77,7 +80,7 @@ def build_synthesis(spec: SurveySpec) -> DAG:
             "retry_delay": timedelta(minutes=1),
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=30),
-            "execution_timeout": step_limit,
+            "execution_timeout": timedelta(hours=schedule.step_hours),
             "on_failure_callback": partial(notify_failure, connection_id=connections.alert),
         },
     ) as dag:
@@ -106,35 +109,17 @@ def _wire_intake(spec: SurveySpec) -> Any:
 
     @setup
     @guarded
-    def open_scratch(run: dict[str, str]) -> None:
-        lakes_of(spec).work.delete_tree(run["scratch"])
-
-    @task
-    @guarded
-    def ingest(run: dict[str, str]) -> dict[str, Any]:
-        from include.espejo import steps
-
-        job, lakes = job_of(spec, run["period"]), lakes_of(spec)
-        return steps.ingest(job, lakes, run["source"], run["scratch"])
-
-    @task
-    @guarded
-    def validate(run: dict[str, str]) -> dict[str, str]:
-        from include.espejo import steps
-
-        place = partial(workspace, spec.places.restricted, spec.survey, run["period"])
-        job, lakes = job_of(spec, run["period"]), lakes_of(spec)
-        checked = steps.validate(job, lakes, run["scratch"], place)
-        return {"period": run["period"], "release": checked["release"]}
+    def open_scratch(planned: dict[str, str]) -> None:
+        lakes_of(spec).work.delete_tree(planned["scratch"])
 
     @teardown
     @guarded
-    def close_scratch(run: dict[str, str]) -> None:
-        lakes_of(spec).work.delete_tree(run["scratch"])
+    def close_scratch(planned: dict[str, str]) -> None:
+        lakes_of(spec).work.delete_tree(planned["scratch"])
 
     planned = plan()
     opened, closed = open_scratch(planned), close_scratch(planned)
-    ingested, validated = ingest(planned), validate(planned)
+    ingested, validated = _task_of(spec, INGEST)(planned), _task_of(spec, VALIDATE)(planned)
     planned >> _wait_for_file(spec) >> opened >> ingested >> validated >> closed
     opened >> closed
     return validated
@@ -156,56 +141,32 @@ def _wait_for_file(spec: SurveySpec) -> RawFileSensor:
 
 def _wire_release(spec: SurveySpec, validated: Any) -> None:
     """From the valid table to the release, all in the release's own workspace."""
-    asset, place = release_asset(spec), PublicPlace(spec.places.public, spec.survey)
-
-    def at(run: dict[str, str]) -> Workspace:
-        return workspace(spec.places.restricted, spec.survey, run["period"], run["release"])
-
-    def step(name: str, more: Callable[[Lakes], tuple[Any, ...]] = _nothing, **options: Any) -> Any:
-        """The task of a library's step; `more`: what it takes beside job, lakes and workspace."""
-
-        @task(task_id=name, **options)
-        @guarded
-        def run_step(run: dict[str, str]) -> dict[str, Any]:
-            from include.espejo import steps
-
-            job, lakes = job_of(spec, run["period"]), lakes_of(spec)
-            done: dict[str, Any] = getattr(steps, name)(job, lakes, at(run), *more(lakes))
-            return done
-
-        return run_step(validated)
-
-    def ledger(lakes: Lakes) -> Ledger:
-        return ledger_of(spec, lakes)
+    asset = release_asset(spec)
 
     @traced(partial(datasets_of_release, spec), outlets=[asset])
     @guarded
-    def publish(run: dict[str, str], *, outlet_events: Any = None) -> dict[str, Any]:
-        from include.espejo import steps
-
+    def publish(told: dict[str, Any], *, outlet_events: Any = None) -> dict[str, Any]:
         if get_current_context()["params"]["dry_run"]:
             raise AirflowSkipException("dry run: the candidate stays in the restricted area")
-        job, lakes = job_of(spec, run["period"]), lakes_of(spec)
-        done = steps.publish(job, lakes, at(run), place, ledger(lakes), override_of_run())
-        told = ("rows", "overall", "manifest")
-        outlet_events[asset].extra = {"period": run["period"], **{n: done[n] for n in told}}
-        return {**run, **done}
+        done = PUBLISH.call(run_of(spec, told))
+        shown = {name: done[name] for name in ("rows", "overall", "manifest")}
+        outlet_events[asset].extra = {"period": told["period"], **shown}
+        return {"period": told["period"], "release": told["release"], **done}
 
-    training_limit = timedelta(hours=spec.schedule.training_hours)
-    (
-        validated
-        >> step("protect", lambda lakes: (ledger(lakes).salt(),))
-        >> step("train", execution_timeout=training_limit)
-        >> step("sample")
-        >> step("evaluate")
-        >> step("disclose", lambda lakes: (ledger(lakes), override_of_run()))
-        >> step("report", lambda lakes: (place, ledger(lakes), override_of_run()))
-        >> publish(validated)
-    )
+    made = [_task_of(spec, step)(validated) for step in MAKE_RELEASE]
+    chain(validated, *made, publish(validated))
 
 
-def _nothing(lakes: Lakes) -> tuple[()]:
-    return ()
+def _task_of(spec: SurveySpec, step: Step) -> Any:
+    """The task of a step, which has its name; it tells the run's period and release."""
+    hours: float = getattr(spec.schedule, step.limit)
+
+    @task(task_id=step.name, execution_timeout=timedelta(hours=hours))
+    @guarded
+    def run_step(told: dict[str, Any]) -> dict[str, Any]:
+        return {"period": told["period"]} | step.call(run_of(spec, told))
+
+    return run_step
 
 
 for path in find_specs():

@@ -16,7 +16,7 @@ import pandas as pd
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.evaluate.general.utility import general_utility
 from include.espejo.evaluate.specific.utility import specific_utility
-from include.espejo.ingest import ingest
+from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
 from include.espejo.report import public_figures
 from include.espejo.report.drawings.distributions import distributions
@@ -42,7 +42,7 @@ def enoe_page(folder: Path) -> bytes:
     """A survey with places, a pyramid, indicators, models and two releases before it."""
     spec = load_spec("enoe_sdem")
     write_survey(generate_survey(2015, 2, people=3000, seed=7), folder / "survey.csv")
-    frame = to_frame(ingest(open_lake(str(folder)), str(folder / "survey.csv"), spec).table)
+    frame = to_frame(read_survey(open_lake(str(folder)), str(folder / "survey.csv"), spec).table)
     frames = split_frame(frame, spec)
     return page_of(spec, frames, comparison=comparison_of(spec), release={"gates": gates()})
 
@@ -53,7 +53,7 @@ def parks_page(folder: Path) -> bytes:
     outputs = spec.outputs.model_copy(update={"locales": Label(es="es_ES", en="en_GB")})
     spec = spec.model_copy(update={"outputs": outputs})
     write_parks(folder / "parks.csv", rows=1200)
-    frame = to_frame(ingest(open_lake(str(folder)), str(folder / "parks.csv"), spec).table)
+    frame = to_frame(read_survey(open_lake(str(folder)), str(folder / "parks.csv"), spec).table)
     return page_of(spec, split_frame(frame, spec), release={"gates": gates("membership")})
 
 
@@ -61,7 +61,7 @@ def bare_page(folder: Path) -> bytes:
     """A release without any figure, gate or row of enough people."""
     spec = load_spec(PARKS_SPEC)
     write_parks(folder / "bare.csv", rows=60)
-    frame = to_frame(ingest(open_lake(str(folder)), str(folder / "bare.csv"), spec).table)
+    frame = to_frame(read_survey(open_lake(str(folder)), str(folder / "bare.csv"), spec).table)
     frame = frame[list(spec.model_columns())].head(4)
     return render_page(spec, release_of(spec, 4), PublicFigures({}, {}, {}),
                        distributions(frame, frame, spec, everybody(frame)))  # fmt: skip

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from include.espejo.lake import join
-from include.espejo.lake.keys import PublicPlace, workspace
+from include.espejo.lake.keys import PublicLocation, workspace
 from include.espejo.lake.store import LocalLake
 from include.espejo.releases.catalog import Catalog, Release
-from include.espejo.releases.publish import publish
+from include.espejo.releases.publish import publish_release
 
 SURVEY, PERIOD = "parks", "2026T1"
 GATE = {"name": "membership", "applicable": True, "passed": True, "safe_to_within": 0.02}
@@ -43,7 +43,7 @@ class Shop:
 
     def __init__(self, root: Path) -> None:
         self.root, self.lake = root, CountingLake()
-        self.place = PublicPlace(str(root / "public"), SURVEY)
+        self.place = PublicLocation(str(root / "public"), SURVEY)
         self.catalog = self.open()
 
     def open(self) -> Catalog:
@@ -85,7 +85,7 @@ class Shop:
         if override is not None:
             self.lake.write(work.override, json.dumps(override).encode())
         added = None if override is None else {"override": override}
-        publish(self.lake, work.candidate, self.lake, self.place, period, name, added)
+        publish_release(self.lake, work.candidate, self.lake, self.place, period, name, added)
 
     def path(self, name: str, file: str, period: str = PERIOD) -> Path:
         return Path(self.place.release(period, name)) / file

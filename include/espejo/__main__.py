@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from include.espejo import commands
 
     try:
-        result = getattr(commands, options.command)(options)
+        result = commands.COMMANDS[options.command](options)
     except EspejoError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from include.espejo import steps
 from include.espejo.errors import LakeError, ParameterError, without_values
-from include.espejo.ingest import ingest
+from include.espejo.ingest import read_survey
 from include.espejo.lake import Lakes, join, open_lake
-from include.espejo.lake.keys import MANIFEST, PublicPlace, Workspace
+from include.espejo.lake.keys import MANIFEST, PublicLocation, Workspace
 from include.espejo.parameters import Parameters, seed_for
 from include.espejo.process.resources import PeakMemory
-from include.espejo.releases.publish import copy_release
-from include.espejo.releases.publish import withdraw as withdraw_release
+from include.espejo.releases.publish import copy_release, withdraw_release
 from include.espejo.report.files.csv import source_csv
+from include.espejo.steps.protect import salt_of_seed
+from include.espejo.steps.run import Job, Run
+from include.espejo.steps.table import INGEST, MAKE_RELEASE, VALIDATE
 from include.espejo.survey import Period, SurveySpec, load_spec
+from include.espejo.table.document import read_json
 from include.espejo.table.frames import to_frame, to_table
 
 Result = dict[str, Any]
@@ -31,16 +34,16 @@ PRINTED = "printed"  # of a result: text that goes before its line
 
 
 @without_values
-def validate(options: argparse.Namespace) -> Result:
+def validate_command(options: argparse.Namespace) -> Result:
     """Ingest and validate; nothing is written but the suggested rules, where they are asked for."""
-    from include.espejo.validate import validate as check
+    from include.espejo.validate import check_survey
 
     for read in (options.input, options.survey):
         if options.suggest and _whole_path(options.suggest) == _whole_path(read):
             raise ParameterError(f"--suggest {options.suggest}: it is read; name another file")
     spec, period = load_spec(options.survey), Period.parse(options.period)
-    ingested = ingest(open_lake(options.input), options.input, spec)
-    result = check(ingested.table, spec, period, ingested.warnings)
+    ingested = read_survey(open_lake(options.input), options.input, spec)
+    result = check_survey(ingested.table, spec, period, ingested.warnings)
     result.require(options.input)
     said = {"rows": result.rows, "rules": len(result.findings), "warnings": list(result.warnings)}
     if options.suggest is None:
@@ -60,12 +63,11 @@ def _suggest(frame: pd.DataFrame, spec: SurveySpec, period: Period, file: str) -
     return {"suggested": len(rules)}
 
 
-def synthesize(options: argparse.Namespace) -> Result:
+def synthesize_command(options: argparse.Namespace) -> Result:
     """The whole flow: OUT_DIR is the release, the restricted folder holds all the rest."""
     spec, period = load_spec(options.survey), Period.parse(options.period)
     names = ("rows", "epochs", "batch_size", "seed", "engine", "calibrate")
     given: Result = {name: getattr(options, name) for name in names}
-    job = steps.Job(spec, period, Parameters.of(spec, given))
     work = Workspace(options.restricted or f"{options.out_dir.rstrip('/')}.restricted")
     _refuse_shared_folder(work.base, options.out_dir, options.input)
     lakes = Lakes(
@@ -73,57 +75,59 @@ def synthesize(options: argparse.Namespace) -> Result:
         work=open_lake(work.base),
         publish=open_lake(options.out_dir),
     )
-    with PeakMemory() as memory:
-        release, summary = _run(job, lakes, options, work)
-    return summary | {"peak_rss_mb": round(memory.peak_mb, 1), "release": release}
 
-
-def _run(
-    job: steps.Job, lakes: Lakes, options: argparse.Namespace, work: Workspace
-) -> tuple[str, Result]:
-    scratch = join(work.base, "scratch")
-
-    def place(release: str) -> Workspace:
+    def workspace_of(release: str) -> Workspace:
         # Before the folder of another run is emptied: it may be what that release came from.
         _refuse_other_release(lakes, options.out_dir, release)
         return work
 
+    run = Run(
+        job=Job(spec, period, Parameters.of(spec, given)),
+        lakes=lakes,
+        source=options.input,
+        scratch=join(work.base, "scratch"),
+        workspaces=workspace_of,
+    )
+    with PeakMemory() as memory:
+        release, summary = _synthesize(run, options.out_dir)
+    return summary | {"peak_rss_mb": round(memory.peak_mb, 1), "release": release}
+
+
+def _synthesize(run: Run, out_dir: str) -> tuple[str, Result]:
+    lakes = run.lakes
     try:
-        steps.ingest(job, lakes, options.input, scratch)
-        release = steps.validate(job, lakes, scratch, place)["release"]
+        INGEST.call(run)
+        release = str(VALIDATE.call(run)["release"])
     finally:
-        lakes.work.delete_tree(scratch)
-    steps.protect(job, lakes, work)
-    trained = steps.train(job, lakes, work)
-    sampled = steps.sample(job, lakes, work)
-    steps.evaluate(job, lakes, work)
-    audited = steps.disclose(job, lakes, work)
-    reported = steps.report(job, lakes, work)
-    if audited["passed"]:
-        without_values(copy_release)(lakes.work, work.candidate, lakes.publish, options.out_dir)
+        lakes.work.delete_tree(run.scratch)
+    run = run.of_release(release)
+    done = {step.name: step.call(run) for step in MAKE_RELEASE}
+    if done["disclose"]["passed"]:
+        without_values(copy_release)(lakes.work, run.work.candidate, lakes.publish, out_dir)
+    quality = read_json(lakes.work.read(run.work.figure("quality.json")))
+    trained, audited = done["train"], done["disclose"]
     return release, {
-        "rows": sampled["rows"],
+        "rows": done["sample"]["rows"],
         "fit_seconds": trained["fit_seconds"],
-        "sample_seconds": sampled["sample_seconds"],
+        "sample_seconds": done["sample"]["sample_seconds"],
         "steps": trained["steps"],
-        "overall": json.loads(lakes.work.read(work.figure("quality.json")))["overall"],
+        "overall": quality["overall"],
         "fit_peak_rss_mb": trained["fit_peak_rss_mb"],
-        "fit_for": reported["fit_for"],
+        "fit_for": done["report"]["fit_for"],
         "passed": audited["passed"],
         "failed": audited["failed"],
     }
 
 
 @without_values
-def protect(options: argparse.Namespace) -> Result:
+def protect_command(options: argparse.Namespace) -> Result:
     """Validate, hold the floors, split by household: two files as the survey's own are written."""
-    from include.espejo.protect import protect as hold_floors
-    from include.espejo.protect import split
-    from include.espejo.validate import validate as check
+    from include.espejo.protect import hold_floors, split
+    from include.espejo.validate import check_survey
 
     spec, period = load_spec(options.survey), Period.parse(options.period)
-    ingested = ingest(open_lake(options.input), options.input, spec)
-    check(ingested.table, spec, period, ingested.warnings).require(options.input)
+    ingested = read_survey(open_lake(options.input), options.input, spec)
+    check_survey(ingested.table, spec, period, ingested.warnings).require(options.input)
     parameters = Parameters.of(spec, {"seed": options.seed})
     seed = seed_for(parameters, ingested.sha256)
     frame = to_frame(ingested.table)
@@ -131,7 +135,7 @@ def protect(options: argparse.Namespace) -> Result:
     share = spec.disclosure.holdout_share
     if options.holdout_share is not None:
         share = options.holdout_share
-    held = split(frame, spec, share, steps.salt_of_seed(seed))
+    held = split(frame, spec, share, salt_of_seed(seed))
     lake = open_lake(options.out_dir)
     for name, rows in (("train.csv", ~held), ("holdout.csv", held)):
         table = to_table(protected.frame[rows], spec)
@@ -141,16 +145,16 @@ def protect(options: argparse.Namespace) -> Result:
 
 
 @without_values
-def audit(options: argparse.Namespace) -> Result:
+def audit_command(options: argparse.Namespace) -> Result:
     """Attack a synthetic table and say which gates it passes; nothing is written."""
-    from include.espejo.disclose.audit import audit as attack
+    from include.espejo.disclose.audit import run_audit
     from include.espejo.disclose.tables import read_real, read_synthetic
 
     spec, period = load_spec(options.survey), Period.parse(options.period)
     train = read_real(options.train, spec)
     holdout = read_real(options.holdout, spec) if options.holdout else None
     synthetic = read_synthetic(options.synthetic, spec)
-    found = attack(train, holdout, synthetic, spec, period, options.seed or 0).as_dict()
+    found = run_audit(train, holdout, synthetic, spec, period, options.seed or 0).as_dict()
     return {"passed": found["passed"], "gates": found["gates"], "failed": found["failed"]}
 
 
@@ -186,11 +190,20 @@ def _refuse_other_release(lakes: Lakes, folder: str, release: str) -> None:
 
 
 @without_values
-def withdraw(options: argparse.Namespace) -> Result:
+def withdraw_command(options: argparse.Namespace) -> Result:
     """Withdraw a release: tombstone, and the pointers back to its predecessor or to none."""
     spec = load_spec(options.survey)
     root = options.public or spec.places.public
-    place = PublicPlace(root, spec.survey)
+    place = PublicLocation(root, spec.survey)
     period = str(Period.parse(options.period))
     withdraw_release(open_lake(root), place, period, options.release, options.reason)
     return {"withdrawn": options.release, "period": period}
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], Result]] = {
+    "validate": validate_command,
+    "protect": protect_command,
+    "audit": audit_command,
+    "synthesize": synthesize_command,
+    "withdraw": withdraw_command,
+}

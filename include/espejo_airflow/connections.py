@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import Asset, Connection
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from include.espejo.lake.keys import PublicPlace
+from include.espejo.lake.keys import PublicLocation
 from include.espejo.survey import SurveySpec
 
 if TYPE_CHECKING:
@@ -62,5 +62,5 @@ def ledger_of(spec: SurveySpec, lakes: Lakes) -> Ledger:
 
 def release_asset(spec: SurveySpec) -> Asset:
     """What a publication updates, and what downstream DAGs are scheduled on."""
-    place = PublicPlace(spec.places.public, spec.survey)
+    place = PublicLocation(spec.places.public, spec.survey)
     return Asset(name=f"{spec.survey}_release", uri=place.latest())

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import Param, get_current_context
 
+from include.espejo.lake.keys import PublicLocation, scratch, workspace
 from include.espejo.parameters import BOUNDS, Parameters
+from include.espejo.steps.run import Job, Run
 from include.espejo.survey import PERIOD_PATTERN, Period, SurveySpec, latest_published
 from include.espejo.survey.model import ENGINES
-
-if TYPE_CHECKING:
-    from include.espejo.steps import Job
+from include.espejo_airflow.connections import lakes_of, ledger_of
 
 
 def form(spec: SurveySpec) -> dict[str, Param]:
@@ -76,8 +77,6 @@ def period_of_run(spec: SurveySpec, context: Mapping[str, Any]) -> Period:
 
 def job_of(spec: SurveySpec, period: str) -> Job:
     """The job of the running task, its parameters straight from the form."""
-    from include.espejo.steps import Job
-
     params = get_current_context()["params"]
     names = ("rows", "epochs", "batch_size", "seed", "engine", "calibrate")
     given = {name: params.get(name) for name in names}
@@ -87,3 +86,20 @@ def job_of(spec: SurveySpec, period: str) -> Job:
 def override_of_run() -> str | None:
     """The reason given in the form to publish although a gate failed; None without one."""
     return get_current_context()["params"].get("override_reason") or None
+
+
+def run_of(spec: SurveySpec, told: Mapping[str, Any]) -> Run:
+    """The running task's run. `told`: what an earlier task said of it, its period at least."""
+    places, survey, period = spec.places, spec.survey, told["period"]
+    lakes = lakes_of(spec)
+    return Run(
+        job=job_of(spec, period),
+        lakes=lakes,
+        source=Period.parse(period).format(places.raw),
+        scratch=scratch(places.restricted, survey, period),
+        workspaces=partial(workspace, places.restricted, survey, period),
+        release=told.get("release", ""),
+        public=PublicLocation(places.public, survey),
+        ledger=ledger_of(spec, lakes),
+        override=override_of_run(),
+    )

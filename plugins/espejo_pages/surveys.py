@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from include.espejo.errors import LakeError, SpecError
 from include.espejo.lake import Lake
-from include.espejo.lake.keys import PublicPlace, Workspace, workspace
+from include.espejo.lake.keys import PublicLocation, Workspace, workspace
 from include.espejo.releases.catalog import Catalog
 from include.espejo.survey import SurveySpec, find_specs, load_spec
 from include.espejo_airflow.connections import lake_by
@@ -76,7 +76,7 @@ def forget_survey(spec: SurveySpec) -> None:
 
 def _open(spec: SurveySpec) -> Survey:
     places, connections = spec.places, spec.connections
-    place = PublicPlace(places.public, spec.survey)
+    place = PublicLocation(places.public, spec.survey)
     try:
         work = lake_by(connections.work, places.restricted)
         reader = lake_by(connections.consumer, places.public)

@@ -16,13 +16,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo import steps
 from include.espejo.__main__ import main
-from include.espejo.disclose.audit import audit
+from include.espejo.disclose.audit import run_audit
 from include.espejo.lake import Lakes, open_lake
 from include.espejo.lake.keys import Workspace
 from include.espejo.parameters import Parameters
-from include.espejo.steps.job import read_sides
+from include.espejo.steps.disclose import disclose
+from include.espejo.steps.ingest import ingest
+from include.espejo.steps.protect import protect
+from include.espejo.steps.run import Job, Run
+from include.espejo.steps.sample import sample
+from include.espejo.steps.train import train
+from include.espejo.steps.validate import validate
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.frames import from_parquet, to_frame
 from include.espejo.table.rules import relations
@@ -176,17 +181,18 @@ def test_a_hundred_and_fifty_columns(tmp_path: Path) -> None:
     table, _ = write(frame, made, tmp_path)
     spec, work = spec_of(made), Workspace(str(tmp_path / "restricted"))
     asked = {"epochs": 1, "seed": 5, "max_steps": 20}
-    job = steps.Job(spec, Period.parse(PERIOD), Parameters.of(spec, asked))
+    job = Job(spec, Period.parse(PERIOD), Parameters.of(spec, asked))
     lakes = Lakes(*(open_lake(str(tmp_path)) for _ in range(3)))
-    steps.ingest(job, lakes, table, str(tmp_path / "scratch"))
-    steps.validate(job, lakes, str(tmp_path / "scratch"), lambda release: work)
-    for step in (steps.protect, steps.train, steps.sample):
-        step(job, lakes, work)
-    audited = steps.disclose(job, lakes, work)
-    assert not {"rules", "floor", "floor_codes"} & set(audited["failed"])
+    run = Run(job, lakes, table, str(tmp_path / "scratch"), lambda release: work)
+    ingest(run)
+    run = run.of_release(str(validate(run)["release"]))
+    for step in (protect, train, sample):
+        step(run)
+    failed = json.loads(json.dumps(disclose(run)["failed"]))
+    assert not {"rules", "floor", "floor_codes"} & set(failed)
     keeps_its_spec(Path(work.synthetic).read_bytes(), spec)
-    train, holdout = read_sides(lakes, work)
-    copied = audit(train, holdout, train[list(spec.model.columns)], spec, job.period, 5)
+    learnt, holdout = run.sides()
+    copied = run_audit(learnt, holdout, learnt[list(spec.model.columns)], spec, job.period, 5)
     assert {"identical", "closest_record", "membership"} <= set(copied.as_dict()["failed"])
 
 

@@ -21,10 +21,10 @@ import pytest
 
 from demo.enoe_like import generate_survey, write_survey
 from demo.lake_server import LakeServer
-from include.espejo.ingest import ingest
+from include.espejo.ingest import read_survey
 from include.espejo.lake import Lake, open_lake
-from include.espejo.lake.keys import PublicPlace
-from include.espejo.releases.publish import publish
+from include.espejo.lake.keys import PublicLocation
+from include.espejo.releases.publish import publish_release
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.survey.model import Indicator
 from include.espejo.table.frames import to_frame
@@ -63,7 +63,7 @@ class Released:
 
     server: LakeServer
     lake: Lake
-    place: PublicPlace
+    place: PublicLocation
     spec: SurveySpec
     shares: dict[str, dict[str, float]]  # by page's language, by label
     rows: int
@@ -93,16 +93,16 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
     folder = tmp_path_factory.mktemp("consumers")
     write_survey(generate_survey(2015, 2, people=1500, seed=7), folder / "survey.csv")
     spec = load_spec("enoe_sdem")
-    whole = ingest(open_lake(str(folder)), str(folder / "survey.csv"), spec).table
+    whole = read_survey(open_lake(str(folder)), str(folder / "survey.csv"), spec).table
     table = whole.select(list(spec.model_columns()))
     with LakeServer(folder / "lake") as server:
         lake = as_identity(server, "publish")
-        place = PublicPlace(spec.places.public, spec.survey)
+        place = PublicLocation(spec.places.public, spec.survey)
         candidate = write_candidate(
             open_lake(str(folder)), str(folder / "candidate"),
             release_files(spec, table, str(PERIOD), "abc"),
         )  # fmt: skip
-        publish(open_lake(str(folder)), candidate, lake, place, str(PERIOD), "abc")
+        publish_release(open_lake(str(folder)), candidate, lake, place, str(PERIOD), "abc")
         frame = to_frame(table)
         yield Released(server, lake, place, spec, expected(frame, spec),
                        len(frame), int(frame.isna().sum().sum()))  # fmt: skip
@@ -221,7 +221,7 @@ def test_where_no_release_stands_the_block_says_so(
     program, code = script("en", heading)
     if program == "r":
         require_r()
-    place = PublicPlace(released.spec.places.public, "withdrawn_survey")
+    place = PublicLocation(released.spec.places.public, "withdrawn_survey")
     pointer = {"survey": place.survey, "period": None, "release": None, "manifest": None,
                "history": []}  # fmt: skip
     released.lake.write(place.latest(), json.dumps(pointer).encode())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo import steps
 from include.espejo.disclose.gates import Audit, Gate
 from include.espejo.errors import GateError, LakeError, ParameterError
 from include.espejo.lake import Lakes, open_lake
-from include.espejo.lake.keys import PublicPlace, Workspace, scratch, workspace
+from include.espejo.lake.keys import PublicLocation, Workspace, scratch, workspace
 from include.espejo.lake.store import LocalLake
 from include.espejo.parameters import Parameters
 from include.espejo.releases.ledger import Ledger
 from include.espejo.releases.publish import read_pointer
+from include.espejo.steps.disclose import disclose
+from include.espejo.steps.gates import require_gates
+from include.espejo.steps.ingest import ingest
+from include.espejo.steps.protect import protect
+from include.espejo.steps.publish import publish
+from include.espejo.steps.run import Job, Run
+from include.espejo.steps.validate import validate
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
 from tests.releases import every_value, release_files
@@ -52,28 +59,40 @@ class Office:
         return str(self.root / "restricted")
 
     @property
-    def place(self) -> PublicPlace:
-        return PublicPlace(str(self.root / "public"), self.spec.survey)
+    def place(self) -> PublicLocation:
+        return PublicLocation(str(self.root / "public"), self.spec.survey)
 
     @property
     def ledger(self) -> Ledger:
         return Ledger(self.lakes.work, self.restricted, self.spec.survey)
 
-    def job(self, period: str, **given: Any) -> steps.Job:
-        return steps.Job(self.spec, Period.parse(period), Parameters.of(self.spec, given))
+    def job(self, period: str, **given: Any) -> Job:
+        return Job(self.spec, Period.parse(period), Parameters.of(self.spec, given))
 
-    def take_in(self, job: steps.Job, survey: Path) -> Workspace:
-        """The steps up to protected tables, as the DAG runs them."""
+    def run(
+        self, job: Job, work: Workspace | None = None, override: str | None = None, source: str = ""
+    ) -> Run:
+        """As the DAG makes it; `work`: of the release, once it has one."""
         period = str(job.period)
+        return Run(
+            job=job,
+            lakes=self.lakes,
+            source=source,
+            scratch=scratch(self.restricted, self.spec.survey, period),
+            workspaces=partial(workspace, self.restricted, self.spec.survey, period),
+            release="" if work is None else work.base.rpartition("/")[2],
+            public=self.place,
+            ledger=self.ledger,
+            override=override,
+        )
 
-        def place(release: str) -> Workspace:
-            return workspace(self.restricted, self.spec.survey, period, release)
-
-        loose = scratch(self.restricted, self.spec.survey, period)
-        steps.ingest(job, self.lakes, str(survey), loose)
-        work = place(steps.validate(job, self.lakes, loose, place)["release"])
-        steps.protect(job, self.lakes, work, self.ledger.salt())
-        return work
+    def take_in(self, job: Job, survey: Path) -> Workspace:
+        """The steps up to protected tables, as the DAG runs them."""
+        run = self.run(job, source=str(survey))
+        ingest(run)
+        run = run.of_release(str(validate(run)["release"]))
+        protect(run)
+        return run.work
 
 
 def put_candidate(work: Workspace, *gates: Gate) -> None:
@@ -111,23 +130,23 @@ def work(office: Office, tmp_path: Path) -> Workspace:
     return office.take_in(office.job("2015T2"), tmp_path / "parks.csv")
 
 
-def publish(office: Office, work: Workspace, override: str | None = None) -> dict[str, Any]:
+def publish_it(office: Office, work: Workspace, override: str | None = None) -> Any:
     job = office.job("2015T2")
     release = json.loads(Path(work.run).read_text())["public"]["release"]
     office.ledger.attempt(job.period, release, 3, None)  # as `disclose` does
-    return steps.publish(job, office.lakes, work, office.place, office.ledger, override)
+    return publish(office.run(job, work, override))
 
 
 def test_what_passes_is_published_and_its_households_are_entered(
     office: Office, work: Workspace
 ) -> None:
     put_candidate(work, SAFE)
-    done = publish(office, work)
+    done = publish_it(office, work)
     assert "override" not in json.loads(Path(done["manifest"]).read_text())
     (entered,) = Path(office.ledger.root).glob("households/*.parquet")
     rows = json.loads(Path(work.protection).read_text())
     assert len(pq.read_table(entered)) == rows["train_rows"]  # a visitor is a household here
-    assert publish(office, work)["already_there"]
+    assert publish_it(office, work)["already_there"]
     assert len(list(Path(office.ledger.root).glob("households/*"))) == 1
 
 
@@ -137,7 +156,7 @@ def test_a_failed_gate_publishes_nothing_and_keeps_the_candidate(
     put_candidate(work, SAFE, LEAK)
     kept = files(Path(work.candidate))
     with pytest.raises(GateError, match=r"gate identical: .* about 0.12 .*; train shorter"):
-        publish(office, work)
+        publish_it(office, work)
     assert not Path(office.place.root).exists()
     assert files(Path(work.candidate)) == kept
     assert office.ledger.earlier(Period(2015, 3), 5) == []
@@ -145,12 +164,12 @@ def test_a_failed_gate_publishes_nothing_and_keeps_the_candidate(
 
 def test_a_reason_publishes_it_and_stands_in_the_manifest(office: Office, work: Workspace) -> None:
     put_candidate(work, SAFE, LEAK)
-    done = publish(office, work, REASON)
+    done = publish_it(office, work, REASON)
     manifest = json.loads(Path(done["manifest"]).read_text())
     assert manifest["override"] == {"gates": ["identical"], "reason": REASON}
     before = files(Path(office.place.root))
     for reason in (REASON, "identical: another person, another reason"):  # the first one stands
-        assert publish(office, work, reason)["already_there"]
+        assert publish_it(office, work, reason)["already_there"]
         assert files(Path(office.place.root)) == before
     pointer = read_pointer(office.lakes.publish, office.place.latest())
     assert pointer is not None
@@ -161,14 +180,14 @@ def test_a_reason_publishes_it_and_stands_in_the_manifest(office: Office, work: 
 def test_a_word_is_no_reason(office: Office, work: Workspace, reason: str) -> None:
     put_candidate(work, SAFE, LEAK)
     with pytest.raises((ParameterError, GateError), match=r"override_reason|does not name"):
-        publish(office, work, reason)
+        publish_it(office, work, reason)
     assert not Path(office.place.root).exists()
 
 
 def test_no_reason_publishes_what_is_under_the_floor(office: Office, work: Workspace) -> None:
     put_candidate(work, SAFE, LEAK, UNDER_FLOOR)
     with pytest.raises(GateError, match="no reason overrides floor\n"):
-        publish(office, work, REASON)
+        publish_it(office, work, REASON)
     assert not Path(office.place.root).exists()
 
 
@@ -179,10 +198,10 @@ def test_an_audit_that_is_broken_or_missing_is_no_pass(
     put_candidate(work, SAFE)
     write(work.audit, content)
     with pytest.raises(Exception, match=r"unexpected|held back"):
-        publish(office, work, REASON)
+        publish_it(office, work, REASON)
     Path(work.audit).unlink()
     with pytest.raises(Exception, match="not found"):
-        publish(office, work, REASON)
+        publish_it(office, work, REASON)
     assert not Path(office.place.root).exists()
 
 
@@ -193,7 +212,7 @@ def test_attempts_are_counted_before_anything_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The spec allows three; the fourth release is refused before its audit."""
-    import include.espejo.disclose.audit as disclose
+    import include.espejo.disclose.audit as audits_module
 
     audits = []
 
@@ -201,7 +220,7 @@ def test_attempts_are_counted_before_anything_is_known(
         audits.append(1)
         return Audit((SAFE, LEAK), {})
 
-    monkeypatch.setattr(disclose, "audit", attacked)
+    monkeypatch.setattr(audits_module, "run_audit", attacked)
     office = Office(tmp_path / "lake", load_spec(SPEC))
     write_parks(tmp_path / "parks.csv")
     jobs = [office.job("2015T2", seed=seed) for seed in range(4)]
@@ -211,7 +230,7 @@ def test_attempts_are_counted_before_anything_is_known(
 
     def disclose_it(number: int, reason: str | None = None) -> Mapping[str, Any]:
         job, work = jobs[number], works[number]
-        return steps.disclose(job, office.lakes, work, office.ledger, reason)
+        return disclose(office.run(job, work, reason))
 
     for number in (0, 1, 2, 0, 1, 2):
         assert disclose_it(number) == {"passed": False, "failed": ["identical"]}
@@ -227,7 +246,7 @@ def test_attempts_are_counted_before_anything_is_known(
     disclose_it(3, reason)
     assert len(audits) == 4
     put_candidate(works[3], SAFE)
-    done = steps.publish(jobs[3], office.lakes, works[3], office.place, office.ledger)
+    done = publish(office.run(jobs[3], works[3]))
     override = json.loads(Path(done["manifest"]).read_text())["override"]
     assert override == {"gates": ["attempts"], "reason": reason}
 
@@ -242,7 +261,7 @@ class Panel:
     office: Office
     first: Workspace
     second: Workspace
-    job: steps.Job
+    job: Job
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +276,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
     first = office.take_in(before, folder / "first.csv")
     put_candidate(first, SAFE)
     office.ledger.attempt(before.period, first.base.rpartition("/")[2], 3, None)
-    steps.publish(before, office.lakes, first, office.place, office.ledger)
+    publish(office.run(before, first))
     return Panel(office, first, office.take_in(job, folder / "second.csv"), job)
 
 
@@ -293,20 +312,20 @@ def test_the_second_audit_is_also_held_against_the_first_quarters_people(panel: 
     columns = list(panel.job.spec.model_columns())
     copies = pd.concat([some, left[gone]])[columns]
     write(panel.second.synthetic, to_parquet(to_table(copies, panel.job.spec)))
-    done = steps.disclose(panel.job, panel.office.lakes, panel.second, panel.office.ledger)
+    done = disclose(panel.office.run(panel.job, panel.second))
     found = json.loads(Path(panel.second.audit).read_text())
     assert found["periods"] == 2
     attacks = [name for name in done["failed"] if not name.startswith("floor")]
     assert "identical_across_periods" in attacks
     assert all(name.endswith("_across_periods") for name in attacks)
     with pytest.raises(GateError, match="identical_across_periods"):
-        steps.require_gates(panel.office.lakes, panel.second)
+        require_gates(panel.office.run(panel.job, panel.second))
 
 
 def test_two_releases_of_one_quarter_count_its_people_once(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import include.espejo.disclose.audit as disclose
+    import include.espejo.disclose.audit as audits_module
 
     seen = []
 
@@ -314,7 +333,7 @@ def test_two_releases_of_one_quarter_count_its_people_once(
         seen.append((len(train), len(holdout)))
         return Audit((SAFE,), {})
 
-    monkeypatch.setattr(disclose, "audit", attacked)
+    monkeypatch.setattr(audits_module, "run_audit", attacked)
     office, root = panel.office, Path(panel.first.base)
     again = root.with_name("again")
     write(str(again / "train.parquet"), Path(panel.first.train).read_bytes())
@@ -322,7 +341,7 @@ def test_two_releases_of_one_quarter_count_its_people_once(
     office.ledger.enter(Period(2015, 2), "again", np.zeros(1, dtype=np.uint64))
     write(panel.second.synthetic, Path(panel.second.train).read_bytes())
     Path(panel.second.audit).unlink(missing_ok=True)
-    steps.disclose(panel.job, office.lakes, panel.second, office.ledger)
+    disclose(office.run(panel.job, panel.second))
     now = (len(table(panel.second.train)), len(table(panel.second.holdout)))
     then = (len(table(panel.first.train)), len(table(panel.first.holdout)))
     assert seen == [now, (now[0] + then[0], now[1] + then[1])]
@@ -332,15 +351,15 @@ def test_two_releases_of_one_quarter_count_its_people_once(
 def test_an_audit_is_made_again_when_earlier_people_come_to_light_before_it_is_published(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import include.espejo.disclose.audit as disclose
+    import include.espejo.disclose.audit as audits_module
 
-    monkeypatch.setattr(disclose, "audit", lambda *_, **__: Audit((SAFE,), {}))
+    monkeypatch.setattr(audits_module, "run_audit", lambda *_, **__: Audit((SAFE,), {}))
     office, work = panel.office, panel.second
     release = work.base.rpartition("/")[2]
     Path(work.audit).unlink(missing_ok=True)
 
     def against() -> list[str]:
-        steps.disclose(panel.job, office.lakes, work, office.ledger)
+        disclose(office.run(panel.job, work))
         return list(json.loads(Path(work.audit).read_text())["against"])
 
     before = against()
@@ -363,17 +382,17 @@ def test_an_audit_is_made_again_when_earlier_people_come_to_light_before_it_is_p
 def test_a_task_killed_before_its_audit_is_kept_leaves_no_older_verdict(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import include.espejo.disclose.audit as disclose
+    import include.espejo.disclose.audit as audits_module
 
     def killed(_: LocalLake, uri: str, content: bytes) -> None:
         raise LakeError(f"{uri}: {len(content)} bytes were not written")
 
-    monkeypatch.setattr(disclose, "audit", lambda *_, **__: Audit((SAFE,), {}))
+    monkeypatch.setattr(audits_module, "run_audit", lambda *_, **__: Audit((SAFE,), {}))
     work = panel.second
     Path(work.audit).unlink(missing_ok=True)
     write(work.synthetic, Path(work.train).read_bytes())
     write(f"{work.candidate}/manifest.json", b"{}")
     monkeypatch.setattr(LocalLake, "write", killed)
     with pytest.raises(LakeError, match="not written"):
-        steps.disclose(panel.job, panel.office.lakes, work)
+        disclose(replace(panel.office.run(panel.job, work), ledger=None))
     assert not Path(work.candidate).exists()

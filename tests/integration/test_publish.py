@@ -13,9 +13,9 @@ import pytest
 from demo.lake_server import PUBLIC_BUCKET, RESTRICTED_BUCKET, LakeServer
 from include.espejo.errors import GateError, InputError, LakeError
 from include.espejo.lake import Lake, open_lake
-from include.espejo.lake.keys import PublicPlace
+from include.espejo.lake.keys import PublicLocation
 from include.espejo.releases.ledger import Ledger
-from include.espejo.releases.publish import publish, read_pointer, withdraw
+from include.espejo.releases.publish import publish_release, read_pointer, withdraw_release
 from include.espejo.survey import Period, load_spec
 from tests.releases import every_value, release_files, write_candidate
 from tests.surveys.parks import SPEC as PARKS
@@ -43,9 +43,9 @@ def public(lake_server: LakeServer) -> Lake:
 
 
 @pytest.fixture
-def place() -> Iterator[PublicPlace]:
+def place() -> Iterator[PublicLocation]:
     """A public place of its own for each test."""
-    return PublicPlace(f"s3://{PUBLIC_BUCKET}/{uuid4().hex}", "parks")
+    return PublicLocation(f"s3://{PUBLIC_BUCKET}/{uuid4().hex}", "parks")
 
 
 def candidate(work: Lake, release: str, rows: int = 5) -> str:
@@ -55,15 +55,15 @@ def candidate(work: Lake, release: str, rows: int = 5) -> str:
     return write_candidate(work, f"s3://{RESTRICTED_BUCKET}/{uuid4().hex}/candidate", files)
 
 
-def current(lake: Lake, place: PublicPlace, period: str | None = PERIOD) -> str | None:
+def current(lake: Lake, place: PublicLocation, period: str | None = PERIOD) -> str | None:
     pointer = read_pointer(lake, place.latest(period))
     return None if pointer is None else pointer["release"]
 
 
 def test_a_release_appears_with_its_pointers(
-    lake_server: LakeServer, work: Lake, public: Lake, place: PublicPlace
+    lake_server: LakeServer, work: Lake, public: Lake, place: PublicLocation
 ) -> None:
-    done = publish(work, candidate(work, "aaa"), public, place, PERIOD, "aaa")
+    done = publish_release(work, candidate(work, "aaa"), public, place, PERIOD, "aaa")
     assert not done.already_there
     reader = lake_as(lake_server, "consumer")
     assert current(reader, place) == current(reader, place, None) == "aaa"
@@ -75,37 +75,37 @@ def test_a_release_appears_with_its_pointers(
     assert [entry["release"] for entry in journal["entries"]] == ["aaa"]
 
 
-def test_a_rerun_changes_nothing(work: Lake, public: Lake, place: PublicPlace) -> None:
+def test_a_rerun_changes_nothing(work: Lake, public: Lake, place: PublicLocation) -> None:
     folder = candidate(work, "aaa")
-    publish(work, folder, public, place, PERIOD, "aaa")
+    publish_release(work, folder, public, place, PERIOD, "aaa")
     moving = (place.latest(), place.latest(PERIOD), place.changes(), place.changes_page())
     before = [public.read_tagged(uri) for uri in moving]
-    assert publish(work, folder, public, place, PERIOD, "aaa").already_there
+    assert publish_release(work, folder, public, place, PERIOD, "aaa").already_there
     assert [public.read_tagged(uri) for uri in moving] == before
 
 
 def test_a_rerun_of_an_older_release_does_not_move_the_pointer_back(
-    work: Lake, public: Lake, place: PublicPlace
+    work: Lake, public: Lake, place: PublicLocation
 ) -> None:
     first = candidate(work, "aaa")
-    publish(work, first, public, place, PERIOD, "aaa")
-    publish(work, candidate(work, "bbb"), public, place, PERIOD, "bbb")
-    publish(work, first, public, place, PERIOD, "aaa")
+    publish_release(work, first, public, place, PERIOD, "aaa")
+    publish_release(work, candidate(work, "bbb"), public, place, PERIOD, "bbb")
+    publish_release(work, first, public, place, PERIOD, "aaa")
     assert current(public, place) == "bbb"
 
 
 def test_an_older_period_does_not_become_the_surveys_latest(
-    work: Lake, public: Lake, place: PublicPlace
+    work: Lake, public: Lake, place: PublicLocation
 ) -> None:
-    publish(work, candidate(work, "new"), public, place, "2026T3", "new")
-    publish(work, candidate(work, "old"), public, place, "2025T4", "old")
+    publish_release(work, candidate(work, "new"), public, place, "2026T3", "new")
+    publish_release(work, candidate(work, "old"), public, place, "2025T4", "old")
     assert current(public, place, None) == "new"
     assert current(public, place, "2025T4") == "old"
 
 
 @pytest.mark.parametrize("writes", [0, 1, FILES, FILES + 1])
 def test_a_publication_cut_off_shows_nothing_and_can_be_finished(
-    work: Lake, public: Lake, place: PublicPlace, monkeypatch: pytest.MonkeyPatch, writes: int
+    work: Lake, public: Lake, place: PublicLocation, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     """Cut off before the manifest no manifest is there; before a pointer, none points to it."""
     folder = candidate(work, "aaa")
@@ -120,46 +120,46 @@ def test_a_publication_cut_off_shows_nothing_and_can_be_finished(
     with monkeypatch.context() as patch:
         patch.setattr(public, "create", cut_off)
         with pytest.raises(LakeError, match="cut off"):
-            publish(work, folder, public, place, PERIOD, "aaa")
+            publish_release(work, folder, public, place, PERIOD, "aaa")
     whole = writes > FILES
     assert public.exists(place.release(PERIOD, "aaa") + "/manifest.json") == whole
     assert current(public, place) is None
-    publish(work, folder, public, place, PERIOD, "aaa")
+    publish_release(work, folder, public, place, PERIOD, "aaa")
     assert current(public, place) == "aaa"
 
 
-def test_a_release_is_never_overwritten(work: Lake, public: Lake, place: PublicPlace) -> None:
-    publish(work, candidate(work, "aaa"), public, place, PERIOD, "aaa")
+def test_a_release_is_never_overwritten(work: Lake, public: Lake, place: PublicLocation) -> None:
+    publish_release(work, candidate(work, "aaa"), public, place, PERIOD, "aaa")
     table = place.release(PERIOD, "aaa") + "/synthetic.csv"
     before = public.read(table)
     other = candidate(work, "aaa", rows=4)
     with pytest.raises(LakeError, match="never overwritten"):
-        publish(work, other, public, place, PERIOD, "aaa")
+        publish_release(work, other, public, place, PERIOD, "aaa")
     assert public.read(table) == before
 
 
 def test_a_candidate_that_was_changed_is_refused(
-    work: Lake, public: Lake, place: PublicPlace
+    work: Lake, public: Lake, place: PublicLocation
 ) -> None:
     folder = candidate(work, "aaa")
     work.write(f"{folder}/synthetic.csv", b"tampered")
     with pytest.raises(InputError, match="rule sha256"):
-        publish(work, folder, public, place, PERIOD, "aaa")
+        publish_release(work, folder, public, place, PERIOD, "aaa")
     assert current(public, place) is None
 
 
 def test_a_withdrawal_steps_back_to_the_predecessor_and_then_to_none(
-    work: Lake, public: Lake, place: PublicPlace
+    work: Lake, public: Lake, place: PublicLocation
 ) -> None:
     first, second = candidate(work, "aaa"), candidate(work, "bbb")
-    publish(work, first, public, place, PERIOD, "aaa")
-    publish(work, second, public, place, PERIOD, "bbb")
-    withdraw(public, place, PERIOD, "bbb", "wrong weights")
+    publish_release(work, first, public, place, PERIOD, "aaa")
+    publish_release(work, second, public, place, PERIOD, "bbb")
+    withdraw_release(public, place, PERIOD, "bbb", "wrong weights")
     assert current(public, place) == current(public, place, None) == "aaa"
     tombstone = json.loads(public.read(place.tombstone(PERIOD, "bbb")))
     assert tombstone["reason"] == "wrong weights"
     assert public.exists(place.release(PERIOD, "bbb") + "/manifest.json")
-    withdraw(public, place, PERIOD, "aaa", "too")
+    withdraw_release(public, place, PERIOD, "aaa", "too")
     assert current(public, place) is None
     pointer = read_pointer(public, place.latest(PERIOD))
     assert pointer is not None
@@ -169,16 +169,16 @@ def test_a_withdrawal_steps_back_to_the_predecessor_and_then_to_none(
     assert told == [("published", "aaa"), ("published", "bbb"),
                     ("withdrawn", "bbb"), ("withdrawn", "aaa")]  # fmt: skip
     with pytest.raises(LakeError, match="was withdrawn"):
-        publish(work, second, public, place, PERIOD, "bbb")
+        publish_release(work, second, public, place, PERIOD, "bbb")
 
 
-def test_what_is_not_there_cannot_be_withdrawn(public: Lake, place: PublicPlace) -> None:
+def test_what_is_not_there_cannot_be_withdrawn(public: Lake, place: PublicLocation) -> None:
     with pytest.raises(LakeError, match="no such release"):
-        withdraw(public, place, PERIOD, "zzz", "why")
+        withdraw_release(public, place, PERIOD, "zzz", "why")
 
 
 def test_releases_published_at_once_all_enter_the_history(
-    lake_server: LakeServer, work: Lake, place: PublicPlace
+    lake_server: LakeServer, work: Lake, place: PublicLocation
 ) -> None:
     names = [f"r{i}" for i in range(4)]
     folders = {name: candidate(work, name) for name in names}
@@ -187,7 +187,9 @@ def test_releases_published_at_once_all_enter_the_history(
         lake = lake_as(lake_server, "publish")
         for _ in range(20):
             try:
-                publish(lake_as(lake_server, "work"), folders[name], lake, place, PERIOD, name)
+                publish_release(
+                    lake_as(lake_server, "work"), folders[name], lake, place, PERIOD, name
+                )
                 return
             except LakeError as error:
                 if not error.retryable:
@@ -207,7 +209,7 @@ def test_releases_published_at_once_all_enter_the_history(
 
 @pytest.mark.parametrize("name", ["ingest", "work", "consumer", "downstream"])
 def test_nobody_else_may_publish(
-    lake_server: LakeServer, work: Lake, place: PublicPlace, name: str
+    lake_server: LakeServer, work: Lake, place: PublicLocation, name: str
 ) -> None:
     with pytest.raises(LakeError) as caught:
         lake_as(lake_server, name).create(place.latest(), b"{}")
@@ -216,14 +218,14 @@ def test_nobody_else_may_publish(
 
 
 def test_a_full_public_bucket_leaves_nothing_half_seen(
-    lake_server: LakeServer, work: Lake, public: Lake, place: PublicPlace
+    lake_server: LakeServer, work: Lake, public: Lake, place: PublicLocation
 ) -> None:
     folder = candidate(work, "aaa")
     with (
         lake_server.full_bucket(PUBLIC_BUCKET),
         pytest.raises(LakeError, match=place.release(PERIOD, "aaa")),
     ):
-        publish(work, folder, public, place, PERIOD, "aaa")
+        publish_release(work, folder, public, place, PERIOD, "aaa")
     assert current(public, place) is None
     assert not public.exists(place.release(PERIOD, "aaa") + "/manifest.json")
 

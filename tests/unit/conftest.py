@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.ingest import Ingested, ingest
+from include.espejo.ingest import Ingested, read_survey
 from include.espejo.lake import open_lake
 from include.espejo.survey import Period, SurveySpec, load_spec
 from tests.surveys.parks import SPEC as PARKS_SPEC
@@ -129,7 +129,7 @@ def ingest_bytes(tmp_path: Path, enoe: SurveySpec) -> Callable[..., Ingested]:
     def write_and_ingest(content: bytes, spec: SurveySpec = enoe) -> Ingested:
         path = tmp_path / "input.csv"
         path.write_bytes(content)
-        return ingest(open_lake(str(path)), str(path), spec)
+        return read_survey(open_lake(str(path)), str(path), spec)
 
     return write_and_ingest
 
@@ -139,7 +139,7 @@ def ingested(survey_csv: bytes, enoe: SurveySpec, tmp_path_factory: pytest.TempP
     """The ENOE-shaped file, ingested."""
     path = tmp_path_factory.mktemp("ingested") / "survey.csv"
     path.write_bytes(survey_csv)
-    return ingest(open_lake(str(path)), str(path), enoe)
+    return read_survey(open_lake(str(path)), str(path), enoe)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from include.espejo.lake import Lake
 from include.espejo.lake.keys import workspace
 from include.espejo.lake.store import LocalLake
 from include.espejo.releases import catalog as catalog_module
-from include.espejo.releases.publish import withdraw
+from include.espejo.releases.publish import withdraw_release
 from include.espejo.synthesis import progress as progress_module
 from include.espejo.synthesis.interface.engine import EpochProgress
 from include.espejo.synthesis.progress import (
@@ -74,7 +74,7 @@ def test_releases_come_newest_first_with_verdict_and_scores(shop: Shop) -> None:
 def test_a_withdrawn_release_is_shown_with_its_reason(shop: Shop) -> None:
     shop.release(A)
     shop.release(B)
-    withdraw(shop.lake, shop.place, PERIOD, B, "wrong file")
+    withdraw_release(shop.lake, shop.place, PERIOD, B, "wrong file")
     assert (shop.find(B).withdrawn, shop.find(B).reason, shop.find(B).current) == (
         True, "wrong file", False,
     )  # fmt: skip

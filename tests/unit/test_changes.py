@@ -13,9 +13,9 @@ import pytest
 
 from include.espejo.errors import LakeError
 from include.espejo.lake import Lake, open_lake
-from include.espejo.lake.keys import PublicPlace
+from include.espejo.lake.keys import PublicLocation
 from include.espejo.releases.changes_page import render_changes
-from include.espejo.releases.publish import publish, withdraw
+from include.espejo.releases.publish import publish_release, withdraw_release
 from include.espejo.survey import SurveySpec
 from include.espejo.table.frames import to_frame, to_table
 from tests.releases import every_value, release_files, write_candidate
@@ -29,12 +29,12 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
-def place(tmp_path: Path, parks: SurveySpec) -> PublicPlace:
-    return PublicPlace(str(tmp_path / "public"), parks.survey)
+def place(tmp_path: Path, parks: SurveySpec) -> PublicLocation:
+    return PublicLocation(str(tmp_path / "public"), parks.survey)
 
 
 @pytest.fixture
-def release(tmp_path: Path, lake: Lake, place: PublicPlace, parks: SurveySpec) -> Publish:
+def release(tmp_path: Path, lake: Lake, place: PublicLocation, parks: SurveySpec) -> Publish:
     """Publishes a release of the survey of parks, as its spec and frame say."""
 
     def do(
@@ -43,16 +43,16 @@ def release(tmp_path: Path, lake: Lake, place: PublicPlace, parks: SurveySpec) -
         table = every_value(spec) if frame is None else to_table(frame, spec)
         folder = str(tmp_path / "work" / period / name)
         write_candidate(lake, folder, release_files(spec, table, period, name))
-        publish(lake, folder, lake, place, period, name, **more)
+        publish_release(lake, folder, lake, place, period, name, **more)
 
     return do
 
 
-def entries(lake: Lake, place: PublicPlace) -> list[dict[str, Any]]:
+def entries(lake: Lake, place: PublicLocation) -> list[dict[str, Any]]:
     return list(json.loads(lake.read(place.changes()))["entries"])
 
 
-def page(lake: Lake, place: PublicPlace) -> str:
+def page(lake: Lake, place: PublicLocation) -> str:
     return lake.read(place.changes_page()).decode()
 
 
@@ -72,7 +72,7 @@ def with_columns(spec: SurveySpec, **columns: Any) -> SurveySpec:
 
 
 def test_a_first_release_has_no_predecessor(
-    lake: Lake, place: PublicPlace, release: Publish
+    lake: Lake, place: PublicLocation, release: Publish
 ) -> None:
     release("aaa")
     (entry,) = entries(lake, place)
@@ -83,7 +83,7 @@ def test_a_first_release_has_no_predecessor(
 
 
 def test_the_same_table_again_has_changed_nothing(
-    lake: Lake, place: PublicPlace, release: Publish
+    lake: Lake, place: PublicLocation, release: Publish
 ) -> None:
     release("aaa", "2026T2")
     release("bbb", "2026T3")
@@ -93,7 +93,7 @@ def test_the_same_table_again_has_changed_nothing(
 
 
 def test_codes_that_came_and_went_are_told(
-    lake: Lake, place: PublicPlace, release: Publish, parks: SurveySpec
+    lake: Lake, place: PublicLocation, release: Publish, parks: SurveySpec
 ) -> None:
     """By what rows hold, not by what the spec allows."""
     frame = frame_of(parks)
@@ -105,7 +105,7 @@ def test_codes_that_came_and_went_are_told(
 
 
 def test_columns_rules_and_spec_that_changed_are_told(
-    lake: Lake, place: PublicPlace, release: Publish, parks: SurveySpec
+    lake: Lake, place: PublicLocation, release: Publish, parks: SurveySpec
 ) -> None:
     release("aaa")
     other = with_columns(
@@ -125,7 +125,7 @@ def test_columns_rules_and_spec_that_changed_are_told(
 
 
 def test_a_rule_of_another_content_is_told(
-    lake: Lake, place: PublicPlace, release: Publish, parks: SurveySpec
+    lake: Lake, place: PublicLocation, release: Publish, parks: SurveySpec
 ) -> None:
     release("aaa")
     wider = [r.model_copy(update={"gap": (0, 2)}) if r.kind == "birth_year" else r
@@ -135,12 +135,12 @@ def test_a_rule_of_another_content_is_told(
 
 
 def test_a_release_is_compared_with_what_readers_had(
-    lake: Lake, place: PublicPlace, release: Publish
+    lake: Lake, place: PublicLocation, release: Publish
 ) -> None:
     """The last of the newest period up to its own; not a withdrawn one, and no later period."""
     release("old", "2026T1")
     release("bad", "2026T2")
-    withdraw(lake, place, "2026T2", "bad", "wrong weights")
+    withdraw_release(lake, place, "2026T2", "bad", "wrong weights")
     release("late", "2026T4")
     release("new", "2026T3")
     assert entries(lake, place)[-1]["predecessor"] == {"period": "2026T1", "release": "old"}
@@ -149,24 +149,24 @@ def test_a_release_is_compared_with_what_readers_had(
 
 
 def test_a_withdrawal_is_entered_with_its_first_reason(
-    lake: Lake, place: PublicPlace, release: Publish
+    lake: Lake, place: PublicLocation, release: Publish
 ) -> None:
     release("aaa")
-    withdraw(lake, place, "2026T3", "aaa", "wrong\n## weights")
-    withdraw(lake, place, "2026T3", "aaa", "another reason")
+    withdraw_release(lake, place, "2026T3", "aaa", "wrong\n## weights")
+    withdraw_release(lake, place, "2026T3", "aaa", "another reason")
     (last,) = [e for e in entries(lake, place) if e["event"] == "withdrawn"]
     assert last["reason"] == "wrong\n## weights"
     # A reason is one line of the page, whatever its author wrote.
     assert "- Motivo / *Reason*: wrong ## weights\n" in page(lake, place)
 
 
-def test_an_override_is_told(lake: Lake, place: PublicPlace, release: Publish) -> None:
+def test_an_override_is_told(lake: Lake, place: PublicLocation, release: Publish) -> None:
     release("aaa", added={"override": {"gates": ["membership"], "reason": "the office decided"}})
     assert entries(lake, place)[0]["override"] is True
     assert "*Despite a gate, see the manifest*" in page(lake, place)
 
 
-def test_a_rerun_changes_nothing(lake: Lake, place: PublicPlace, release: Publish) -> None:
+def test_a_rerun_changes_nothing(lake: Lake, place: PublicLocation, release: Publish) -> None:
     release("aaa", "2026T2")
     release("bbb")
     before = [lake.read_tagged(uri) for uri in (place.changes(), place.changes_page())]
@@ -177,7 +177,11 @@ def test_a_rerun_changes_nothing(lake: Lake, place: PublicPlace, release: Publis
 
 @pytest.mark.parametrize("missing", ["changes", "changes_page"])
 def test_a_publication_cut_off_before_the_journal_can_be_finished(
-    lake: Lake, place: PublicPlace, release: Publish, monkeypatch: pytest.MonkeyPatch, missing: str
+    lake: Lake,
+    place: PublicLocation,
+    release: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    missing: str,
 ) -> None:
     uri = getattr(place, missing)()
     create = lake.create
@@ -198,7 +202,7 @@ def test_a_publication_cut_off_before_the_journal_can_be_finished(
 
 
 def test_publications_at_once_lose_no_entry(
-    lake: Lake, place: PublicPlace, release: Publish
+    lake: Lake, place: PublicLocation, release: Publish
 ) -> None:
     names = [f"r{i}" for i in range(4)]
 
@@ -219,7 +223,7 @@ def test_publications_at_once_lose_no_entry(
 
 
 def test_a_predecessor_without_rules_in_its_data_package_is_compared(
-    lake: Lake, place: PublicPlace, release: Publish, parks: SurveySpec, tmp_path: Path
+    lake: Lake, place: PublicLocation, release: Publish, parks: SurveySpec, tmp_path: Path
 ) -> None:
     """Releases made before data packages held rules are among the predecessors."""
     release("aaa")
@@ -234,7 +238,7 @@ def test_a_predecessor_without_rules_in_its_data_package_is_compared(
 @pytest.mark.parametrize("content", [None, b"{}", b"not json"])
 @pytest.mark.parametrize("name", ["datapackage.json", "synthetic.parquet", "manifest.json"])
 def test_a_damaged_predecessor_does_not_hold_a_publication_back(
-    lake: Lake, place: PublicPlace, release: Publish, caplog: pytest.LogCaptureFixture,
+    lake: Lake, place: PublicLocation, release: Publish, caplog: pytest.LogCaptureFixture,
     name: str, content: bytes | None,
 ) -> None:  # fmt: skip
     release("aaa")
@@ -252,7 +256,7 @@ def test_a_damaged_predecessor_does_not_hold_a_publication_back(
 
 
 def test_a_lake_that_does_not_answer_is_asked_again_for_the_predecessor(
-    lake: Lake, place: PublicPlace, release: Publish, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, place: PublicLocation, release: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release("aaa")
     read = lake.read

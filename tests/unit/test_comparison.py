@@ -13,12 +13,12 @@ import pytest
 
 from include.espejo.evaluate.periods.comparison import compare_periods
 from include.espejo.lake import Lakes, open_lake
-from include.espejo.lake.keys import PublicPlace, Workspace, workspace
+from include.espejo.lake.keys import PublicLocation, Workspace, workspace
 from include.espejo.parameters import Parameters
 from include.espejo.releases.ledger import Ledger
-from include.espejo.releases.previous import Release, read_previous
-from include.espejo.steps import Job
-from include.espejo.steps.compare import compare
+from include.espejo.releases.previous import EarlierRelease, read_previous
+from include.espejo.steps.comparison import write_comparison
+from include.espejo.steps.run import Job, Run
 from include.espejo.survey import Period
 from include.espejo.table.frames import to_parquet, to_table
 from tests.unit.test_protect_support import code, invented_spec
@@ -52,8 +52,8 @@ class Office:
         return Lakes(lake, lake, lake)
 
     @property
-    def place(self) -> PublicPlace:
-        return PublicPlace(str(self.root / "public"), SPEC.survey)
+    def place(self) -> PublicLocation:
+        return PublicLocation(str(self.root / "public"), SPEC.survey)
 
     @property
     def ledger(self) -> Ledger:
@@ -166,8 +166,8 @@ def test_figures_of_every_period_stand_side_by_side() -> None:
     early = {"overall": 0.9, "column_shapes": 0.95, "column_pair_trends": None}
     quality = early | {"references": {"overall": {"score": 0.88, "ceiling": 0.9}}}
     manifest = {"gates": [{"name": "rules", "passed": True}, {"name": "floor", "passed": False}]}
-    previous = [Release("2026T2", "last", manifest, quality, utility(0.8)),
-                Release("2026T1", "old", manifest, early, None)]  # fmt: skip
+    previous = [EarlierRelease("2026T2", "last", manifest, quality, utility(0.8)),
+                EarlierRelease("2026T1", "old", manifest, early, None)]  # fmt: skip
     inputs = {"drift": {"job": {}}, "codes": {}}
     found = compare_periods("2026T3", utility(0.75), previous, "2026T2", inputs)
     assert (found["periods"], found["compared_with"]) == (["2026T3", "2026T2", "2026T1"], "2026T2")
@@ -187,7 +187,8 @@ def test_figures_of_every_period_stand_side_by_side() -> None:
 def compared(office: Office, work: Workspace, *places: Any) -> dict[str, Any]:
     job = Job(SPEC, NOW, Parameters.of(SPEC, {}))
     place, ledger = places or (office.place, office.ledger)
-    compare(job, office.lakes, work, place, ledger)
+    run = Run(job, office.lakes, "", "", lambda release: work, "new", place, ledger)
+    write_comparison(run)
     return dict(json.loads(Path(work.figure("comparison.json")).read_text()))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from include.espejo.survey import Period
 from include.espejo.survey.expression import ExpressionError, parse_expression
-from include.espejo.table.conditions import evaluate
+from include.espejo.table.conditions import rows_that_meet
 
 PERIOD = Period(2015, 2)
 CODES = {
@@ -32,7 +32,7 @@ FRAME = pd.DataFrame(
 
 def rows_where(text: str) -> list[int]:
     """The rows of FRAME on which a condition holds."""
-    result = evaluate(parse_expression(text, CODES), FRAME, PERIOD)
+    result = rows_that_meet(parse_expression(text, CODES), FRAME, PERIOD)
     assert result.shape == (4,)
     assert result.dtype == bool
     return list(np.flatnonzero(result))
@@ -76,13 +76,13 @@ def test_a_condition_holds_where_it_says(text: str, rows: list[int]) -> None:
 
 
 def test_a_value_is_worked_out_row_by_row_and_blank_stays_blank() -> None:
-    result = evaluate(parse_expression("survey_year - YEAR", CODES), FRAME, PERIOD)
+    result = rows_that_meet(parse_expression("survey_year - YEAR", CODES), FRAME, PERIOD)
     assert np.array_equal(result, [5, np.nan, 35, -7984], equal_nan=True)
 
 
 def test_a_constant_fills_every_row_even_of_an_empty_frame() -> None:
-    assert list(evaluate(parse_expression("survey_year", CODES), FRAME, PERIOD)) == [2015] * 4
-    assert evaluate(parse_expression("AGE > 1", CODES), FRAME.head(0), PERIOD).shape == (0,)
+    assert list(rows_that_meet(parse_expression("survey_year", CODES), FRAME, PERIOD)) == [2015] * 4
+    assert rows_that_meet(parse_expression("AGE > 1", CODES), FRAME.head(0), PERIOD).shape == (0,)
 
 
 def test_the_columns_read_are_told() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from include.espejo.synthesis.ctgan.encoding.layout import Layout
 from include.espejo.synthesis.ctgan.encoding.masks import Masks
-from include.espejo.synthesis.ctgan.encoding.shrinkage import Households
+from include.espejo.synthesis.ctgan.encoding.shrinkage import LeftOut
 from include.espejo.synthesis.ctgan.generator import Generator, Shape
 from include.espejo.synthesis.ctgan.lifts import MANY_CODES, find_lifts
 from include.espejo.synthesis.ctgan.parents import MOST_PARENTS, choose_parents, gain
@@ -125,7 +125,7 @@ def test_a_field_of_many_codes_starts_from_counts(codes: int) -> None:
     towns = random.integers(0, codes, 6000)
     born = np.where(random.random(6000) < 0.9, towns, random.integers(0, codes, 6000))
     rows = np.stack([random.integers(0, 2, 6000), towns, born], 1).astype(np.int32)
-    lifts = find_lifts(rows, plain_layout(2, codes, codes), set(), Households.of(6000, None))
+    lifts = find_lifts(rows, plain_layout(2, codes, codes), set(), LeftOut.of(6000, None))
     assert (2 in lifts) == (codes > MANY_CODES)
     assert 1 not in lifts  # nothing before it tells of it
     if 2 in lifts:

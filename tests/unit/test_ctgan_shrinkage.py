@@ -5,7 +5,7 @@ import numpy as np
 from include.espejo.synthesis.ctgan.encoding.shrinkage import (
     MOST_ROWS,
     WEIGHTS,
-    Households,
+    LeftOut,
     choose_weight,
 )
 from include.espejo.synthesis.ctgan.encoding.shrinkage import expected_rows as expected
@@ -22,7 +22,7 @@ def chosen(
     parents: np.ndarray, codes: np.ndarray, households: np.ndarray | None = None
 ) -> tuple[float, float]:
     share = np.bincount(codes, minlength=CODES) / len(codes)
-    left = Households.of(len(codes), households)
+    left = LeftOut.of(len(codes), households)
     return choose_weight(counted(parents, codes), share, parents, codes, left)
 
 
@@ -50,7 +50,7 @@ def test_a_gain_is_that_of_the_rows_left_out() -> None:
     """By hand: four rows, two codes, each row foretold by the other three."""
     parents, codes = np.zeros(4, dtype=int), np.array([0, 0, 0, 1])
     counts, share = np.array([[3, 1]]), np.array([0.5, 0.5])
-    weight, gain = choose_weight(counts, share, parents, codes, Households.of(4, None))
+    weight, gain = choose_weight(counts, share, parents, codes, LeftOut.of(4, None))
     by_hand = {
         w: 3 * np.log((2 + w / 2) / (3 + w) * 2) + np.log((w / 2) / (3 + w) * 2) for w in WEIGHTS
     }
@@ -60,7 +60,7 @@ def test_a_gain_is_that_of_the_rows_left_out() -> None:
 
 def test_a_large_table_leaves_out_whole_households_of_some() -> None:
     home = np.repeat(np.arange(30_000), 3)
-    left = Households.of(len(home), home)
+    left = LeftOut.of(len(home), home)
     assert len(left.rows) <= 1.3 * MOST_ROWS
     assert np.isin(home[left.rows], home[np.delete(np.arange(len(home)), left.rows)]).sum() == 0
 
@@ -76,7 +76,7 @@ def test_blocks_alike_are_drawn_together_and_towns_apart_stay_apart() -> None:
     town = (random.random(900) < 0.1).astype(int)
     home = 30 * town + random.integers(0, 30, 900)
     leaves = np.repeat(home, 4)
-    rows = expected(tree(30, 2), leaves, Households.of(len(leaves), np.repeat(np.arange(900), 4)))
+    rows = expected(tree(30, 2), leaves, LeftOut.of(len(leaves), np.repeat(np.arange(900), 4)))
     counts = np.bincount(leaves, minlength=60)
     np.testing.assert_allclose(rows.sum(), len(leaves))
     np.testing.assert_allclose(rows[:30].sum(), counts[:30].sum(), rtol=0.02)
@@ -85,5 +85,5 @@ def test_blocks_alike_are_drawn_together_and_towns_apart_stay_apart() -> None:
 
 def test_blocks_of_different_size_keep_it() -> None:
     leaves = np.repeat(np.arange(4), [1_000, 500, 100, 2_000])
-    rows = expected(tree(4, 1), leaves, Households.of(len(leaves), None))
+    rows = expected(tree(4, 1), leaves, LeftOut.of(len(leaves), None))
     np.testing.assert_allclose(rows, [1_000, 500, 100, 2_000], rtol=0.01)

@@ -19,7 +19,7 @@ import torch
 import yaml
 
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.ingest import ingest
+from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.survey.load import parse_spec
@@ -55,7 +55,7 @@ def enoe_learning(people: int = 1200) -> Learning:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "sdem.csv")
         write_survey(generate_survey(2015, 2, people=people, seed=1), path)
-        return prepare_learning(ingest(open_lake(path), path, spec).table, spec, PERIOD)
+        return prepare_learning(read_survey(open_lake(path), path, spec).table, spec, PERIOD)
 
 
 @functools.cache
@@ -64,7 +64,7 @@ def parks_learning(rows: int = 1200) -> Learning:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "parks.csv")
         write_parks(path, rows)
-        return prepare_learning(ingest(open_lake(path), path, spec).table, spec, PERIOD)
+        return prepare_learning(read_survey(open_lake(path), path, spec).table, spec, PERIOD)
 
 
 def hand_made(

@@ -13,7 +13,7 @@ import pytest
 from bench.disclosure import LEAKS, Split, keep_floor, plain, read_rows, split_rows
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.disclose import Audit
-from include.espejo.disclose.audit import NO_HOLDOUT, NOT_COMPUTED, TOO_FEW, audit
+from include.espejo.disclose.audit import NO_HOLDOUT, NOT_COMPUTED, TOO_FEW, run_audit
 from include.espejo.errors import InputError
 from include.espejo.survey import Period, SurveySpec
 from tests.surveys.parks import write_parks
@@ -36,7 +36,7 @@ def clean(split: Split, enoe: SurveySpec, period: Period) -> Audit:
 
 
 def run(split: Split, spec: SurveySpec, period: Period, seed: int = 1, threads: int = 2) -> Audit:
-    return audit(split.train, split.holdout, split.synthetic, spec, period, seed, threads)
+    return run_audit(split.train, split.holdout, split.synthetic, spec, period, seed, threads)
 
 
 def test_an_independent_table_passes(clean: Audit):
@@ -99,7 +99,7 @@ def test_a_planted_leak_closes_the_gate_meant_for_it(
 def test_without_a_holdout_nothing_that_needs_one_passes(
     split: Split, enoe: SurveySpec, period: Period
 ):
-    found = audit(split.train, None, split.synthetic, enoe, period, 1)
+    found = run_audit(split.train, None, split.synthetic, enoe, period, 1)
     reasons = {gate.name: gate.reason for gate in found.gates}
     assert {name for name, reason in reasons.items() if reason == NO_HOLDOUT} >= NEEDS_CONTROL
     assert set(found.failed) >= NEEDS_CONTROL
@@ -107,7 +107,7 @@ def test_without_a_holdout_nothing_that_needs_one_passes(
 
 
 def test_a_holdout_too_small_to_tell_is_no_pass(split: Split, enoe: SurveySpec, period: Period):
-    found = audit(split.train, split.holdout[:1], split.synthetic, enoe, period, 1)
+    found = run_audit(split.train, split.holdout[:1], split.synthetic, enoe, period, 1)
     assert {g.reason for g in found.gates if g.name in NEEDS_CONTROL} == {TOO_FEW}
     assert set(found.failed) >= NEEDS_CONTROL
 
@@ -154,7 +154,7 @@ def test_a_survey_of_single_rows_is_audited(visitors: Split, parks: SurveySpec, 
     assert skipped == {"floor", "near_identical_households", "membership_outliers"}
     copies = visitors.train.sample(40, random_state=1)[list(visitors.synthetic)]
     leaky = pd.concat([visitors.synthetic, copies], ignore_index=True)
-    found = audit(visitors.train, visitors.holdout, leaky, parks, period, 1)
+    found = run_audit(visitors.train, visitors.holdout, leaky, parks, period, 1)
     assert "identical" in found.failed
 
 

@@ -14,7 +14,7 @@ from include.espejo.disclose.distance.encode import (
     FULL_WEIGHT,
     Encoded,
     _Planes,
-    encode,
+    encode_population,
     fixed_columns,
     weights,
 )
@@ -111,7 +111,7 @@ def encoded_distances(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveyS
         else:
             real[name], synthetic[name] = real[name].astype(float), synthetic[name].astype(float)
     population = Population(real, np.arange(len(real)), len(real), synthetic)
-    encoded = encode(population, spec)
+    encoded = encode_population(population, spec)
     return naive(encoded.synthetic, encoded.real, encoded.operations)
 
 

@@ -7,19 +7,19 @@ import pytest
 from scipy import stats
 
 from include.espejo.disclose.statistics import significance
-from include.espejo.disclose.statistics.excess import holm, measure
-from include.espejo.disclose.statistics.score import Households, Score
+from include.espejo.disclose.statistics.excess import holm, measure_excess
+from include.espejo.disclose.statistics.score import Score, TrainedHouseholds
 
 SIGNIFICANCE = 0.001
 
 
-def households(trained: int, held: int, members: int = 1) -> Households:
+def households(trained: int, held: int, members: int = 1) -> TrainedHouseholds:
     """So many households of so many rows each, those of train first."""
     number = np.repeat(np.arange(trained + held), members)
-    return Households(number, np.arange(trained + held) < trained)
+    return TrainedHouseholds(number, np.arange(trained + held) < trained)
 
 
-def flags(rows: Households, in_train: int, in_control: int) -> Score:
+def flags(rows: TrainedHouseholds, in_train: int, in_control: int) -> Score:
     """A flag on the first rows of so many households of each side."""
     chosen = [*range(in_train), *range(rows.trained, rows.trained + in_control)]
     first = np.searchsorted(rows.number, chosen)
@@ -28,8 +28,8 @@ def flags(rows: Households, in_train: int, in_control: int) -> Score:
     return Score(values)
 
 
-def p_value(rows: Households, score: Score, seed: int = 1) -> float:
-    return measure([score], [1.0], rows, SIGNIFICANCE, seed)[0].p_value
+def p_value(rows: TrainedHouseholds, score: Score, seed: int = 1) -> float:
+    return measure_excess([score], [1.0], rows, SIGNIFICANCE, seed)[0].p_value
 
 
 @pytest.mark.parametrize(("in_train", "in_control", "closes"), [
@@ -61,7 +61,7 @@ def test_honest_scores_are_rarely_significant():
     random, rows = np.random.default_rng(3), households(240, 60, members=3)
     household = random.exponential(size=(300, 200)) ** 2
     scores = [Score(column[rows.number]) for column in household.T]
-    found = [f.p_value for f in measure(scores, [0.005] * 200, rows, SIGNIFICANCE, 1)]
+    found = [f.p_value for f in measure_excess(scores, [0.005] * 200, rows, SIGNIFICANCE, 1)]
     assert stats.kstest(found, "uniform").pvalue > 0.01
 
 
@@ -77,7 +77,7 @@ def test_interval_holds_the_figure_and_comes_from_the_households():
     random, rows = np.random.default_rng(6), households(400, 100, members=4)
     one_each = np.repeat(random.normal(size=500), 4)
     apart = random.normal(size=2000)
-    clustered, single = measure([Score(one_each), Score(apart)], [0.5, 0.5], rows, 0.001, 1)
+    clustered, single = measure_excess([Score(one_each), Score(apart)], [0.5, 0.5], rows, 0.001, 1)
     for found in (clustered, single):
         assert found.interval[0] < found.figure < found.interval[1]
     widths = [f.interval[1] - f.interval[0] for f in (clustered, single)]
@@ -88,16 +88,16 @@ def test_a_score_may_be_about_some_rows_only():
     rows = households(100, 100)
     among = np.arange(200) % 2 == 0
     values = np.where(among, np.arange(200) < 100, 9.0)
-    found = measure([Score(values, among)], [1.0], rows, SIGNIFICANCE, 1)[0]
+    found = measure_excess([Score(values, among)], [1.0], rows, SIGNIFICANCE, 1)[0]
     assert found.figure == 1.0
     none = Score(np.zeros(200), np.arange(200) < 100)
-    assert np.isnan(measure([none], [1.0], rows, SIGNIFICANCE, 1)[0].figure)
+    assert np.isnan(measure_excess([none], [1.0], rows, SIGNIFICANCE, 1)[0].figure)
 
 
 @pytest.mark.parametrize("in_control", [0, 5])
 def test_what_is_detectable_is_found(in_control: int):
     rows = households(800, 200)
-    smallest = measure([flags(rows, 4 * in_control, in_control)], [1.0], rows, 1e-4, 1)[
+    smallest = measure_excess([flags(rows, 4 * in_control, in_control)], [1.0], rows, 1e-4, 1)[
         0
     ].detectable
     assert smallest is not None
@@ -108,7 +108,7 @@ def test_what_is_detectable_is_found(in_control: int):
 
 def test_nothing_is_detectable_with_few_households():
     rows = households(8, 2)
-    assert measure([flags(rows, 1, 0)], [1.0], rows, SIGNIFICANCE, 1)[0].detectable is None
+    assert measure_excess([flags(rows, 1, 0)], [1.0], rows, SIGNIFICANCE, 1)[0].detectable is None
     assert rows.least_p_value() == pytest.approx(1 / 45)
 
 

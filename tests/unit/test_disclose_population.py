@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.disclose.audit import audit
+from include.espejo.disclose.audit import run_audit
 from include.espejo.errors import InputError
-from include.espejo.ingest import ingest
+from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.frames import to_frame
@@ -25,7 +25,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory, enoe: SurveySpec) -> Sides:
     """People by household, half of them on each side."""
     path = tmp_path_factory.mktemp("population") / "survey.csv"
     write_survey(generate_survey(2015, 2, people=1600, seed=6), path)
-    frame = to_frame(ingest(open_lake(str(path)), str(path), enoe).table)
+    frame = to_frame(read_survey(open_lake(str(path)), str(path), enoe).table)
     left = frame.groupby(KEY, observed=True, dropna=False).ngroup().to_numpy() % 2 == 0
     return frame[left].reset_index(drop=True), frame[~left].reset_index(drop=True)
 
@@ -58,7 +58,7 @@ def test_copies_are_caught_although_the_people_answer_again(
 ) -> None:
     """Nobody is hidden by her own answers of another quarter: by uniqueness, or by isolation."""
     year = a_year(sides[0]), a_year(sides[1])
-    found = audit(*year, rows(sides, enoe), enoe, period, 1, across_periods=True)
+    found = run_audit(*year, rows(sides, enoe), enoe, period, 1, across_periods=True)
     expected = {"unique_matches", "near_identical", "identical", "replicated_uniques:birthday"}
     assert expected <= set(found.failed)
 

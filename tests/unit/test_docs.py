@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from include.espejo.survey.disclosure import Disclosure, Limits
-from include.espejo.survey.model import Model
+from include.espejo.survey.model import ModelSettings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 ROW = re.compile(r"^\| `([a-z_.]+)` \| ([^|]*) \|", re.M)
@@ -32,7 +32,7 @@ def default(settings: type[BaseModel], key: str) -> object:
 
 @pytest.mark.parametrize("page", ["spec.md", "spec.es.md"])
 @pytest.mark.parametrize(("heading", "settings", "told_apart"), [
-    ("`model`", Model, {"columns", "max_training_minutes"}),
+    ("`model`", ModelSettings, {"columns", "max_training_minutes"}),
     ("`disclosure`", Disclosure, {"key_sets", "panel_key", "limits"}),
 ])  # fmt: skip
 def test_defaults_are_told_as_they_are(

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.ingest import ingest
+from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
-from include.espejo.protect import protect
+from include.espejo.protect import hold_floors
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.table.frames import to_frame
 from include.espejo.table.indicators import compute_indicators
 from include.espejo.table.rules import relations
-from include.espejo.validate import validate
+from include.espejo.validate import check_survey
 
 PERIOD = Period(2015, 2)
 EXTRACT = Path(__file__).parents[3] / "shared/data/enoe/sdem_2015t2_ent09.csv"
@@ -102,10 +102,10 @@ def test_columns_that_both_tables_hold_are_the_same(labour: SurveySpec) -> None:
 
 @pytest.mark.skipif(not EXTRACT.exists(), reason=f"the real extract is not at {EXTRACT}")
 def test_the_real_extract_is_valid_and_can_be_protected(labour: SurveySpec) -> None:
-    ingested = ingest(open_lake(str(EXTRACT)), str(EXTRACT), labour)
-    validate(ingested.table, labour, PERIOD, ingested.warnings).require("the extract")
+    ingested = read_survey(open_lake(str(EXTRACT)), str(EXTRACT), labour)
+    check_survey(ingested.table, labour, PERIOD, ingested.warnings).require("the extract")
     frame = to_frame(ingested.table)
     assert [breach.rule for breach in relations(frame, labour, PERIOD) if breach.count] == []
-    protected = protect(frame, labour, PERIOD, seed=1)
+    protected = hold_floors(frame, labour, PERIOD, seed=1)
     assert protected.touched["geography_lost"] == []
     assert [b.rule for b in relations(protected.frame, labour, PERIOD) if b.count] == []

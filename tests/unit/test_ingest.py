@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from include.espejo.errors import EspejoError, InputError, LakeError
-from include.espejo.ingest import find_input, ingest
+from include.espejo.ingest import find_input, read_survey
 from include.espejo.lake.store import LocalLake
 from include.espejo.table.frames import arrow_type, from_parquet, to_frame, to_parquet, to_table
 
@@ -463,13 +463,13 @@ def test_a_number_fits_its_type(age: str, refused: bool, sheet, ingest_bytes, re
 def test_a_file_that_is_not_there(tmp_path: Path, enoe) -> None:
     path = str(tmp_path / "nowhere.csv")
     with pytest.raises(LakeError, match=r"nowhere\.csv: cannot read it: not found") as caught:
-        ingest(LocalLake(), path, enoe)
+        read_survey(LocalLake(), path, enoe)
     assert (caught.value.exit_code, caught.value.retryable) == (2, False)
 
 
 def test_a_folder_is_no_file(tmp_path: Path, enoe) -> None:
     with pytest.raises(LakeError, match="it is a directory; name a file") as caught:
-        ingest(LocalLake(), str(tmp_path), enoe)
+        read_survey(LocalLake(), str(tmp_path), enoe)
     assert caught.value.exit_code == 2
 
 
@@ -525,7 +525,7 @@ def test_a_connection_lost_half_way_may_be_tried_again(
     path = tmp_path / "survey.csv"
     path.write_bytes(survey_csv)
     with pytest.raises(LakeError) as caught:
-        ingest(_BreakingLake(), str(path), enoe)
+        read_survey(_BreakingLake(), str(path), enoe)
     assert caught.value.retryable
     assert_no_canary(caught.value)
 

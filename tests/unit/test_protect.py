@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from include.espejo.errors import InputError
-from include.espejo.ingest import Ingested, ingest
+from include.espejo.ingest import Ingested, read_survey
 from include.espejo.lake import open_lake
-from include.espejo.protect import protect
+from include.espejo.protect import hold_floors
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.frames import to_frame
 from include.espejo.table.households import household_numbers
@@ -64,19 +64,19 @@ def check(source: pd.DataFrame, result: pd.DataFrame, spec: SurveySpec, period: 
 def test_floors_rules_and_truth_hold_on_any_small_survey(seed: int) -> None:
     spec, source = invented_spec(), invented_rows(seed)
     assert not any(breach.count for breach in relations(source, spec, PERIOD))
-    check(source, protect(source, spec, PERIOD, seed).frame, spec, PERIOD)
+    check(source, hold_floors(source, spec, PERIOD, seed).frame, spec, PERIOD)
 
 
 @pytest.mark.parametrize(("people", "households"), [(3, 1), (5, 3), (20, 12)])
 def test_the_floor_is_the_specs(people: int, households: int) -> None:
     spec = invented_spec(floor={"people": people, "households": households})
     source = invented_rows(7, people=900)
-    check(source, protect(source, spec, PERIOD, 1).frame, spec, PERIOD)
+    check(source, hold_floors(source, spec, PERIOD, 1).frame, spec, PERIOD)
 
 
 def test_a_survey_shaped_like_enoe(ingested: Ingested, enoe: SurveySpec, period: Period) -> None:
     source = to_frame(ingested.table)
-    protected = protect(source, enoe, period, 1)
+    protected = hold_floors(source, enoe, period, 1)
     check(source, protected.frame, enoe, period)
     keys = {*enoe.key("person"), *enoe.panel_key()} & set(source.columns)
     assert set(protected.frame.columns) == {*enoe.model.columns, *keys, "PER"}
@@ -88,7 +88,7 @@ def test_a_survey_without_geography_and_households(
     rows: int, parks: SurveySpec, period: Period, ingest_bytes: Callable[..., Ingested]
 ) -> None:
     source = to_frame(ingest_bytes(parks_csv(parks_rows(rows)), parks).table)
-    result = protect(source, parks, period, 1).frame
+    result = hold_floors(source, parks, period, 1).frame
     check(source, result, parks, period)
     assert np.array_equal(np.unique(household_numbers(source, parks)), np.arange(rows))
 
@@ -96,8 +96,8 @@ def test_a_survey_without_geography_and_households(
 def test_the_real_extract(enoe: SurveySpec, period: Period) -> None:
     if not REAL.exists():
         pytest.skip("the real extract is not here")
-    source = to_frame(ingest(open_lake(str(REAL)), str(REAL), enoe).table)
-    protected = protect(source, enoe, period, 1)
+    source = to_frame(read_survey(open_lake(str(REAL)), str(REAL), enoe).table)
+    protected = hold_floors(source, enoe, period, 1)
     check(source, protected.frame, enoe, period)
     columns = protected.touched["columns"]
     assert columns["MAN"]["coarsened"] < 0.15 * len(source)
@@ -113,14 +113,14 @@ def test_the_real_extract(enoe: SurveySpec, period: Period) -> None:
 def test_the_input_stays_as_it_is() -> None:
     source = invented_rows(3).set_index(pd.Index(range(1000, 1300)))
     before = copy.deepcopy(source)
-    protect(source, invented_spec(), PERIOD, 1)
+    hold_floors(source, invented_spec(), PERIOD, 1)
     pd.testing.assert_frame_equal(source, before, check_categorical=True)
 
 
 def test_the_seed_alone_decides_and_no_global_generator_is_touched() -> None:
     spec, source = invented_spec(), invented_rows(12)
     state = np.random.get_state()[1].copy()  # noqa: NPY002  it is this one that must not move
-    first, again, other = (protect(source, spec, PERIOD, seed) for seed in (1, 1, 2))
+    first, again, other = (hold_floors(source, spec, PERIOD, seed) for seed in (1, 1, 2))
     assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
     pd.testing.assert_frame_equal(first.frame, again.frame)
     assert first.touched == again.touched
@@ -129,7 +129,7 @@ def test_the_seed_alone_decides_and_no_global_generator_is_touched() -> None:
 
 def test_detail_that_is_not_modelled_is_dropped_and_the_summary_has_counts_only() -> None:
     source = invented_rows(5).assign(detail=codes_of_length(300))
-    protected = protect(source, invented_spec(), PERIOD, 1)
+    protected = hold_floors(source, invented_spec(), PERIOD, 1)
     assert "detail" not in protected.frame
     assert {"home", "line"} <= set(protected.frame)
     told = json.loads(json.dumps(protected.touched))
@@ -154,7 +154,7 @@ def test_planted_canaries_are_nowhere_in_the_table() -> None:
     source.loc[planted, ["age", "born", "pay"]] = [60.0, 1955.0, 777777.0]
     source["work"] = source["work"].where(~planted, "1")
     spec = invented_spec({**COLUMNS, "school": code(residual={"9": []})})
-    protected = protect(source, spec, PERIOD, 1)
+    protected = hold_floors(source, spec, PERIOD, 1)
     modelled = protected.frame[list(spec.model.columns)]
     assert b"ZQX7" not in pickle.dumps(modelled)
     assert "777777" not in modelled.to_csv()
@@ -171,7 +171,7 @@ def test_refusals_name_column_rule_count_and_remedy_and_no_value(
     source["school"] = pd.Categorical(values)
     spec = invented_spec({**COLUMNS, "school": code()}, floor={"people": 10})
     with pytest.raises(InputError) as refused:
-        protect(source, spec, PERIOD, 1)
+        hold_floors(source, spec, PERIOD, 1)
     message = str(refused.value)
     assert "column school, rule floor" in message
     assert re.search(r"[0-9]+ values .* on [0-9]+ rows", message)
@@ -183,17 +183,17 @@ def test_rows_that_break_a_rule_are_refused() -> None:
     source = invented_rows(4)
     source.loc[source["age"] == 30, "born"] = 1900.0
     with pytest.raises(InputError, match="rule"):
-        protect(source.assign(pay=5.0), invented_spec(), PERIOD, 1)
+        hold_floors(source.assign(pay=5.0), invented_spec(), PERIOD, 1)
 
 
 def test_fewer_rows_than_the_floor_are_refused() -> None:
     with pytest.raises(InputError, match="9 rows are fewer"):
-        protect(invented_rows(1, people=9), invented_spec(), PERIOD, 1)
+        hold_floors(invented_rows(1, people=9), invented_spec(), PERIOD, 1)
 
 
 def test_a_missing_modelled_column_is_refused() -> None:
     with pytest.raises(InputError, match="column pay"):
-        protect(invented_rows(1).drop(columns="pay"), invented_spec(), PERIOD, 1)
+        hold_floors(invented_rows(1).drop(columns="pay"), invented_spec(), PERIOD, 1)
 
 
 def test_a_column_of_which_nothing_would_be_left_is_refused() -> None:
@@ -204,7 +204,7 @@ def test_a_column_of_which_nothing_would_be_left_is_refused() -> None:
         "id": pd.Categorical([f"n{n}" for n in range(40)]),
     })  # fmt: skip
     with pytest.raises(InputError, match="column id, rule floor: every one of its 40 rows"):
-        protect(source, spec, PERIOD, 1)
+        hold_floors(source, spec, PERIOD, 1)
 
 
 def test_a_column_blank_throughout_is_no_problem() -> None:
@@ -212,4 +212,4 @@ def test_a_column_blank_throughout_is_no_problem() -> None:
     source = pd.DataFrame({"sex": pd.Categorical(["1", "2"] * 20)})
     source["dog"] = pd.Categorical([None] * 40, categories=[])
     source["pay"] = np.nan
-    pd.testing.assert_frame_equal(protect(source, spec, PERIOD, 1).frame, source)
+    pd.testing.assert_frame_equal(hold_floors(source, spec, PERIOD, 1).frame, source)

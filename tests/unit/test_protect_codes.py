@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from include.espejo.errors import InputError
-from include.espejo.protect import protect
+from include.espejo.protect import hold_floors
 from include.espejo.protect.draft import Draft
 from include.espejo.protect.repair import Mender, may_stand_for
 from include.espejo.table.rules import relations
@@ -30,7 +30,7 @@ def protected(columns: dict[str, Any], rules: list[dict[str, Any]] = [], seed: i
         for name, v in values.items()
     })  # fmt: skip
     frame["x"] = pd.Categorical(["1", "2"] * (rows // 2) + ["1"] * (rows % 2))
-    return protect(frame, spec, PERIOD, seed).frame
+    return hold_floors(frame, spec, PERIOD, seed).frame
 
 
 def test_a_rare_code_becomes_the_residual() -> None:
@@ -72,7 +72,7 @@ def test_a_residual_is_filled_from_other_households() -> None:
     )
     values, homes = ["9"] * 9 + ["1"] * 60, ["one"] * 12 + [f"h{n // 5}" for n in range(57)]
     frame = pd.DataFrame({"home": codes(*homes), "c": codes(*values), "x": codes(*["1"] * 69)})
-    result = protect(frame, spec, PERIOD, 1).frame
+    result = hold_floors(frame, spec, PERIOD, 1).frame
     assert result.loc[result["c"] == "9", "home"].nunique() == 9
     assert count(result["c"]) == {"9": 17, "1": 52}
 

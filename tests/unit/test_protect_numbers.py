@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.protect import protect
+from include.espejo.protect import hold_floors
 from include.espejo.protect.cuts import Cuts, find_cuts
 from include.espejo.protect.numbers import merge_rare, representative, written_decimals
 from include.espejo.survey import SurveySpec
@@ -172,7 +172,7 @@ def test_years_and_ages_hold_the_floor_and_agree(seed: int) -> None:
     random = np.random.default_rng(seed)
     ages = np.minimum((random.beta(1, 3, 250) * 130).astype(int), 97)
     source = people(ages, random.integers(0, 2, 250))
-    result = protect(source, spec_of(), PERIOD, 1).frame
+    result = hold_floors(source, spec_of(), PERIOD, 1).frame
     assert not any(breach.count for breach in relations(result, spec_of(), PERIOD))
     for name in ("age", "born"):
         assert under_floor(result, [name], np.arange(250), 10, 3) == 0
@@ -182,10 +182,10 @@ def test_years_and_ages_hold_the_floor_and_agree(seed: int) -> None:
 
 def test_a_top_code_that_is_rare_is_told_of_nobody_and_one_that_holds_stays() -> None:
     ages = np.array([30] * 30 + [95] * 6 + [97] * 6)
-    result = protect(people(ages, ages * 0), spec_of(), PERIOD, 1).frame
+    result = hold_floors(people(ages, ages * 0), spec_of(), PERIOD, 1).frame
     assert sorted(result["age"].unique()) == [30, 96]
     ages = np.array([30] * 30 + [95] * 6 + [97] * 12)
-    result = protect(people(ages, ages * 0), spec_of(), PERIOD, 1).frame
+    result = hold_floors(people(ages, ages * 0), spec_of(), PERIOD, 1).frame
     assert result["age"].value_counts().to_dict() == {30: 36, 97: 12}
 
 
@@ -193,7 +193,7 @@ def test_the_oldest_year_is_nobodys_own() -> None:
     ages = np.array([40] * 30 + [97] * 12)
     source = people(ages, ages * 0)
     source.loc[41, "born"] = 1901.0
-    result = protect(source, spec_of(), PERIOD, 1).frame
+    result = hold_floors(source, spec_of(), PERIOD, 1).frame
     assert result["born"].min() >= 2015 - 97 - 1
     assert (result["age"] == source["age"]).all()
 
@@ -205,7 +205,7 @@ def test_a_birthday_that_its_new_year_does_not_have_is_mended() -> None:
     source = people(ages, ages * 0, month=month, day=day)
     columns = {"month": code("02", "07"), "day": COLUMNS["day"]}
     source["month"] = codes(*["07"] * 18, *["02"] * 14, *["07"] * 12)
-    result = protect(source, spec_of(**columns), PERIOD, 1).frame
+    result = hold_floors(source, spec_of(**columns), PERIOD, 1).frame
     assert result["age"].iloc[30:32].tolist() == [44, 44]
     assert result["born"].iloc[30:32].tolist() == [1971, 1971]
     assert result["day"].iloc[30:32].tolist() == ["99", "99"]
@@ -223,7 +223,7 @@ def test_without_a_residual_that_birthday_becomes_the_28th() -> None:
     day = code(*(f"{n:02}" for n in range(1, 32)), blank="never")
     never = {"month": code("02", "07", blank="never"), "born": number(blank="never")}
     spec = spec_of(day=day, **never)
-    result = protect(source, spec, PERIOD, 1).frame
+    result = hold_floors(source, spec, PERIOD, 1).frame
     assert result["age"].iloc[40:42].tolist() == [44, 44]
     assert result["day"].iloc[40:42].tolist() == ["28", "28"]
 
@@ -232,6 +232,6 @@ def test_years_without_an_age_join_years_that_hold_the_floor() -> None:
     ages = np.array([30] * 30 + [98] * 12)
     source = people(ages, ages * 0)
     source.loc[30:, "born"] = [1990.0 + n for n in range(12)]
-    result = protect(source, spec_of(), PERIOD, 1).frame
+    result = hold_floors(source, spec_of(), PERIOD, 1).frame
     assert under_floor(result, ["born"], np.arange(42), 10, 3) == 0
     assert set(result["born"]) == {1985}

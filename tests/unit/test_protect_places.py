@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from include.espejo.errors import InputError
-from include.espejo.protect import protect
+from include.espejo.protect import hold_floors
 from include.espejo.survey import SurveySpec
 from tests.unit.test_protect_support import PERIOD, code, invented_spec, under_floor
 
@@ -45,7 +45,7 @@ def place_rows(*places: tuple[str, int]) -> pd.DataFrame:
 def kept(source: pd.DataFrame, spec: SurveySpec | None = None) -> dict[str, int]:
     """The places of the protected table and their people; each one is checked for the floor."""
     spec = spec or spec_of()
-    result = protect(source, spec, PERIOD, 1).frame
+    result = hold_floors(source, spec, PERIOD, 1).frame
     home = pd.factorize(source["home"])[0] if "home" in source else np.arange(len(source))
     floor = spec.disclosure.floor
     places = [name for name in PLACES if name in result]
@@ -109,17 +109,17 @@ def test_a_region_under_the_floor_is_blanked_with_a_safe_neighbour() -> None:
 def test_a_region_under_the_floor_that_is_never_blank_is_refused() -> None:
     source = place_rows(("A T 1", 5), ("B T 1", 11), ("B T 2", 40))
     with pytest.raises(InputError, match=r"column region, rule floor: .* never blank"):
-        protect(source, spec_of(region=code(blank="never")), PERIOD, 1)
+        hold_floors(source, spec_of(region=code(blank="never")), PERIOD, 1)
 
 
 def test_the_widest_level_is_not_lost_altogether() -> None:
     with pytest.raises(InputError, match="column region, rule floor: every one of its 16 rows"):
-        protect(place_rows(("A T 1", 5), ("B T 1", 11)), spec_of(), PERIOD, 1)
+        hold_floors(place_rows(("A T 1", 5), ("B T 1", 11)), spec_of(), PERIOD, 1)
 
 
 def test_a_lower_level_that_is_lost_altogether_is_told() -> None:
     source = place_rows(*((f"A T {n}", 4) for n in range(8)), ("A U 8", 8), ("A U 9", 8))
-    protected = protect(source, spec_of(), PERIOD, 1)
+    protected = hold_floors(source, spec_of(), PERIOD, 1)
     assert protected.touched["geography_lost"] == ["block"]
     assert protected.touched["columns"]["block"] == {"coarsened": 48}
 
@@ -132,7 +132,7 @@ def test_a_level_below_a_blank_one_means_nothing_and_is_blanked() -> None:
 def test_a_size_told_where_the_town_is_not_counts_as_a_place() -> None:
     source = place_rows(("A - -", 20), ("A T 1", 30))
     source["size"] = pd.Categorical(["2"] * 4 + ["1"] * 46)
-    result = protect(source, spec_of(), PERIOD, 1).frame
+    result = hold_floors(source, spec_of(), PERIOD, 1).frame
     assert result["size"].iloc[:20].isna().all()  # 4 and 16: the 4 would stand alone
     assert result["size"].iloc[20:].notna().all()
 
@@ -143,7 +143,7 @@ def test_functions_of_a_level_that_is_not_modelled() -> None:
     spec = spec.model_copy(
         update={"model": spec.model.model_copy(update={"columns": ("region", "size", "sex")})}
     )
-    result = protect(source, spec, PERIOD, 1).frame
+    result = hold_floors(source, spec, PERIOD, 1).frame
     assert under_floor(result, ["region", "size"], pd.factorize(source["home"])[0], 10, 3) == 0
     assert "town" not in result
     assert "block" not in result
@@ -164,7 +164,7 @@ def test_rules_that_name_a_place_hold_after_it_is_blanked() -> None:
     source = place_rows(("A T 1", 5), ("A V 1", 6), ("A U 1", 40))
     source["shore"] = pd.Categorical(["1"] * 11 + ["2"] * 40)
     spec = invented_spec(columns, rules=rules, person_key="none")
-    result = protect(source, spec, PERIOD, 1).frame
+    result = hold_floors(source, spec, PERIOD, 1).frame
     assert result["size"].iloc[:11].isna().all()
     assert (result["shore"].iloc[:11] == "9").all()
 

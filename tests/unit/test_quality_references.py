@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.evaluate import evaluate
+from include.espejo.evaluate import score_quality
 from include.espejo.evaluate.general.utility import general_utility
 from include.espejo.evaluate.quality.references import score_references
 from include.espejo.evaluate.quality.reports import quality, scores_alike
@@ -111,7 +111,7 @@ def whole(
 ) -> dict[str, Any]:
     """All that `steps.evaluate` keeps, as JSON holds it."""
     found = {
-        "quality": evaluate(train, synthetic, spec, 1, holdout).as_dict(),
+        "quality": score_quality(train, synthetic, spec, 1, holdout).as_dict(),
         "general": general_utility(train, holdout, synthetic, spec, 1),
         "specific": specific_utility(train, holdout, synthetic, spec, PERIOD, 1),
     }

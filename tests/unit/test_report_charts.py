@@ -11,7 +11,7 @@ import pytest
 from include.espejo.report.drawings.charts import draw_histogram, nice_ticks
 from include.espejo.report.drawings.distributions import MOST_BARS, Histogram, distribution
 from include.espejo.report.drawings.pyramid import pyramid
-from include.espejo.report.page.estimates import group_labels
+from include.espejo.report.page.estimates import labels_of_group
 from include.espejo.report.page.fitness import fit_for, is_near, judge_pairs, uses
 from include.espejo.report.page.formats import Numbers, in_both
 from include.espejo.report.page.gates import make_verdict
@@ -244,11 +244,11 @@ def test_texts_are_escaped() -> None:
 
 def test_a_group_is_told_by_its_codes_labels(enoe: SurveySpec) -> None:
     indicator = next(i for i in enoe.indicators if i.name == "population_pyramid")
-    parts = group_labels(enoe, indicator, "ENT=09, EDA=15-29")
+    parts = labels_of_group(enoe, indicator, "ENT=09, EDA=15-29")
     assert parts[0] == "Ciudad de México"
     assert "15–29" in parts[1]
-    assert group_labels(enoe, None, "A=<b>") == ["A=&lt;b&gt;"]
-    assert group_labels(enoe, indicator, "") == []
+    assert labels_of_group(enoe, None, "A=<b>") == ["A=&lt;b&gt;"]
+    assert labels_of_group(enoe, indicator, "") == []
 
 
 # --- judgements --------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from include.espejo.errors import MetricError
-from include.espejo.evaluate import Scores, evaluate
+from include.espejo.evaluate import Scores, score_quality
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.load import parse_spec
 from tests.surveys.parks import SPEC as PARKS_SPEC
@@ -36,7 +36,7 @@ def spec_of(**kinds: str) -> SurveySpec:
 
 def scores_of(spec: SurveySpec, columns: dict[str, object]) -> Scores:
     frame = pd.DataFrame(columns)
-    return evaluate(frame, frame.iloc[::-1].reset_index(drop=True), spec, seed=1)
+    return score_quality(frame, frame.iloc[::-1].reset_index(drop=True), spec, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_a_synthetic_number_that_does_not_vary_is_told_with_its_remedy() -> None
     spec = spec_of(first="decimal", second="decimal")
     real = pd.DataFrame({"first": NUMBERS, "second": HALF + HALF})
     with pytest.raises(MetricError, match=r"first x second.*train longer"):
-        evaluate(real, real.assign(second=1.0), spec, seed=1)
+        score_quality(real, real.assign(second=1.0), spec, seed=1)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from include.espejo.errors import SpecError
-from include.espejo.ingest import ingest
+from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
 from include.espejo.report.drawings.distributions import distribution
 from include.espejo.survey import load_spec
@@ -65,8 +65,8 @@ def test_the_blank_that_a_survey_writes_is_missing(tmp_path: Path) -> None:
     (tmp_path / "plain.csv").write_bytes(plain)
     (tmp_path / "word.csv").write_bytes(b"\n".join([*lines, b""]))
     lake = open_lake(str(tmp_path))
-    expected = ingest(lake, str(tmp_path / "plain.csv"), load_spec(PARKS_SPEC))
-    found = ingest(lake, str(tmp_path / "word.csv"), spec)
+    expected = read_survey(lake, str(tmp_path / "plain.csv"), load_spec(PARKS_SPEC))
+    found = read_survey(lake, str(tmp_path / "word.csv"), spec)
     assert found.sha256 != expected.sha256
     assert found.table.equals(expected.table)
 

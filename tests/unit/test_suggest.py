@@ -14,7 +14,7 @@ from include.espejo.suggest import Suggested, suggest, to_yaml
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.frames import to_table
 from include.espejo.table.rules import relations
-from include.espejo.validate import validate
+from include.espejo.validate import check_survey
 from tests.surveys.made import PERIOD, codes, content_of, independent, spec_of, write
 
 ROWS = 4_000
@@ -74,7 +74,7 @@ def test_with_the_suggestions_the_table_is_valid_and_nothing_more_is_suggested(
     spec = with_rules(content, suggested)
     assert len(spec.rules) == len(suggested)
     assert [b.rule for b in relations(wide, spec, QUARTER) if b.count] == []
-    checked = validate(to_table(wide, spec), spec, QUARTER)
+    checked = check_survey(to_table(wide, spec), spec, QUARTER)
     assert [f for f in checked.findings if not f.passed] == []
     assert suggest(wide, spec, QUARTER) == []
 

@@ -17,7 +17,7 @@ from include.espejo.evaluate.general.association import (
     spearman,
 )
 from include.espejo.evaluate.general.breakdown import OTHERS
-from include.espejo.evaluate.general.moments import describe_numbers, quantile
+from include.espejo.evaluate.general.moments import describe_numbers, floored_quantile
 from include.espejo.evaluate.general.utility import general_utility
 from include.espejo.evaluate.scoring.coding import code_tables
 from include.espejo.survey import SurveySpec
@@ -183,12 +183,12 @@ def test_a_share_on_a_few_people_does_not_follow_from_the_others(
 def test_quantiles_stand_on_the_floor() -> None:
     amounts = np.arange(100.0)
     heaped = np.full(100, 10)
-    assert quantile(amounts, heaped, 0.5, floor=10) == 49
-    assert quantile(amounts, heaped, 0.01, floor=10) == 0
-    assert quantile(amounts, heaped, 0.01, floor=11) is None
-    assert quantile(amounts, heaped, 0.99, floor=11) is None
+    assert floored_quantile(amounts, heaped, 0.5, floor=10) == 49
+    assert floored_quantile(amounts, heaped, 0.01, floor=10) == 0
+    assert floored_quantile(amounts, heaped, 0.01, floor=11) is None
+    assert floored_quantile(amounts, heaped, 0.99, floor=11) is None
     # One person each: the mean of ten ranks, which is nobody's amount.
-    alone = quantile(amounts, np.ones(100, int), 0.5, floor=10)
+    alone = floored_quantile(amounts, np.ones(100, int), 0.5, floor=10)
     assert alone == pytest.approx(48.5)
 
 

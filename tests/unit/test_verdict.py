@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from include.espejo.disclose.gates import Audit, Gate
-from include.espejo.disclose.verdict import ABSOLUTE, across_periods, public_verdict, require, told
+from include.espejo.disclose.verdict import (
+    ABSOLUTE,
+    Override,
+    across_periods,
+    failure_lines,
+    public_verdict,
+    require,
+)
 from include.espejo.errors import GateError, ParameterError
 
 WHO = "the director of the survey, 3 May"
@@ -64,8 +71,8 @@ def assert_rounded(text: str) -> None:
 
 def test_gates_that_all_pass_need_no_reason_and_record_none() -> None:
     passing = audit(attack(passed=True), floor(passed=True), rules(passed=True))
-    assert require(passing, None) == {}
-    assert require(passing, REASON) == {}
+    assert require(passing, None) is None
+    assert require(passing, REASON) is None
 
 
 def test_a_failed_gate_holds_back_and_says_which_by_how_much_and_what_to_do() -> None:
@@ -82,7 +89,7 @@ def test_a_failed_gate_holds_back_and_says_which_by_how_much_and_what_to_do() ->
 
 def test_a_reason_lets_an_attack_pass_and_is_recorded() -> None:
     found = require(audit(attack(), attack("membership"), floor(passed=True)), REASON)
-    assert found == {"gates": ["identical", "membership"], "reason": REASON.strip()}
+    assert found == Override(gates=("identical", "membership"), reason=REASON.strip())
 
 
 @pytest.mark.parametrize("gate", [rules(), floor(), floor("floor_codes"), missing(), blind()])
@@ -103,7 +110,7 @@ def test_what_cannot_be_overridden_is_what_is_named() -> None:
 ])  # fmt: skip
 def test_a_reason_is_more_than_a_word(reason: str, enough: bool) -> None:
     if enough:
-        assert require(audit(attack()), reason)["reason"] == reason
+        assert require(audit(attack()), reason) == Override(gates=("identical",), reason=reason)
     else:
         with pytest.raises(ParameterError, match="override_reason"):
             require(audit(attack()), reason)
@@ -124,7 +131,7 @@ def test_a_reason_is_more_than_a_word(reason: str, enough: bool) -> None:
 ])  # fmt: skip
 def test_a_reason_names_the_gates_that_it_is_for(gate: str, reason: str, named: bool) -> None:
     if named:
-        assert require(audit(attack(gate)), reason)["gates"] == [gate]
+        assert require(audit(attack(gate)), reason) == Override(gates=(gate,), reason=reason)
     else:
         with pytest.raises(GateError, match=f"held back by {gate}, which the override's reason"):
             require(audit(attack(gate)), reason)
@@ -167,7 +174,7 @@ def test_no_message_tells_an_exact_figure(override: str | None) -> None:
     with pytest.raises(GateError) as unnamed:
         require(audit(attack()), WHO)
     assert_rounded(str(unnamed.value))
-    for line in told(every):
+    for line in failure_lines(every):
         assert_rounded(line)
     with pytest.raises(GateError) as caught:
         require(every, override)
@@ -177,14 +184,14 @@ def test_no_message_tells_an_exact_figure(override: str | None) -> None:
 
 
 def test_a_gate_too_weak_to_tell_says_so_and_claims_no_leak() -> None:
-    (line,) = told(audit(blind()))
+    (line,) = failure_lines(audit(blind()))
     assert "too few households" in line
     assert "above its control" not in line
     assert_rounded(line)
 
 
 def test_a_broken_rule_is_told_by_its_columns_and_synthetic_rows() -> None:
-    (line,) = told(audit(rules()))
+    (line,) = failure_lines(audit(rules()))
     assert line == "gate rules: column SEX, rule code_list: 3 rows; mend the engine"
 
 
@@ -232,4 +239,5 @@ def test_the_attacks_of_several_periods_stand_beside_this_ones_own() -> None:
     with pytest.raises(GateError):
         require(both.as_dict(), None)
     reason = f"identical_across_periods: {WHO}"
-    assert require(both.as_dict(), reason)["gates"] == ["identical_across_periods"]
+    found = require(both.as_dict(), reason)
+    assert found == Override(gates=("identical_across_periods",), reason=reason)

@@ -12,10 +12,10 @@ from include.espejo.disclose.attacks.matches import match_attacks
 from include.espejo.disclose.attacks.proximity import proximity_attacks
 from include.espejo.disclose.checks import check_floors, check_rules
 from include.espejo.disclose.distance.distances import Distances, measure_distances
-from include.espejo.disclose.distance.encode import encode
+from include.espejo.disclose.distance.encode import encode_population
 from include.espejo.disclose.gates import Audit, Gate, finite, not_applicable
-from include.espejo.disclose.statistics.excess import Excess, holm, measure
-from include.espejo.disclose.statistics.score import Households
+from include.espejo.disclose.statistics.excess import Excess, holm, measure_excess
+from include.espejo.disclose.statistics.score import TrainedHouseholds
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.people import Population, gather
 
@@ -24,7 +24,7 @@ TOO_FEW = "too few households to tell a leak from chance"
 NOT_COMPUTED = "the figure could not be computed"
 
 
-def audit(
+def run_audit(
     train: pd.DataFrame,
     holdout: pd.DataFrame | None,
     synthetic: pd.DataFrame,
@@ -46,7 +46,7 @@ def audit(
     # The kernel's own threads share work without waiting on each other; those of BLAS and of the
     # trees spin, and on a busy machine two have been seen to take ten times as long as one.
     with threadpool_limits(1):
-        distances = measure_distances(encode(population, spec), population, threads)
+        distances = measure_distances(encode_population(population, spec), population, threads)
         attacks = [
             *proximity_attacks(distances, population, spec),
             *match_attacks(population, spec),
@@ -66,13 +66,13 @@ def _test(attacks: list[Attack], population: Population, spec: SurveySpec, seed:
     """Each attack's excess, and its gate; Holm over those that can close."""
     if not population.has_holdout:
         return [_untested(attack, NO_HOLDOUT) for attack in attacks]
-    households = Households(population.household, population.household_in_train)
+    households = TrainedHouseholds(population.household, population.household_in_train)
     significance = spec.disclosure.limits.significance
     shares = _shares(attacks)
     if households.least_p_value() > significance * min(shares):
         return [_untested(attack, TOO_FEW) for attack in attacks]
     scores = [score for attack in attacks for score in attack.scores]
-    measured = iter(measure(scores, shares, households, significance, seed))
+    measured = iter(measure_excess(scores, shares, households, significance, seed))
     found = [_strongest([next(measured) for _ in attack.scores]) for attack in attacks]
     adjusted = _adjust(attacks, [p for _, p in found])
     return [

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from include.espejo.errors import InputError
-from include.espejo.ingest import ingest
+from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
 from include.espejo.survey import SurveySpec
 from include.espejo.table.frames import from_parquet, to_frame
@@ -42,7 +42,7 @@ def _read(uri: str, spec: SurveySpec, names: list[str]) -> tuple[pd.DataFrame, i
         return _typed(uri, table.select(known), spec), table.num_columns - len(known)
     # Of the spec, the parser is told these columns only: a table without the others is whole.
     narrowed = spec.model_copy(update={"columns": {name: spec.columns[name] for name in names}})
-    found = ingest(lake, uri, narrowed)
+    found = read_survey(lake, uri, narrowed)
     return to_frame(found.table), found.other_columns
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from include.espejo.disclose.gates import Audit
 from include.espejo.errors import GateError
 from include.espejo.parameters import given_reason, named_in
+from include.espejo.table.document import Document
 
 # What no reason can override: it would publish what stands on too few people, or a wrong table.
 ABSOLUTE = ("rules", "floor", "floor_codes")
@@ -31,8 +32,15 @@ def across_periods(now: Audit, union: Audit) -> Audit:
     return Audit(now.gates + renamed, now.information)
 
 
-def require(audit: Verdict, override: str | None) -> dict[str, Any]:
-    """What an override let pass, empty where nothing failed. Raises GateError.
+class Override(Document):
+    """The gates that a reason lets pass, and the reason."""
+
+    gates: tuple[str, ...]
+    reason: str
+
+
+def require(audit: Verdict, override: str | None) -> Override | None:
+    """What an override let pass, None where nothing failed. Raises GateError.
 
     `audit`: Audit.as_dict(). An override names the attacks that it passes although they found
     something; it never passes a floor, a rule, a figure that is missing, or a test that could
@@ -46,18 +54,20 @@ def require(audit: Verdict, override: str | None) -> dict[str, Any]:
             "figures/disclosure.json and run `disclose` again", ["audit"],
         )  # fmt: skip
     if not failed:
-        return {}
+        return None
     absolute = [gate["name"] for gate in failed if _is_absolute(gate)]
     if override is None or absolute:
         hint = f"; no reason overrides {', '.join(absolute)}" if override and absolute else ""
-        raise GateError("\n".join([f"held back by {', '.join(names)}{hint}", *told(audit)]), names)
+        raise GateError(
+            "\n".join([f"held back by {', '.join(names)}{hint}", *failure_lines(audit)]), names
+        )
     unnamed = [name for name in names if name not in named_in(override)]
     if unnamed:
         raise GateError(
             f"held back by {', '.join(unnamed)}, which the override's reason does not name: write "
             "which gates are overridden, who decided, and why", names,
         )  # fmt: skip
-    return {"gates": names, "reason": given_reason(override)}
+    return Override(gates=tuple(names), reason=given_reason(override))
 
 
 def _is_absolute(gate: Mapping[str, Any]) -> bool:
@@ -65,7 +75,7 @@ def _is_absolute(gate: Mapping[str, Any]) -> bool:
     return gate["name"] in ABSOLUTE or gate["figure"] is None or gate["detectable"] is None
 
 
-def told(audit: Verdict) -> list[str]:
+def failure_lines(audit: Verdict) -> list[str]:
     """A line for each gate that failed: by how much, rounded, and what may be changed."""
     return [
         f"gate {gate['name']}: {_how_much(gate)}; {gate['remedy']}"

@@ -43,7 +43,7 @@ def find_input(lake: Lake, pattern: str) -> str:
     raise InputError(pattern, [f"rule one file: {what}; leave exactly one file a period there"])
 
 
-def ingest(lake: Lake, source: str, spec: SurveySpec) -> Ingested:
+def read_survey(lake: Lake, source: str, spec: SurveySpec) -> Ingested:
     """Read `source` through `lake`. Raises InputError with every problem found at once.
 
     Understood: header in either case and renamed columns, codes with or without leading zeros,

@@ -115,7 +115,7 @@ def scratch(restricted: str, survey: str, period: str) -> str:
 
 
 @dataclass(frozen=True)
-class PublicPlace:
+class PublicLocation:
     """Where a survey's releases are for researchers to read."""
 
     root: str

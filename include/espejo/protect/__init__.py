@@ -4,7 +4,7 @@ What a release must not show is taken out of the training table before anything 
 places are coarsened, rare codes become unknown, rare numbers are merged (docs/disclosure.md).
 """
 
-from include.espejo.protect.flow import Protected, protect
+from include.espejo.protect.flow import Protected, hold_floors
 from include.espejo.protect.households import household_hashes, split
 
-__all__ = ["Protected", "household_hashes", "protect", "split"]
+__all__ = ["Protected", "hold_floors", "household_hashes", "split"]

@@ -29,7 +29,7 @@ _MOST_LOOKED_AT = 50_000  # whoever fits is found among these, or is too rare to
 
 
 @dataclass(frozen=True)
-class Classes:
+class CodedValues:
     """A column's values as small integers: `codes`, int64, (rows,); a kind and a value for each.
 
     A number's ordinary values are told apart only by the cuts between them: within a segment
@@ -49,13 +49,13 @@ class Classes:
         return np.array([kind in kinds for kind in self.kinds], dtype=bool)
 
 
-def classify(draft: Draft, name: str) -> Classes:
+def classify(draft: Draft, name: str) -> CodedValues:
     """The classes of a modelled column as it stands."""
     column = draft.spec.columns[name]
     codes, kinds, values = _codes(draft, name) if column.is_code() else _stretches(draft, name)
     codes = np.where(codes < 0, len(kinds), codes).astype(np.int64)
     counts = count_behind(codes, len(kinds) + 1, draft.household)
-    return Classes(codes, (*kinds, "blank"), (*values, None), counts)
+    return CodedValues(codes, (*kinds, "blank"), (*values, None), counts)
 
 
 def known(column: Column, values: np.ndarray) -> np.ndarray:
@@ -154,7 +154,7 @@ def fill_unknown(draft: Draft, mender: Mender) -> None:
                 draft.put(at, part, "blanked", name)
 
 
-def _fill(draft: Draft, mender: Mender, name: str, classes: Classes, code: int) -> bool:
+def _fill(draft: Draft, mender: Mender, name: str, classes: CodedValues, code: int) -> bool:
     """Let chosen rows take an unknown too until it holds the floor; False if too few can."""
     value, column = classes.values[code], draft.spec.columns[name]
     if value is not None and value not in column.residual:
@@ -184,7 +184,7 @@ class _Filling:
     """Who is to join the unknown `code` of a column. Rows are positions."""
 
     draft: Draft
-    classes: Classes
+    classes: CodedValues
     code: int
 
     @cached_property

@@ -33,7 +33,7 @@ class Protected:
     touched: dict[str, Any]
 
 
-def protect(frame: pd.DataFrame, spec: SurveySpec, period: Period, seed: int) -> Protected:
+def hold_floors(frame: pd.DataFrame, spec: SurveySpec, period: Period, seed: int) -> Protected:
     """Take everything under the floor out of a validated table (docs/disclosure.md).
 
     `frame`: the whole input as `tables.to_frame` gives it, shape (rows, columns); it is not

@@ -15,15 +15,15 @@ from typing import Literal
 
 from include.espejo.errors import LakeError
 from include.espejo.lake import Lake, document_bytes, join
-from include.espejo.lake.keys import MANIFEST, PublicPlace, Workspace, workspace
+from include.espejo.lake.keys import MANIFEST, PublicLocation, Workspace, workspace
 from include.espejo.lake.store import Entry
 from include.espejo.releases.documents import (
     Document,
     FileEntry,
+    HistoryEntry,
     Manifest,
     Pointer,
-    Published,
-    Quality,
+    PublishedQuality,
     Tombstone,
     read_as,
 )
@@ -91,7 +91,7 @@ class Catalog:
     public one. Its methods raise LakeError where storage fails.
     """
 
-    def __init__(self, public: Lake, place: PublicPlace, work: Lake, restricted: str):
+    def __init__(self, public: Lake, place: PublicLocation, work: Lake, restricted: str):
         self._public, self._place = public, place
         self._work, self._restricted = work, restricted
         self._documents: dict[str, tuple[str, bytes]] = {}
@@ -150,7 +150,9 @@ class Catalog:
         """A file of a release, changed or not."""
         return self._public.read(join(release.folder, name))
 
-    def _release(self, told: Published, tree: Mapping[str, Entry], current: str | None) -> Release:
+    def _release(
+        self, told: HistoryEntry, tree: Mapping[str, Entry], current: str | None
+    ) -> Release:
         base = f"{told.period}/{told.release}/"
         entries = {n.removeprefix(base): e for n, e in tree.items() if n.startswith(base)}
         folder = self._place.release(told.period, told.release)
@@ -171,7 +173,7 @@ class Catalog:
         if listed is None or entry is None:
             return release
         uri = join(release.folder, _QUALITY)
-        quality = self._document(uri, entry, Quality)
+        quality = self._document(uri, entry, PublishedQuality)
         if quality is None or self._sha256(uri, entry) != listed.sha256:
             return release
         known = {n: quality.references[n] for n in SCORES if n in quality.references}

@@ -78,7 +78,7 @@ def _distinct(table: pa.Table) -> dict[str, set[str]]:
     }
 
 
-def compare(before: Contents, after: Contents) -> Changed:
+def compare_releases(before: Contents, after: Contents) -> Changed:
     """Columns, codes and rules that appeared, vanished or are others; empty parts are left out."""
     both = [name for name in after.fields if name in before.fields]
     codes = {

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 from pydantic import AliasPath, BaseModel, Field, ValidationError
 
+from include.espejo.disclose.verdict import Override
 from include.espejo.survey import PERIOD_PATTERN
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -22,19 +23,12 @@ def read_as(kind: type[Document], content: bytes) -> Document | None:
         return None
 
 
-class Gate(BaseModel):
+class PublishedGate(BaseModel):
     """A gate as the manifest tells it."""
 
     name: str
     applicable: bool
     passed: bool
-
-
-class Override(BaseModel):
-    """Which gates a reason let pass."""
-
-    gates: tuple[str, ...]
-    reason: str
 
 
 class FileEntry(BaseModel):
@@ -54,7 +48,7 @@ class Manifest(BaseModel):
     rows: int
     created: str
     engine: str = ""
-    gates: tuple[Gate, ...] = ()
+    gates: tuple[PublishedGate, ...] = ()
     fit_for: dict[str, Literal["fit", "care", "not_fit"]] = {}
     files: tuple[FileEntry, ...]
     override: Override | None = None
@@ -64,7 +58,7 @@ class Manifest(BaseModel):
         return next((entry for entry in self.files if entry.name == name), None)
 
 
-class Published(BaseModel):
+class HistoryEntry(BaseModel):
     """An entry of a pointer's history."""
 
     period: str = Field(pattern=PERIOD_PATTERN)
@@ -76,7 +70,7 @@ class Pointer(BaseModel):
     """Which release is the current one, and all there were."""
 
     release: str | None
-    history: tuple[Published, ...]
+    history: tuple[HistoryEntry, ...]
 
 
 class Tombstone(BaseModel):
@@ -92,7 +86,7 @@ class Reference(BaseModel):
     ceiling: float | None = None
 
 
-class Quality(BaseModel):
+class PublishedQuality(BaseModel):
     """The scores of a release."""
 
     overall: float | None = None

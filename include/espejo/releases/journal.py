@@ -13,8 +13,8 @@ from typing import Any
 
 from include.espejo.errors import InputError, LakeError
 from include.espejo.lake import Lake, change_document, change_object, read_document
-from include.espejo.lake.keys import PublicPlace
-from include.espejo.releases.changes import Contents, compare, read_contents
+from include.espejo.lake.keys import PublicLocation
+from include.espejo.releases.changes import Contents, compare_releases, read_contents
 from include.espejo.releases.changes_page import render_changes
 
 log = logging.getLogger(__name__)
@@ -23,14 +23,14 @@ Entry = dict[str, Any]
 Journal = dict[str, Any]
 
 
-def record_publication(lake: Lake, place: PublicPlace, period: str, release: str) -> None:
+def record_publication(lake: Lake, place: PublicLocation, period: str, release: str) -> None:
     """Enter a release that the pointers know, with what is other than in its predecessor."""
     if not _is_entered(lake, place, "published", period, release):
         _enter(lake, place, _publication(lake, place, period, release))
     _redraw(lake, place)
 
 
-def record_withdrawal(lake: Lake, place: PublicPlace, tombstone: Mapping[str, Any]) -> None:
+def record_withdrawal(lake: Lake, place: PublicLocation, tombstone: Mapping[str, Any]) -> None:
     """Enter a withdrawal with what its tombstone says."""
     today = datetime.now(UTC).date().isoformat()
     told = {key: tombstone[key] for key in ("period", "release", "reason")}
@@ -38,7 +38,7 @@ def record_withdrawal(lake: Lake, place: PublicPlace, tombstone: Mapping[str, An
     _redraw(lake, place)
 
 
-def _publication(lake: Lake, place: PublicPlace, period: str, release: str) -> Entry:
+def _publication(lake: Lake, place: PublicLocation, period: str, release: str) -> Entry:
     after = read_contents(lake, place.release(period, release))
     told = {key: after.manifest.get(key) for key in ("rows", "spec_sha256", "code_version")}
     entry = {"event": "published", "date": after.manifest["created"][:10], "period": period,
@@ -48,7 +48,7 @@ def _publication(lake: Lake, place: PublicPlace, period: str, release: str) -> E
     if predecessor is None:
         return entry
     before = _read_before(lake, place.release(predecessor["period"], predecessor["release"]))
-    changed = None if before is None else compare(before, after)
+    changed = None if before is None else compare_releases(before, after)
     return entry | {"predecessor": predecessor, "changed": changed}
 
 
@@ -64,7 +64,7 @@ def _read_before(lake: Lake, folder: str) -> Contents | None:
 
 
 def _predecessor(
-    lake: Lake, place: PublicPlace, period: str, release: str
+    lake: Lake, place: PublicLocation, period: str, release: str
 ) -> dict[str, str] | None:
     """Which release readers had: the last of the newest period up to this one that stood.
 
@@ -79,7 +79,7 @@ def _predecessor(
     return None if found is None else {key: found[key] for key in ("period", "release")}
 
 
-def _is_entered(lake: Lake, place: PublicPlace, event: str, period: str, release: str) -> bool:
+def _is_entered(lake: Lake, place: PublicLocation, event: str, period: str, release: str) -> bool:
     journal = read_document(lake, place.changes())
     return journal is not None and _find(journal, event, period, release)
 
@@ -89,7 +89,7 @@ def _find(journal: Journal, event: str, period: str, release: str) -> bool:
     return any((e["event"], e["period"], e["release"]) == wanted for e in journal["entries"])
 
 
-def _enter(lake: Lake, place: PublicPlace, entry: Entry) -> None:
+def _enter(lake: Lake, place: PublicLocation, entry: Entry) -> None:
     """Append an entry, once."""
 
     def append(now: Journal | None) -> Journal | None:
@@ -101,7 +101,7 @@ def _enter(lake: Lake, place: PublicPlace, entry: Entry) -> None:
     change_document(lake, place.changes(), append)
 
 
-def _redraw(lake: Lake, place: PublicPlace) -> None:
+def _redraw(lake: Lake, place: PublicLocation) -> None:
     """Draw the page from the journal as it is once the page has been read.
 
     Whoever enters something later draws the page later; an older page cannot replace a newer one.

@@ -12,11 +12,7 @@ import io
 import json
 import secrets
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from include.espejo.errors import GateError, LakeError
 from include.espejo.lake import Lake, Stored, join
@@ -24,6 +20,9 @@ from include.espejo.lake.failures import PreconditionError
 from include.espejo.lake.keys import Workspace, ledger_place, workspace
 from include.espejo.parameters import given_reason, named_in
 from include.espejo.survey import Period
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _SALT_BYTES = 32
 _TRIES = 5
@@ -125,6 +124,10 @@ class Ledger:
 
     def enter(self, period: Period, release: str, households: np.ndarray) -> None:
         """Record the households that a release learnt from. `households`: hashes, uint64."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         sink = io.BytesIO()
         pq.write_table(pa.table({"household": np.unique(households)}), sink)
         self.lake.write(join(self.root, "households", f"{period}.{release}.parquet"),

@@ -14,7 +14,7 @@ from openlineage.client.facet_v2 import (
 )
 
 from include.espejo.lake import join
-from include.espejo.lake.keys import PublicPlace
+from include.espejo.lake.keys import PublicLocation
 from include.espejo.survey import Column, Period, SurveySpec
 
 _SYNTHETIC = "synthetic: drawn from a model of the survey's columns; no value is a person's"
@@ -52,7 +52,7 @@ def file_dataset(uri: str) -> OutputDataset:
 
 
 def _table(spec: SurveySpec, period: Period, release: str) -> tuple[str, str]:
-    folder = PublicPlace(spec.places.public, spec.survey).release(str(period), release)
+    folder = PublicLocation(spec.places.public, spec.survey).release(str(period), release)
     return _place(join(folder, "synthetic.parquet"))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from include.espejo.lake import Lake, join, read_document
-from include.espejo.lake.keys import MANIFEST, PublicPlace
+from include.espejo.lake.keys import MANIFEST, PublicLocation
 from include.espejo.releases.documents import Manifest, read_as
 from include.espejo.survey import Period
 
@@ -21,7 +21,7 @@ Figures = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Release:
+class EarlierRelease:
     """What a published release says of itself.
 
     `utility` is None for a release from before there was such a file.
@@ -35,8 +35,8 @@ class Release:
 
 
 def read_previous(
-    lake: Lake, place: PublicPlace, period: Period, release: str, periods: int
-) -> list[Release]:
+    lake: Lake, place: PublicLocation, period: Period, release: str, periods: int
+) -> list[EarlierRelease]:
     """The releases that stood beside `release`, newest first, `periods` at most.
 
     Of each period up to this one the last that was published and not withdrawn. One that is gone,
@@ -54,7 +54,7 @@ def read_previous(
     return [one for one in found if one is not None]
 
 
-def _read(lake: Lake, place: PublicPlace, period: str, release: str) -> Release | None:
+def _read(lake: Lake, place: PublicLocation, period: str, release: str) -> EarlierRelease | None:
     folder = place.release(period, release)
     manifest = _document(lake, join(folder, MANIFEST), Manifest)
     if manifest is None:
@@ -66,9 +66,9 @@ def _read(lake: Lake, place: PublicPlace, period: str, release: str) -> Release 
     if quality is None:
         return None
     if "utility.json" not in hashes:
-        return Release(period, release, manifest, quality, None)
+        return EarlierRelease(period, release, manifest, quality, None)
     utility = _document(lake, join(folder, "utility.json"), _Utility, hashes["utility.json"])
-    return None if utility is None else Release(period, release, manifest, quality, utility)
+    return None if utility is None else EarlierRelease(period, release, manifest, quality, utility)
 
 
 def _document(

@@ -15,27 +15,27 @@ from typing import Any
 
 from include.espejo.errors import InputError, LakeError
 from include.espejo.lake import Lake, change_document, document_bytes, join, read_document
-from include.espejo.lake.keys import MANIFEST, PublicPlace
+from include.espejo.lake.keys import MANIFEST, PublicLocation
 from include.espejo.releases.journal import record_publication, record_withdrawal
 
 
 @dataclass(frozen=True)
-class Published:
+class Publication:
     """Where a release is, and whether this call or an earlier one put it there."""
 
     manifest: str
     already_there: bool
 
 
-def publish(
+def publish_release(
     source: Lake,
     candidate: str,
     target: Lake,
-    place: PublicPlace,
+    place: PublicLocation,
     period: str,
     release: str,
     added: Mapping[str, Any] | None = None,
-) -> Published:
+) -> Publication:
     """Copy a complete candidate to its public place and move the pointers to it.
 
     `added`: what the manifest says beside the candidate's own, such as an override.
@@ -59,7 +59,7 @@ def publish(
     for pointer in (place.latest(period), place.latest()):
         change_document(target, pointer, forward)
     record_publication(target, place, period, release)
-    return Published(manifest, already)
+    return Publication(manifest, already)
 
 
 def copy_release(
@@ -92,7 +92,9 @@ def _place(target: Lake, uri: str, content: bytes) -> bool:
     return False
 
 
-def withdraw(target: Lake, place: PublicPlace, period: str, release: str, reason: str) -> None:
+def withdraw_release(
+    target: Lake, place: PublicLocation, period: str, release: str, reason: str
+) -> None:
     """Withdraw a release: a tombstone beside it, the pointers back to its predecessor or to none.
 
     The files stay, for those who already cite them; both steps are recorded in the pointers.

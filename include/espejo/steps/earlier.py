@@ -5,45 +5,72 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from include.espejo.lake import Lakes
 from include.espejo.lake.keys import Workspace
-from include.espejo.releases.ledger import Ledger
-from include.espejo.steps.job import read_sides
+from include.espejo.steps.run import Run, read_sides
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.households import panel_unit
 from include.espejo.table.rules import group_numbers
 
 log = logging.getLogger(__name__)
 
-Entry = tuple[Period, Workspace]  # a release's period, and where it was made
 Sides = tuple[pd.DataFrame, pd.DataFrame]  # training rows and holdout
 
 
-def earlier_releases(
-    ledger: Ledger | None, period: Period, periods: int, lakes: Lakes
-) -> list[Entry]:
-    """The releases of the `periods` before this one, with it, whose people can be looked at."""
+@dataclass(frozen=True)
+class PastRelease:
+    """An earlier release's period, and the workspace it was made in."""
+
+    period: Period
+    work: Workspace
+
+
+def earlier_releases(run: Run) -> list[PastRelease]:
+    """The releases of the periods before this one whose people can be looked at.
+
+    The spec says how many periods count, this one among them; without a ledger there are none.
+    """
     found = []
-    for then, work in [] if ledger is None else ledger.earlier(period, periods):
-        if lakes.work.exists(work.train) and lakes.work.exists(work.holdout):
-            found.append((then, work))
+    for past in _recorded(run):
+        if _has_rows(past, run.lakes):
+            found.append(past)
         else:
-            log.warning("%s: its training rows are no longer there: not held against", then)
+            log.warning("%s: its training rows are gone, so it is not compared", past.period)
     return found
 
 
-def join_periods(now: Sides, earlier: Iterable[Entry], lakes: Lakes, spec: SurveySpec) -> Sides:
+def latest_release(run: Run) -> PastRelease | None:
+    """The newest of them. Releases of one period share their people: the last by name is taken."""
+    found = [past for past in _recorded(run) if _has_rows(past, run.lakes)]
+    return max(found, key=lambda past: (past.period, past.work.base), default=None)
+
+
+def _recorded(run: Run) -> list[PastRelease]:
+    if run.ledger is None:
+        return []
+    periods = run.spec.disclosure.periods
+    return [PastRelease(*entry) for entry in run.ledger.earlier(run.job.period, periods)]
+
+
+def _has_rows(past: PastRelease, lakes: Lakes) -> bool:
+    return lakes.work.exists(past.work.train) and lakes.work.exists(past.work.holdout)
+
+
+def join_periods(
+    now: Sides, earlier: Iterable[PastRelease], lakes: Lakes, spec: SurveySpec
+) -> Sides:
     """This quarter's training rows with those of earlier releases, and the control of them all.
 
     Releases of one period share their people: each is taken once.
     """
     by_period: dict[Period, list[Sides]] = defaultdict(list)
-    for period, work in earlier:
-        by_period[period].append(read_sides(lakes, work))
+    for past in earlier:
+        by_period[past.period].append(read_sides(lakes, past.work))
     then = [
         [_each_once(tables, spec) for tables in zip(*sides, strict=True)]
         for sides in by_period.values()

@@ -45,7 +45,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ClassPair:
     """Two columns: which cells are to be covered, and which are empty, these among them."""
 
     first: Classes
@@ -55,7 +55,7 @@ class Pair:
     household: np.ndarray
     floor: Floor
 
-    def turned(self) -> Pair:
+    def turned(self) -> ClassPair:
         return replace(self, first=self.second, second=self.first, wanted=self.wanted.T,
                        empty=self.empty.T)  # fmt: skip
 
@@ -70,7 +70,7 @@ class Pair:
         return np.asarray(np.outer(self.first.people, self.second.people) / rows)
 
 
-def cover(pair: Pair, least: float) -> Iterator[Suggestion]:
+def cover(pair: ClassPair, least: float) -> Iterator[Suggestion]:
     """Rules for the wanted cells, until what is left is less than `least` expected rows."""
     expected = pair.expected()
     left = pair.wanted & (expected > 0)
@@ -85,7 +85,7 @@ def cover(pair: Pair, least: float) -> Iterator[Suggestion]:
         left &= ~(best if said is None else said.cells_of(pair.first.name))
 
 
-def _rectangles(pair: Pair, left: np.ndarray) -> Iterator[np.ndarray]:
+def _rectangles(pair: ClassPair, left: np.ndarray) -> Iterator[np.ndarray]:
     """The largest rectangles of empty cells with a row or a column that is still wanted."""
     for empty, wanted, turn in ((pair.empty, left, False), (pair.empty.T, left.T, True)):
         for pattern in np.unique(empty[wanted.any(axis=1)], axis=0):
@@ -94,7 +94,7 @@ def _rectangles(pair: Pair, left: np.ndarray) -> Iterator[np.ndarray]:
             yield cells.T if turn else cells
 
 
-def _say(pair: Pair, cells: np.ndarray, left: np.ndarray) -> Suggestion | None:
+def _say(pair: ClassPair, cells: np.ndarray, left: np.ndarray) -> Suggestion | None:
     """The shortest wording; None where there is none.
 
     Either column is the premise. Of both sides the classes that are still wanted are told, or as
@@ -133,7 +133,7 @@ def _tells_both(said: Suggestion) -> bool:
 
 
 def _one_way(
-    pair: Pair, premise: np.ndarray, excluded: np.ndarray, wanted: np.ndarray
+    pair: ClassPair, premise: np.ndarray, excluded: np.ndarray, wanted: np.ndarray
 ) -> Suggestion | None:
     """Tells "where the first is one of `premise`, the second is none of `excluded`".
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.suggest.classes import Classes, classes_of
-from include.espejo.suggest.cover import Pair, Suggestion, cover
+from include.espejo.suggest.cover import ClassPair, Suggestion, cover
 from include.espejo.suggest.declared import Excluded, excluded_by
 from include.espejo.suggest.merge import Suggested, merge
-from include.espejo.suggest.zeros import find_zeros
+from include.espejo.suggest.zeros import suggest_zeros
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.expression import ExpressionError
 from include.espejo.survey.rules import BirthYearRule, BlankRule, rule_expressions
@@ -38,7 +38,7 @@ def suggest(
     floor = spec.disclosure.floor
     # The age says what the year of birth would, and says it in every quarter.
     years = {rule.birth_year for rule in spec.rules if isinstance(rule, BirthYearRule)}
-    zeros = find_zeros(drawn, household, floor, expected, places, years)
+    zeros = suggest_zeros(drawn, household, floor, expected, places, years)
     found: list[Suggested] = []
     # What is suggested counts as declared, until nothing more is: a second look finds nothing.
     for _ in range(_ROUNDS):
@@ -81,9 +81,9 @@ def _below(spec: SurveySpec) -> set[str]:
 def _pair(
     first: Classes, second: Classes, empty: np.ndarray, excluded: Excluded,
     household: np.ndarray, spec: SurveySpec,
-) -> Pair:  # fmt: skip
+) -> ClassPair:  # fmt: skip
     said = excluded.of(first.name, second.name)
-    return Pair(first, second, empty & ~said, empty | said, household, spec.disclosure.floor)
+    return ClassPair(first, second, empty & ~said, empty | said, household, spec.disclosure.floor)
 
 
 def _needed(new: Sequence[Suggestion], excluded: Excluded) -> list[Suggestion]:

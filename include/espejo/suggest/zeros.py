@@ -15,7 +15,7 @@ from include.espejo.table.structural import least_rows
 Pair = tuple[str, str]
 
 
-def find_zeros(
+def suggest_zeros(
     columns: Mapping[str, Classes],
     household: np.ndarray,
     floor: Floor,

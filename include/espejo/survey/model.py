@@ -36,7 +36,7 @@ class Source(Strict):
         return self
 
 
-class Places(Strict):
+class Locations(Strict):
     """Where things lie: each a bucket or prefix. `raw` is the pattern of one file and may hold
     {period}, {year}, {yy} and {quarter}."""
 
@@ -84,7 +84,7 @@ class Geography(Strict):
     tiles: tuple[tuple[str | None, ...], ...] = Field(default=())
 
 
-class Model(Strict):
+class ModelSettings(Strict):
     """What is modelled and with which defaults; a run's parameters may replace the latter.
 
     `calibrate`: draw rows to the training margins, which also draws them towards those trained on.
@@ -153,7 +153,7 @@ class SurveySpec(Strict):
     title: Label
     description: Label
     source: Source
-    places: Places
+    places: Locations
     connections: Connections = Connections()
     schedule: Schedule
     columns: dict[str, Column] = Field(min_length=2)
@@ -161,7 +161,7 @@ class SurveySpec(Strict):
     household_key: tuple[str, ...] | Literal["none"]
     person_key: tuple[str, ...] | Literal["none"]
     rules: tuple[Rule, ...] = Field(default=())
-    model: Model
+    model: ModelSettings
     disclosure: Disclosure
     outputs: Outputs
     indicators: tuple[Indicator, ...] = Field(default=())

@@ -32,7 +32,7 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }
 
 
-def evaluate(expression: Expression, frame: pd.DataFrame, period: Period) -> np.ndarray:
+def rows_that_meet(expression: Expression, frame: pd.DataFrame, period: Period) -> np.ndarray:
     """Evaluate on every row: shape (rows,), boolean for conditions, float for values."""
     result = _evaluate(ast.parse(expression.text, mode="eval").body, frame, period)
     return np.broadcast_to(np.asarray(result), (len(frame),))

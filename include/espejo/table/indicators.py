@@ -13,7 +13,7 @@ import pandas as pd
 
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.model import Band, Indicator
-from include.espejo.table.conditions import evaluate
+from include.espejo.table.conditions import rows_that_meet
 
 COLUMNS = ("indicator", "statistic", "group", "category", "value", "rows")
 _QUARTILES = {"first_quartile": 0.25, "third_quartile": 0.75}
@@ -37,9 +37,11 @@ def _indicator(
 ) -> Iterator[Row]:
     chosen = np.ones(len(frame), dtype=bool)
     if indicator.among:
-        chosen = evaluate(spec.expression(indicator.among), frame, period)
+        chosen = rows_that_meet(spec.expression(indicator.among), frame, period)
     table = frame[chosen]
-    values = pd.Series(evaluate(spec.expression(indicator.of), table, period), index=table.index)
+    values = pd.Series(
+        rows_that_meet(spec.expression(indicator.of), table, period), index=table.index
+    )
     groups = group_labels(indicator.by, table)
     for group, members in values.groupby(groups, sort=True):
         for statistic in indicator.statistics:

@@ -20,7 +20,7 @@ from include.espejo.survey.rules import (
     rule_columns,
     rule_expressions,
 )
-from include.espejo.table.conditions import evaluate
+from include.espejo.table.conditions import rows_that_meet
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def broken(rule: Rule, frame: pd.DataFrame, spec: SurveySpec, period: Period) ->
             blank = frame[list(rule.columns)].isna().to_numpy()
             return np.asarray(blank.any(axis=1) & ~blank.all(axis=1))
         case ImpliesRule():
-            premise = evaluate(spec.expression(rule.if_), frame, period)
-            conclusion = evaluate(spec.expression(rule.then), frame, period)
+            premise = rows_that_meet(spec.expression(rule.if_), frame, period)
+            conclusion = rows_that_meet(spec.expression(rule.then), frame, period)
             wrong = premise != conclusion if rule.both_ways else premise & ~conclusion
             return np.asarray(wrong)
         case BirthYearRule():
@@ -81,10 +81,10 @@ def broken(rule: Rule, frame: pd.DataFrame, spec: SurveySpec, period: Period) ->
 
 def _blank(rule: BlankRule, frame: pd.DataFrame, spec: SurveySpec, period: Period) -> np.ndarray:
     blank = frame[list(rule.columns)].isna().to_numpy()
-    when = evaluate(spec.expression(rule.when), frame, period)[:, None]
+    when = rows_that_meet(spec.expression(rule.when), frame, period)[:, None]
     wrong = (blank != when) if rule.only else (when & ~blank)
     if rule.unless:
-        wrong = wrong & ~evaluate(spec.expression(rule.unless), frame, period)[:, None]
+        wrong = wrong & ~rows_that_meet(spec.expression(rule.unless), frame, period)[:, None]
     return np.asarray(wrong.any(axis=1))
 
 

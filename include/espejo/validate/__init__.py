@@ -1,5 +1,5 @@
 """Validate: does the typed table keep what its spec promises?"""
 
-from include.espejo.validate.check import Finding, Validation, validate
+from include.espejo.validate.check import Finding, Validation, check_survey
 
-__all__ = ["Finding", "Validation", "validate"]
+__all__ = ["Finding", "Validation", "check_survey"]

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from include.espejo.errors import InputError, MetricError
 from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.document import as_json
 from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import unchecked
 
@@ -50,8 +51,9 @@ class Validation:
     def errors(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if not f.passed and f.severity == "error")
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    def to_json(self) -> bytes:
+        """The content of validation.json."""
+        return as_json(asdict(self))
 
     def require(self, source: str) -> None:
         """Raise InputError, naming every broken rule, unless all that must hold holds."""
@@ -59,7 +61,7 @@ class Validation:
             raise InputError(source, [str(finding) for finding in self.errors])
 
 
-def validate(
+def check_survey(
     table: pa.Table, spec: SurveySpec, period: Period, warnings: tuple[str, ...] = ()
 ) -> Validation:
     """Check a typed table against its spec. `warnings` of the ingest are passed on."""

@@ -81,7 +81,7 @@ class _Planes:
             self.lines.append(grades.astype(np.uint8))
 
 
-def encode(population: Population, spec: SurveySpec) -> Encoded:
+def encode_population(population: Population, spec: SurveySpec) -> Encoded:
     """Encode both tables together. Raises InputError where a column has too many codes."""
     weigh = weights(spec)
     quasi = spec.with_role("quasi")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from include.espejo.disclose.statistics.score import Households, Score, Sums
+from include.espejo.disclose.statistics.score import Score, Sums, TrainedHouseholds
 from include.espejo.disclose.statistics.significance import (
     MONTE_CARLO_HOUSEHOLDS,
     detectable,
@@ -44,10 +44,10 @@ class Excess:
     detectable: float | None
 
 
-def measure(
+def measure_excess(
     scores: Sequence[Score],
     shares: Sequence[float],
-    households: Households,
+    households: TrainedHouseholds,
     significance: float,
     seed: int,
 ) -> list[Excess]:
@@ -81,7 +81,9 @@ def holm(chances: Sequence[float], weights: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _bootstrap_errors(scores: Sequence[Sums], households: Households, seed: int) -> np.ndarray:
+def _bootstrap_errors(
+    scores: Sequence[Sums], households: TrainedHouseholds, seed: int
+) -> np.ndarray:
     """Standard errors of the excess over resamples of the households of each side: (scores,)."""
     random, variance = np.random.default_rng([seed, 2]), np.zeros(len(scores))
     large = households.count > MONTE_CARLO_HOUSEHOLDS

@@ -26,7 +26,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Households:
+class TrainedHouseholds:
     """`number` int64 (rows,): 0, 1, ...; `in_train` boolean (households,)."""
 
     number: np.ndarray

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from include.espejo.disclose.statistics.score import Households, Sums
+from include.espejo.disclose.statistics.score import Sums, TrainedHouseholds
 
 MONTE_CARLO_HOUSEHOLDS = 20_000
 _RARE_SHARE = 0.2  # of the households: below it a flag on a household says nearly all
@@ -27,7 +27,7 @@ _POWER = 0.8
 
 
 def p_values(
-    scores: Sequence[Sums], households: Households, least: float, seed: int
+    scores: Sequence[Sums], households: TrainedHouseholds, least: float, seed: int
 ) -> list[float]:
     """One-sided p-values, each by the test that suits its score.
 
@@ -49,7 +49,7 @@ def p_values(
     return [found[k] for k in range(len(scores))]
 
 
-def detectable(sums: Sums, households: Households, threshold: float) -> float | None:
+def detectable(sums: Sums, households: TrainedHouseholds, threshold: float) -> float | None:
     """The smallest excess that the score's test finds at `threshold` with a power of 80 %.
 
     None where not even the largest would be found.
@@ -62,12 +62,12 @@ def detectable(sums: Sums, households: Households, threshold: float) -> float | 
     return float(needed * _null_error(sums, households)) or 1 / max(rows, 1.0)
 
 
-def _is_rare(sums: Sums, households: Households) -> bool:
+def _is_rare(sums: Sums, households: TrainedHouseholds) -> bool:
     flagged = int(np.count_nonzero(sums.values))
     return sums.is_flag and flagged <= _RARE_SHARE * households.count
 
 
-def _hypergeometric(sums: Sums, households: Households) -> float:
+def _hypergeometric(sums: Sums, households: TrainedHouseholds) -> float:
     """Chance of as many flagged households in train, were they drawn from all."""
     flagged = sums.values > 0
     reached = int(flagged[households.in_train].sum())
@@ -75,7 +75,7 @@ def _hypergeometric(sums: Sums, households: Households) -> float:
     return float(stats.hypergeom.sf(reached - 1, *drawn))
 
 
-def _normal(sums: Sums, households: Households) -> float:
+def _normal(sums: Sums, households: TrainedHouseholds) -> float:
     train, control = sums.means(households.in_train)
     error = _null_error(sums, households)
     if error == 0 or np.isnan(train - control):
@@ -83,7 +83,7 @@ def _normal(sums: Sums, households: Households) -> float:
     return float(stats.norm.sf((train - control) / error))
 
 
-def _null_error(sums: Sums, households: Households) -> float:
+def _null_error(sums: Sums, households: TrainedHouseholds) -> float:
     """Standard error of the excess under permutation, by its linear part."""
     size, trained, rows = households.count, households.trained, float(sums.rows.sum())
     variance = float((sums.apart() ** 2).sum()) * trained * (size - trained)
@@ -92,7 +92,9 @@ def _null_error(sums: Sums, households: Households) -> float:
     return float(np.sqrt(variance) * rows / max(inside * (rows - inside), 1e-300))
 
 
-def _permuted(scores: Sequence[Sums], households: Households, draws: int, seed: int) -> list[float]:
+def _permuted(
+    scores: Sequence[Sums], households: TrainedHouseholds, draws: int, seed: int
+) -> list[float]:
     """Monte-Carlo p-values over random choices of as many households for training."""
     random = np.random.default_rng([seed, 1])
     values = np.stack([sums.values for sums in scores], axis=1)
@@ -108,7 +110,7 @@ def _permuted(scores: Sequence[Sums], households: Households, draws: int, seed: 
     return [float(p) for p in (1 + reached) / (1 + done)]
 
 
-def _choices(households: Households, random: np.random.Generator) -> np.ndarray:
+def _choices(households: TrainedHouseholds, random: np.random.Generator) -> np.ndarray:
     """Random choices of households for training: 0 or 1, float64 (draws, households)."""
     keys = random.random((_CHUNK, households.count), dtype=np.float32)
     first = np.argpartition(keys, households.trained - 1, axis=1)[:, : households.trained]
@@ -124,7 +126,7 @@ def _excess(
         return np.asarray(values / rows - (all_values - values) / (all_rows - rows))
 
 
-def _detectable_flags(sums: Sums, households: Households, threshold: float) -> float | None:
+def _detectable_flags(sums: Sums, households: TrainedHouseholds, threshold: float) -> float | None:
     """As many leaked households as are found beside what the control has of flagged ones."""
     flagged, trained, size = sums.values > 0, households.trained, households.count
     rate = flagged[~households.in_train].sum() / max(size - trained, 1)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from include.espejo.evaluate.general.shapes import chi_squared
-from include.espejo.evaluate.scoring.coding import Field, Rows
+from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 
 CRAMER, RATIO, SPEARMAN = "cramers_v", "correlation_ratio", "spearman"
 
@@ -23,7 +23,7 @@ Matrix = list[list[float | None]]
 
 
 def compare_associations(
-    fields: tuple[Field, ...], train: Rows, synthetic: Rows, holdout: Rows | None, floor: int
+    fields: tuple[CodedColumn, ...], train: Rows, synthetic: Rows, holdout: Rows | None, floor: int
 ) -> dict[str, Any]:
     """The matrices, real, synthetic and synthetic less real; None where there is no figure.
 
@@ -38,7 +38,7 @@ def compare_associations(
         ceiling = _mean_difference(real, association_matrix(fields, holdout, floor))
     return {
         "columns": names,
-        "measures": [[measure(a, b) for b in fields] for a in fields],
+        "measures": [[measure_association(a, b) for b in fields] for a in fields],
         "real": _listed(real),
         "synthetic": _listed(other),
         "difference": _listed(other - real),
@@ -51,12 +51,12 @@ def compare_associations(
     }
 
 
-def measure(left: Field, right: Field) -> str:
+def measure_association(left: CodedColumn, right: CodedColumn) -> str:
     """Which measure two columns' kinds ask for."""
     return (CRAMER, RATIO, SPEARMAN)[left.number + right.number]
 
 
-def association_matrix(fields: tuple[Field, ...], rows: Rows, floor: int) -> np.ndarray:
+def association_matrix(fields: tuple[CodedColumn, ...], rows: Rows, floor: int) -> np.ndarray:
     """Symmetric, float64, (columns, columns); NaN where there is no figure."""
     matrix = np.full((len(fields), len(fields)), np.nan)
     filled = {field.name: field.ordinary[rows[field.name]] for field in fields}
@@ -69,7 +69,7 @@ def association_matrix(fields: tuple[Field, ...], rows: Rows, floor: int) -> np.
     return matrix
 
 
-def associate(left: Field, right: Field, a: np.ndarray, b: np.ndarray) -> float:
+def associate(left: CodedColumn, right: CodedColumn, a: np.ndarray, b: np.ndarray) -> float:
     """One pair's figure; `a` and `b`: levels of the rows that have both. NaN without one."""
     if left is right:
         return 1.0 if a.min() < a.max() else np.nan

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from include.espejo.evaluate.general.shapes import pair_scores, shape_scores
-from include.espejo.evaluate.scoring.coding import Field, Rows
+from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 from include.espejo.evaluate.scoring.references import Contest, mean_scores
 
 OTHERS = "(others)"
 
 
-def score_parts(contest: Contest, geography: Field | None, least: int) -> dict[str, Any]:
+def score_parts(contest: Contest, geography: CodedColumn | None, least: int) -> dict[str, Any]:
     """Scores by part. A part is scored with at least `least` people in the training rows.
 
     Smaller ones, with those whose place is blank, are one part, `(others)`, if together they are
@@ -43,7 +43,7 @@ def score_parts(contest: Contest, geography: Field | None, least: int) -> dict[s
 class _Parts:
     """A table sorted by place once, so that a part is a slice."""
 
-    def __init__(self, rows: Rows, geography: Field) -> None:
+    def __init__(self, rows: Rows, geography: CodedColumn) -> None:
         self.rows = rows
         places = rows[geography.name]
         self.order = np.argsort(places, kind="stable")

@@ -21,7 +21,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from include.espejo.evaluate.scoring.coding import Field, Rows
+from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 from include.espejo.evaluate.scoring.references import (
     Contest,
     Score,
@@ -77,7 +77,9 @@ def _folds(households: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.asarray((random.permutation(len(known)) % FOLDS)[number])
 
 
-def _matrix(fields: tuple[Field, ...], real: Rows, other: Rows) -> tuple[np.ndarray, list[bool]]:
+def _matrix(
+    fields: tuple[CodedColumn, ...], real: Rows, other: Rows
+) -> tuple[np.ndarray, list[bool]]:
     """Both tables' rows as the trees take them, float64 (rows, columns), and which are codes.
 
     A number is its place among all values, since trees look at order alone; a blank comes last.

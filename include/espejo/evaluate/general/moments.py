@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from include.espejo.evaluate.scoring.coding import Field, Rows
+from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 
 SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
@@ -19,7 +19,7 @@ Figures = dict[str, Any]
 
 
 def describe_numbers(
-    fields: tuple[Field, ...], train: Rows, synthetic: Rows, floor: int
+    fields: tuple[CodedColumn, ...], train: Rows, synthetic: Rows, floor: int
 ) -> dict[str, Figures]:
     """By column: the figures of the real rows, of the synthetic, and synthetic less real."""
     return {
@@ -34,7 +34,7 @@ def describe_numbers(
     }
 
 
-def _compare(field: Field, train: np.ndarray, synthetic: np.ndarray, floor: int) -> Figures:
+def _compare(field: CodedColumn, train: np.ndarray, synthetic: np.ndarray, floor: int) -> Figures:
     groups = share_groups(train, field, floor)
     real, other = (
         describe(counts, field, floor) | {"shares": _shares(counts, groups)}
@@ -43,7 +43,7 @@ def _compare(field: Field, train: np.ndarray, synthetic: np.ndarray, floor: int)
     return {"real": real, "synthetic": other, "difference": _difference(real, other)}
 
 
-def describe(counts: np.ndarray, field: Field, floor: int) -> Figures:
+def describe(counts: np.ndarray, field: CodedColumn, floor: int) -> Figures:
     """Figures of one table's amounts; `counts`: (levels,). None stands on fewer than `floor`."""
     amounts = field.values[field.ordinary]
     people = counts[field.ordinary]
@@ -55,11 +55,11 @@ def describe(counts: np.ndarray, field: Field, floor: int) -> Figures:
     return {
         "mean": mean,
         "standard_deviation": deviation,
-        "quantiles": {f"{s:g}": quantile(amounts, people, s, floor) for s in SHARES},
+        "quantiles": {f"{s:g}": floored_quantile(amounts, people, s, floor) for s in SHARES},
     }
 
 
-def share_groups(train: np.ndarray, field: Field, floor: int) -> dict[str, np.ndarray]:
+def share_groups(train: np.ndarray, field: CodedColumn, floor: int) -> dict[str, np.ndarray]:
     """Levels whose shares are told: boolean, (levels,), by name. They hold all rows together.
 
     `ordinary`, `blank` and each special code; those on fewer than `floor` of the training rows
@@ -89,7 +89,9 @@ def _shares(counts: np.ndarray, groups: dict[str, np.ndarray]) -> dict[str, floa
     return {name: float(counts[levels].sum() / counts.sum()) for name, levels in groups.items()}
 
 
-def quantile(amounts: np.ndarray, people: np.ndarray, share: float, floor: int) -> float | None:
+def floored_quantile(
+    amounts: np.ndarray, people: np.ndarray, share: float, floor: int
+) -> float | None:
     """The lowest amount that `share` of the people do not exceed, if it stands on the floor.
 
     `amounts`: (values,), rising; `people`: (values,), how many have each. None with fewer than

@@ -30,7 +30,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
-from include.espejo.evaluate.scoring.coding import Field, Rows
+from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 from include.espejo.evaluate.scoring.references import Contest, count_rows, draw_rows
 
 MOST_ROWS = 10_000  # of each table: N is in the null, so the ratio's scale grows with it
@@ -74,7 +74,7 @@ def draw_pairs(names: list[str], random: np.random.Generator) -> list[Pair]:
     return [every[place] for place in sorted(chosen)]
 
 
-def design(fields: tuple[Field, ...], rows: Rows, pairs: list[Pair]) -> np.ndarray:
+def design(fields: tuple[CodedColumn, ...], rows: Rows, pairs: list[Pair]) -> np.ndarray:
     """Columns of a main-effects model and of products: float64, (rows, parameters - 1).
 
     The commonest bins are indicators, one at least is left to the intercept. Products of two

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from include.espejo.evaluate.scoring.coding import (
-    Field,
+    CodedColumn,
     binned,
     cell_counts,
     joint_keys,
@@ -49,7 +49,7 @@ def score_shapes(contest: Contest) -> dict[str, Any]:
     }
 
 
-def shape_scores(contest: Contest, field: Field) -> Scores:
+def shape_scores(contest: Contest, field: CodedColumn) -> Scores:
     """One column's shape for every contestant."""
     real = np.bincount(contest.train[field.name], minlength=field.levels)
     return each(
@@ -58,7 +58,7 @@ def shape_scores(contest: Contest, field: Field) -> Scores:
     )
 
 
-def shape(real: np.ndarray, other: np.ndarray, field: Field) -> float:
+def shape(real: np.ndarray, other: np.ndarray, field: CodedColumn) -> float:
     """1 - TVD of two tables' counts of codes, 1 - KS of those of numbers; (levels,) each.
 
     Columns that are blank throughout in both tables are alike, in one of them not at all.
@@ -69,7 +69,7 @@ def shape(real: np.ndarray, other: np.ndarray, field: Field) -> float:
     return float(1 - np.abs(np.cumsum(left) / left.sum() - np.cumsum(right) / right.sum()).max())
 
 
-def _uniform(contest: Contest, field: Field) -> float:
+def _uniform(contest: Contest, field: CodedColumn) -> float:
     real = np.bincount(contest.train[field.name], minlength=field.levels)
     return shape(real, (real > 0).astype(int), field)
 

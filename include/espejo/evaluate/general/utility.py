@@ -17,7 +17,7 @@ from include.espejo.evaluate.general import classifier, marginals, moments, prop
 from include.espejo.evaluate.general.association import compare_associations
 from include.espejo.evaluate.general.breakdown import score_parts
 from include.espejo.evaluate.general.shapes import ASSOCIATED, score_pairs, score_shapes
-from include.espejo.evaluate.scoring.coding import BINS, MOST_CODES, Field
+from include.espejo.evaluate.scoring.coding import BINS, MOST_CODES, CodedColumn
 from include.espejo.evaluate.scoring.references import Contest, least_people, open_contest
 from include.espejo.evaluate.scoring.timing import timed
 from include.espejo.survey import SurveySpec
@@ -66,13 +66,13 @@ def general_utility(
     }
 
 
-def _widest(contest: Contest, spec: SurveySpec) -> Field | None:
+def _widest(contest: Contest, spec: SurveySpec) -> CodedColumn | None:
     """The widest geography level, if it is modelled and filled."""
     level = spec.geography_levels()[:1]
     return next((field for field in contest.fields if field.name in level), None)
 
 
-def _varies(contest: Contest, field: Field) -> bool:
+def _varies(contest: Contest, field: CodedColumn) -> bool:
     levels = contest.train[field.name]
     return bool(levels.min() < levels.max())
 

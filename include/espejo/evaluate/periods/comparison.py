@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.espejo.releases.previous import Release
+from include.espejo.releases.previous import EarlierRelease
 
 SCORES = ("overall", "column_shapes", "column_pair_trends")
 AGREEMENT = ("mean_overlap", "median_absolute_relative_error", "disjoint", "missing")
@@ -21,7 +21,7 @@ Figures = dict[str, Any]
 def compare_periods(
     period: str,
     utility: Mapping[str, Any],
-    previous: Sequence[Release],
+    previous: Sequence[EarlierRelease],
     compared_with: str | None,
     inputs: Mapping[str, Any],
 ) -> Figures:
@@ -42,11 +42,11 @@ def compare_periods(
     }
 
 
-def _specific(release: Release) -> Figures:
+def _specific(release: EarlierRelease) -> Figures:
     return {"indicators": []} if release.utility is None else dict(release.utility["specific"])
 
 
-def _summary(release: Release) -> Figures:
+def _summary(release: EarlierRelease) -> Figures:
     return {
         "period": release.period,
         "release": release.name,

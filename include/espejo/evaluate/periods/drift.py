@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.espejo.evaluate.scoring.coding import Coded, Field, code_tables, variation
+from include.espejo.evaluate.scoring.coding import Coded, CodedColumn, code_tables, variation
 from include.espejo.survey import SurveySpec
 from include.espejo.table.floors import count_behind
 from include.espejo.table.households import household_numbers
@@ -53,7 +53,7 @@ def _is_comparable(name: str, tables: tuple[pd.DataFrame, ...], spec: SurveySpec
     )
 
 
-def _drift(field: Field, coded: Coded) -> dict[str, float | bool]:
+def _drift(field: CodedColumn, coded: Coded) -> dict[str, float | bool]:
     """The distance of the bins, blanks one of them, cut where the earlier period's rows say.
 
     `moved` is decided here: published figures are too coarse for it.
@@ -78,7 +78,7 @@ def chance_distance(before: np.ndarray, now: np.ndarray) -> float:
 
 
 def _changed(
-    field: Field, coded: Coded, homes: list[np.ndarray], spec: SurveySpec
+    field: CodedColumn, coded: Coded, homes: list[np.ndarray], spec: SurveySpec
 ) -> dict[str, list[str]]:
     sides = [
         count_behind(table[field.name], field.levels, home)
@@ -93,7 +93,7 @@ def _changed(
     }
 
 
-def _written(field: Field, levels: np.ndarray) -> list[str]:
+def _written(field: CodedColumn, levels: np.ndarray) -> list[str]:
     if not field.number:
         return [field.labels[at] for at in np.flatnonzero(levels)]
     return [f"{field.values[at]:g}" for at in np.flatnonzero(levels)]

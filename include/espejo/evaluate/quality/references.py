@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.espejo.evaluate.quality.reports import Quality, scores_alike
+from include.espejo.evaluate.quality.reports import QualityFigures, scores_alike
 from include.espejo.evaluate.scoring.references import Score, with_position
 
 
 def score_references(
-    quality: Quality,
+    quality: QualityFigures,
     real: pd.DataFrame,
     others: Mapping[str, pd.DataFrame],
     metadata: dict[str, Any],

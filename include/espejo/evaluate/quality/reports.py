@@ -38,7 +38,7 @@ Metadata = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Quality:
+class QualityFigures:
     """QualityReport's figures, 0 to 1; those of pairs are None where no pair has one.
 
     `paired`: the columns that pairs were scored among.
@@ -67,7 +67,7 @@ def quality(
     synthetic: pd.DataFrame,
     metadata: Metadata,
     paired: Sequence[str] | None = None,
-) -> Quality:
+) -> QualityFigures:
     """The quality report, and beside it the mean over all pairs. Raises MetricError.
 
     `paired`: see `paired_columns`; None for all.
@@ -81,7 +81,7 @@ def quality(
     details = _checked(_shapes(report, real, synthetic, metadata), "Column Shapes")
     shapes = float(details["Score"].mean())
     trends = _number(report.get_properties().set_index("Property")["Score"]["Column Pair Trends"])
-    return Quality(
+    return QualityFigures(
         # As SDMetrics has it: the mean of its two properties, or of the one that has a score.
         overall=shapes if trends is None else (shapes + trends) / 2,
         shapes=shapes,
@@ -110,7 +110,7 @@ def _of_columns(metadata: Metadata, names: Sequence[str]) -> Metadata:
 
 
 def scores_alike(
-    found: Quality, real: pd.DataFrame, other: pd.DataFrame, metadata: Metadata
+    found: QualityFigures, real: pd.DataFrame, other: pd.DataFrame, metadata: Metadata
 ) -> dict[str, float | None]:
     """What another table scores over the columns and pairs that `found` is over, by the name in
     quality.json; None where it gives no score for one of them, such as a column that does not

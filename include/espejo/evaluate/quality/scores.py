@@ -32,7 +32,7 @@ _METRICS_MODULE = "include.espejo.evaluate.quality.metrics"
 class Scores:
     """Everything the notebook shows of a synthetic table beside the real one."""
 
-    quality: reports.Quality
+    quality: reports.QualityFigures
     references: dict[str, Score]
     diagnostic: dict[str, float]
     metrics: tuple[Metric, ...]
@@ -72,7 +72,7 @@ class Scores:
         }
 
 
-def evaluate(
+def score_quality(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
     spec: SurveySpec,

@@ -23,7 +23,7 @@ Rows = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Field:
+class CodedColumn:
     """How a column is coded; every array is by level, blank last.
 
     `values`: float64, (levels,), NaN for codes and the blank. `ordinary`: boolean, (levels,),
@@ -51,11 +51,11 @@ class Coded:
     `unscored`: columns that are blank throughout in training: nothing to score.
     """
 
-    fields: tuple[Field, ...]
+    fields: tuple[CodedColumn, ...]
     tables: tuple[dict[str, np.ndarray], ...]
     unscored: tuple[str, ...]
 
-    def field(self, name: str) -> Field:
+    def field(self, name: str) -> CodedColumn:
         return next(field for field in self.fields if field.name == name)
 
 
@@ -91,7 +91,7 @@ def _require(frame: pd.DataFrame, columns: Mapping[str, Column]) -> None:
 
 def _code_texts(
     name: str, columns: list[pd.Series], column: Column, floor: int
-) -> tuple[Field, list[np.ndarray]]:
+) -> tuple[CodedColumn, list[np.ndarray]]:
     categories = [values.astype("category") for values in columns]
     union = sorted({str(text) for values in categories for text in values.cat.categories})
     place = {text: level for level, text in enumerate(union)}
@@ -101,7 +101,7 @@ def _code_texts(
         moved = [*(place[str(text)] for text in values.cat.categories), len(union)]
         rows.append(np.array(moved, dtype=np.int32)[values.cat.codes.to_numpy()])
     levels = np.arange(len(union) + 1)
-    field = Field(
+    field = CodedColumn(
         name=name,
         number=False,
         labels=tuple(union),
@@ -115,7 +115,7 @@ def _code_texts(
 
 def _code_numbers(
     name: str, columns: list[pd.Series], column: Column, floor: int
-) -> tuple[Field, list[np.ndarray]]:
+) -> tuple[CodedColumn, list[np.ndarray]]:
     numbers = [values.to_numpy(float) for values in columns]
     values = np.unique(np.concatenate([n[~np.isnan(n)] for n in numbers]))
     # NaN sorts behind every value: the blank's level.
@@ -126,7 +126,7 @@ def _code_numbers(
     inner = cut_evenly(counts[ordinary], BINS)
     bins[ordinary] = inner
     bins[~ordinary] = inner.max(initial=-1) + 1 + np.arange((~ordinary).sum())
-    return Field(name, True, (), np.append(values, np.nan), ordinary, bins, bins), rows
+    return CodedColumn(name, True, (), np.append(values, np.nan), ordinary, bins, bins), rows
 
 
 def pool_rare(counts: np.ndarray, floor: int) -> np.ndarray:
@@ -158,7 +158,9 @@ def cut_evenly(counts: np.ndarray, bins: int) -> np.ndarray:
     return np.cumsum(starts)
 
 
-def binned(fields: tuple[Field, ...], rows: Rows, *, pooled: bool = False) -> dict[str, np.ndarray]:
+def binned(
+    fields: tuple[CodedColumn, ...], rows: Rows, *, pooled: bool = False
+) -> dict[str, np.ndarray]:
     """A table's rows as bins: int64, (rows,), by column."""
     return {f.name: (f.pooled if pooled else f.bins)[rows[f.name]] for f in fields}
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.espejo.evaluate.scoring.coding import Field, Rows, code_tables
+from include.espejo.evaluate.scoring.coding import CodedColumn, Rows, code_tables
 from include.espejo.survey import SurveySpec
 from include.espejo.table.households import household_numbers
 
@@ -37,7 +37,7 @@ class Contest:
     "train" and "ceiling".
     """
 
-    fields: tuple[Field, ...]
+    fields: tuple[CodedColumn, ...]
     train: Rows
     others: Contestants
     unscored: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ import pandas as pd
 
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.model import Indicator
-from include.espejo.table.conditions import evaluate
+from include.espejo.table.conditions import rows_that_meet
 from include.espejo.table.indicators import group_labels
 
 QUANTILES = {"first_quartile": 0.25, "median": 0.5, "third_quartile": 0.75}
@@ -50,9 +50,11 @@ def tabulate(indicator: Indicator, frame: pd.DataFrame, spec: SurveySpec, period
     """The cells of an indicator; rows without a group or a value are in none."""
     chosen = np.arange(len(frame))
     if indicator.among:
-        chosen = np.flatnonzero(evaluate(spec.expression(indicator.among), frame, period))
+        chosen = np.flatnonzero(rows_that_meet(spec.expression(indicator.among), frame, period))
     table = frame.iloc[chosen]
-    values = pd.Series(evaluate(spec.expression(indicator.of), table, period), index=table.index)
+    values = pd.Series(
+        rows_that_meet(spec.expression(indicator.of), table, period), index=table.index
+    )
     labels = group_labels(indicator.by, table)
     kept = (labels.notna() & values.notna()).to_numpy()
     group, groups = pd.factorize(labels[kept], sort=True)

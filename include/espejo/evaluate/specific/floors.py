@@ -21,7 +21,7 @@ _OF_CATEGORIES = {"share", "distribution"}
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Withheld:
     """The groups and the single shares, of groups that are told, that are not told."""
 
     groups: frozenset[str]
@@ -33,7 +33,7 @@ class LeftOut:
         return group in self.groups or (statistic == "share" and (group, category) in self.shares)
 
 
-def left_out(indicator: Indicator, cells: Cells, household: np.ndarray, floor: Floor) -> LeftOut:
+def left_out(indicator: Indicator, cells: Cells, household: np.ndarray, floor: Floor) -> Withheld:
     """What of an indicator is left out; `household`: int64, (rows,), of the table's rows."""
     inside = cells.cell >= 0
     here, homes = cells.cell[inside], household[inside]
@@ -53,7 +53,7 @@ def left_out(indicator: Indicator, cells: Cells, household: np.ndarray, floor: F
             if group not in groups:
                 categories = _hidden_categories(indicator, cells, by_cell, span, floor)
                 shares |= {(group, category) for category in categories}
-    return LeftOut(groups, frozenset(shares))
+    return Withheld(groups, frozenset(shares))
 
 
 def _hidden_categories(

@@ -28,7 +28,7 @@ from include.espejo.evaluate.scoring.agreement import (
     means,
     shares,
 )
-from include.espejo.evaluate.scoring.coding import Field, Rows, joint_keys
+from include.espejo.evaluate.scoring.coding import CodedColumn, Rows, joint_keys
 from include.espejo.evaluate.scoring.references import Contest
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.disclosure import Floor
@@ -98,7 +98,9 @@ def _groupings(contest: Contest, spec: SurveySpec, sides: Mapping[str, Rows]) ->
     return [grouping for grouping in found if grouping.size > 1]
 
 
-def _place_keys(levels: list[str], fields: Mapping[str, Field], sides: Mapping[str, Rows]) -> Keys:
+def _place_keys(
+    levels: list[str], fields: Mapping[str, CodedColumn], sides: Mapping[str, Rows]
+) -> Keys:
     """A level's code means a place only within the levels above it."""
     sizes = {name: fields[name].levels for name in levels}
     keys = [joint_keys(rows, sizes, tuple(levels)) for rows in sides.values()]
@@ -127,7 +129,7 @@ def _joined(groups: tuple[Grouping, ...]) -> Grouping:
 
 
 def _judge(
-    groups: Grouping, field: Field, sides: Mapping[str, Rows], some: np.ndarray, floor: Floor
+    groups: Grouping, field: CodedColumn, sides: Mapping[str, Rows], some: np.ndarray, floor: Floor
 ) -> Iterator[Agreed]:
     """Of one sensitive column in these groups: which figures agree with those of training."""
     found = {
@@ -143,7 +145,7 @@ def _judge(
 
 
 def _estimates(
-    groups: Grouping, key: np.ndarray, field: Field, levels: np.ndarray, train: Rows
+    groups: Grouping, key: np.ndarray, field: CodedColumn, levels: np.ndarray, train: Rows
 ) -> Iterator[Estimates]:
     """The figures of each group, (groups,): one array a class, or a number's mean and share."""
     people = np.bincount(key, minlength=groups.size)
@@ -160,7 +162,7 @@ def _estimates(
     yield shares(np.bincount(key[has], minlength=groups.size), people)
 
 
-def _amounts(field: Field, train: np.ndarray) -> np.ndarray:
+def _amounts(field: CodedColumn, train: np.ndarray) -> np.ndarray:
     """What a level of a number counts as in a mean: float64 (levels,), NaN for no amount."""
     values = np.where(field.ordinary, field.values, np.nan)
     told = values[train]

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from include.espejo.disclose.attacks.attack import classes
 from include.espejo.disclose.attacks.inference import features_of
 from include.espejo.evaluate.scoring.bootstrap import LEVEL, draw_units, percentile_interval
-from include.espejo.evaluate.specific.learning_scores import HeldOut, scores_of
+from include.espejo.evaluate.specific.learning_scores import TestPeople, scores_of
 from include.espejo.survey import SurveySpec
 from include.espejo.table.floors import count_behind
 from include.espejo.table.people import Population
@@ -101,11 +101,11 @@ class _Course:
         ]
         return told | {"scores": _compared(found[0], found[1]), "reason": None}
 
-    def _tested(self, truth: np.ndarray, size: int) -> HeldOut:
+    def _tested(self, truth: np.ndarray, size: int) -> TestPeople:
         """A class that too few held-out people are in is left out of the averages."""
         counts = count_behind(truth, size, self.household)
         scored = np.flatnonzero(counts.hold(self.spec.disclosure.floor))
-        return HeldOut(truth, size, scored, self.household, self.drawn)
+        return TestPeople(truth, size, scored, self.household, self.drawn)
 
     def _chance(self, rows: pd.DataFrame, learnt: np.ndarray, size: int) -> np.ndarray:
         """Each class's probability for each tested person, (rows, size), by what was learnt."""

@@ -28,7 +28,7 @@ from include.espejo.evaluate.scoring.bootstrap import (
 )
 from include.espejo.evaluate.scoring.timing import timed
 from include.espejo.evaluate.specific.cells import Cells, Key, statistics_of, tabulate
-from include.espejo.evaluate.specific.floors import LeftOut, left_out
+from include.espejo.evaluate.specific.floors import Withheld, left_out
 from include.espejo.evaluate.specific.group_utility import group_utility
 from include.espejo.evaluate.specific.learning import learning_utility
 from include.espejo.survey import Period, SurveySpec
@@ -206,7 +206,7 @@ def _numbers(ends: np.ndarray) -> list[float] | None:
 
 
 def _left_out(
-    hidden: LeftOut, synthetic: dict[Key, np.ndarray], real: dict[Key, np.ndarray]
+    hidden: Withheld, synthetic: dict[Key, np.ndarray], real: dict[Key, np.ndarray]
 ) -> dict[str, int]:
     """How many groups and shares are under the floor, and groups that no real person is in."""
     groups = {group for _, group, _ in real}

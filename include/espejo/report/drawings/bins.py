@@ -17,7 +17,7 @@ def is_skewed(values: np.ndarray) -> bool:
     return bool(plain > 3 and plain > np.log(high / middle) / max(np.log(middle / low), 1e-9))
 
 
-def cut_bins(values: np.ndarray, floor: int, log: bool) -> np.ndarray:
+def axis_bins(values: np.ndarray, floor: int, log: bool) -> np.ndarray:
     """Edges of at most some 40 bins, from the lowest bound up, each with at least `floor` values.
 
     The outermost edges are rounded outwards: an extreme value is a person's.

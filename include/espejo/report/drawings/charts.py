@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from include.espejo.report.drawings.distributions import Bar, Histogram
-from include.espejo.report.drawings.pyramid import Pyramid
+from include.espejo.report.drawings.pyramid import PyramidShares
 
 WIDTH, HEIGHT = 640, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 634, 10, 192
@@ -102,7 +102,7 @@ def draw_posts(bars: tuple[Bar, ...]) -> Posts:
 
 
 @dataclass(frozen=True)
-class Band:
+class PyramidBar:
     """A row of a pyramid: lengths to the left and to the right of the middle, for each side."""
 
     low: float
@@ -118,7 +118,7 @@ class Band:
 class Tower:
     """A population pyramid; the oldest are on top."""
 
-    bands: tuple[Band, ...]
+    bands: tuple[PyramidBar, ...]
     height: float
     across: tuple[Tick, ...]
     middle: tuple[float, float] = (290, 350)
@@ -127,7 +127,7 @@ class Tower:
 _ROW, _HALF = 15, 270
 
 
-def draw_pyramid(pyramid: Pyramid) -> Tower:
+def draw_pyramid(pyramid: PyramidShares) -> Tower:
     """Rows of one height, whatever the band: an oldest band of all above 85 is not drawn wide."""
     top = float(max(pyramid.real.max(), pyramid.synthetic.max(), 1e-9))
     count = len(pyramid.real)
@@ -137,7 +137,7 @@ def draw_pyramid(pyramid: Pyramid) -> Tower:
         return left, right
 
     bands = [
-        Band(low, high, at == count - 1, 6 + _ROW * (count - 1 - at), _ROW,
+        PyramidBar(low, high, at == count - 1, 6 + _ROW * (count - 1 - at), _ROW,
              lengths(pyramid.real[at]), lengths(pyramid.synthetic[at]))
         for at, (low, high) in enumerate(pairwise(pyramid.edges.tolist()))
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from include.espejo.report.drawings.bins import count_in_bins, cut_bins, is_skewed
+from include.espejo.report.drawings.bins import axis_bins, count_in_bins, is_skewed
 from include.espejo.survey import Column, SurveySpec
 
 MOST_BARS = 40
@@ -180,7 +180,7 @@ def _edges(counted: np.ndarray, floor: int) -> tuple[np.ndarray, bool] | None:
     if len(counted) < floor:
         return None
     log = is_skewed(counted)
-    return cut_bins(counted, floor, log), log
+    return axis_bins(counted, floor, log), log
 
 
 def _histogram(

@@ -13,7 +13,7 @@ from include.espejo.survey import SurveySpec
 
 
 @dataclass(frozen=True)
-class Pyramid:
+class PyramidShares:
     """Shares of all rows with both: (bands, 2), real and synthetic; `edges`: (bands + 1,)."""
 
     edges: np.ndarray
@@ -27,7 +27,7 @@ _BAND = 5  # years
 
 def pyramid(
     real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec, counted: np.ndarray
-) -> Pyramid | None:
+) -> PyramidShares | None:
     """The population pyramid; None where the spec has none, or it would stand on too few.
 
     Bands of five years; a band is wider where either side of it would be under the floor. Its
@@ -60,7 +60,7 @@ def pyramid(
     for side in sides:
         counts = np.array([count_in_bins(values, np.array(edges)) for values in side]).T
         found.append(np.round(counts / max(counts.sum(), 1), DECIMALS))
-    return Pyramid(np.array(edges), found[0], found[1], codes)
+    return PyramidShares(np.array(edges), found[0], found[1], codes)
 
 
 def _by_side(

@@ -132,13 +132,13 @@ def _interval(figure: Figures, side: str, low: float, high: float) -> Interval |
 
 def _written_group(spec: SurveySpec, indicator: Indicator | None, figure: Figures) -> Markup:
     """Whom a figure is of: the codes' labels, the bands as they are, and the category."""
-    parts = [label for label in group_labels(spec, indicator, figure["group"])]
+    parts = [label for label in labels_of_group(spec, indicator, figure["group"])]
     if figure["category"] and indicator is not None:
         parts.append(_code(spec, indicator.of.strip(), figure["category"]))
     return Markup(" · ").join(parts) if parts else in_both("Todas las filas", "All rows")
 
 
-def group_labels(spec: SurveySpec, indicator: Indicator | None, group: str) -> list[Markup]:
+def labels_of_group(spec: SurveySpec, indicator: Indicator | None, group: str) -> list[Markup]:
     """The labels of a written group such as `ENT=09, SEX=2`; as it is where it is not known."""
     by = () if indicator is None else indicator.by
     names = [part if isinstance(part, str) else part.column for part in by]

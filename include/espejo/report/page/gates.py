@@ -14,7 +14,7 @@ State = Literal["passed", "failed", "none"]
 
 
 @dataclass(frozen=True)
-class Gate:
+class GateRow:
     """A gate; `safe_to_within`: the smallest leak that the test would have seen."""
 
     name: str
@@ -46,7 +46,7 @@ class Verdict:
     """`answer`: "passed", "overridden" or "held"; `override`: its gates and its reason."""
 
     answer: Literal["passed", "overridden", "held"]
-    gates: tuple[Gate, ...]
+    gates: tuple[GateRow, ...]
     families: tuple[Family, ...]
     override: Figures | None
 
@@ -59,7 +59,7 @@ class Verdict:
         return sum(gate.state != "none" for gate in self.gates)
 
     @property
-    def failed(self) -> tuple[Gate, ...]:
+    def failed(self) -> tuple[GateRow, ...]:
         return tuple(gate for gate in self.gates if gate.state == "failed")
 
 
@@ -73,17 +73,17 @@ def make_verdict(release: Figures) -> Verdict:
     return Verdict("held" if failed else "passed", gates, tuple(_families(gates)), None)
 
 
-def _gate(told: Figures) -> Gate:
+def _gate(told: Figures) -> GateRow:
     title, question = gate_text(told["name"])
     state: State = "none"
     if told["applicable"]:
         state = "passed" if told["passed"] else "failed"
     across = "_across_periods" in told["name"]
-    return Gate(told["name"], title, question, gate_subject(told["name"]), across, state,
+    return GateRow(told["name"], title, question, gate_subject(told["name"]), across, state,
                 told.get("safe_to_within"))  # fmt: skip
 
 
-def _families(gates: tuple[Gate, ...]) -> list[Family]:
+def _families(gates: tuple[GateRow, ...]) -> list[Family]:
     found = []
     for base in dict.fromkeys(base_of(gate.name) for gate in gates):
         members = [gate for gate in gates if base_of(gate.name) == base]

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from include.espejo.report.page.estimates import group_labels
+from include.espejo.report.page.estimates import labels_of_group
 from include.espejo.report.page.formats import label_text
 from include.espejo.report.page.texts import STATISTICS
 from include.espejo.survey import SurveySpec
@@ -20,7 +20,7 @@ Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Release:
+class ReleaseRow:
     """A row of the table of periods; `failed`: gates that did not pass."""
 
     period: str
@@ -68,7 +68,7 @@ class IndicatorSeries:
 class History:
     """`releases` begin with this one; `since`: the period that drift and codes are against."""
 
-    releases: tuple[Release, ...]
+    releases: tuple[ReleaseRow, ...]
     since: str | None
     drift: tuple[Drift, ...]
     codes: Mapping[str, Mapping[str, list[str]]]
@@ -108,9 +108,9 @@ def make_history(
     )
 
 
-def _release(told: Figures) -> Release:
+def _release(told: Figures) -> ReleaseRow:
     indicators = (told.get("indicators") or {}).values()
-    return Release(
+    return ReleaseRow(
         period=told["period"],
         release=told["release"],
         scores=tuple(told.get(name) for name in _SCORES),
@@ -130,7 +130,7 @@ def _indicator(spec: SurveySpec, told: Figures) -> IndicatorSeries:
     shown = told["figures"][:_MOST_SERIES]
     series = []
     for figure in shown:
-        parts = group_labels(spec, declared, figure["group"])
+        parts = labels_of_group(spec, declared, figure["group"])
         if figure["category"]:
             column = spec.columns.get(declared.of.strip()) if declared else None
             label = column.code_label(figure["category"]) if column else None

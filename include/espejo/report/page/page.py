@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from include.espejo.report.drawings import charts
 from include.espejo.report.drawings.distributions import Distribution
-from include.espejo.report.drawings.pyramid import Pyramid
+from include.espejo.report.drawings.pyramid import PyramidShares
 from include.espejo.report.files.jsonld import dataset_jsonld
 from include.espejo.report.page import fitness, pairs, texts
 from include.espejo.report.page.cards import make_cards
@@ -54,7 +54,7 @@ def render_page(
     release: Figures,
     figures: PublicFigures,
     columns: Mapping[str, Distribution],
-    pyramid: Pyramid | None = None,
+    pyramid: PyramidShares | None = None,
 ) -> bytes:
     """Fill the templates.
 

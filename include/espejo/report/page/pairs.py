@@ -19,7 +19,7 @@ Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairRow:
     """Two columns; None for a figure that there is not. `near`: None where they are unrelated."""
 
     columns: tuple[str, str]
@@ -57,8 +57,8 @@ class Pairs:
     """
 
     names: tuple[str, ...]
-    listed: tuple[Pair, ...]
-    at: Mapping[tuple[str, str], Pair]
+    listed: tuple[PairRow, ...]
+    at: Mapping[tuple[str, str], PairRow]
     mean: tuple[float | None, float | None]
 
     def cell(self, view: str, row: str, column: str) -> Cell:
@@ -109,19 +109,19 @@ def _pair(
     place: tuple[int, int],
     scored: Figures,
     near: Mapping[tuple[str, str], bool],
-) -> Pair:
+) -> PairRow:
     i, j = place
     real, synthetic, difference = (
         known[side][i][j] for side in ("real", "synthetic", "difference")
     )
     score, ceiling, floor = (scored.get(key) for key in ("score", "ceiling", "floor"))
-    return Pair(
+    return PairRow(
         names, MEASURES.get(known["measures"][i][j]), real, synthetic, difference,
         score, ceiling, floor, bool(scored.get("associated")), near.get(names),
     )  # fmt: skip
 
 
-def _worst_first(pair: Pair) -> tuple[float, float]:
+def _worst_first(pair: PairRow) -> tuple[float, float]:
     """An association that is gone altogether has no difference: all of it is lost."""
     moved = pair.real if pair.difference is None else pair.difference
     return -abs(moved or 0.0), -(pair.gap or 0.0)

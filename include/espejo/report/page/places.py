@@ -42,7 +42,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Places:
+class PlaceTiles:
     """The tiles, the worst first; `across`: columns of the drawing, 0 where there is none."""
 
     level: str | None
@@ -52,7 +52,7 @@ class Places:
     left_out: int
 
 
-def make_places(spec: SurveySpec, general: Figures) -> Places:
+def make_places(spec: SurveySpec, general: Figures) -> PlaceTiles:
     """The parts that were scored; none where the survey has no geography."""
     known = general.get("parts") or {}
     layout = spec.geography.tiles if isinstance(spec.geography, Geography) else ()
@@ -65,7 +65,7 @@ def make_places(spec: SurveySpec, general: Figures) -> Places:
     tiles.sort(key=lambda tile: (tile.gap is None, -(tile.gap or 0.0), tile.code))
     # What has no place of its own follows under the drawing, beside the other such.
     drawn = len([tile for tile in tiles if tile.row]) > 1
-    return Places(
+    return PlaceTiles(
         level,
         tuple(tiles),
         max((len(row) for row in layout), default=0) if drawn else 0,

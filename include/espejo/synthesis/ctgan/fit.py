@@ -16,7 +16,7 @@ from include.espejo.synthesis.ctgan.encoding.encode import Encoding, encode
 from include.espejo.synthesis.ctgan.encoding.features import line_features
 from include.espejo.synthesis.ctgan.encoding.layout import Layout
 from include.espejo.synthesis.ctgan.encoding.masks import Masks
-from include.espejo.synthesis.ctgan.encoding.shrinkage import Households, expected_rows
+from include.espejo.synthesis.ctgan.encoding.shrinkage import LeftOut, expected_rows
 from include.espejo.synthesis.ctgan.encoding.zeros import find_zeros
 from include.espejo.synthesis.ctgan.generator import Generator, Shape
 from include.espejo.synthesis.ctgan.keeping import refuse_lost_rules
@@ -25,7 +25,7 @@ from include.espejo.synthesis.ctgan.margins import count_margins
 from include.espejo.synthesis.ctgan.model import Model
 from include.espejo.synthesis.ctgan.parents import choose_parents
 from include.espejo.synthesis.ctgan.recipe import Recipe
-from include.espejo.synthesis.ctgan.run import Run
+from include.espejo.synthesis.ctgan.run import TrainingLoop
 from include.espejo.synthesis.ctgan.selection import HeldOut, Kept, split_households
 from include.espejo.synthesis.ctgan.threads import torch_threads
 from include.espejo.synthesis.ctgan.trainings import Table, Trainings
@@ -89,7 +89,7 @@ def _fit(
     homes = None if learning.households is None else learning.households[held]
     with _seeded(settings.seed):
         known = None if learning.households is None else learning.households[fitted]
-        left_out = Households.of(len(fitted), known)
+        left_out = LeftOut.of(len(fitted), known)
         generator = _new_generator(encoding, layout, rows[fitted], left_out, recipe.shape)
         generator.to(device)
         apart = len(fitted) < len(rows)
@@ -101,7 +101,7 @@ def _fit(
         kept = Kept(generator, HeldOut(rows[held], leaves[held], homes, masks, apart, device))
         table = Table(rows[fitted], leaves[fitted])
         trainings = Trainings(table, generator, masks, kept, settings, recipe)
-        run = Run(trainings, progress)
+        run = TrainingLoop(trainings, progress)
         run.to_the_end(store)
     # Sampling is on the CPU, whatever trained: the kept weights come back to it at the end.
     generator.load_state_dict(kept.state if recipe.selection else trainings.last_state())
@@ -111,7 +111,7 @@ def _fit(
 
 
 def _new_generator(
-    encoding: Encoding, layout: Layout, rows: np.ndarray, left: Households, shape: Shape
+    encoding: Encoding, layout: Layout, rows: np.ndarray, left: LeftOut, shape: Shape
 ) -> Generator:
     """Every field at its margin; of the others only one of many codes knows anything yet."""
     features = {}
@@ -134,7 +134,7 @@ def _with_expected_places(
     places = encoding.places
     if places is None:
         return encoding
-    rows = expected_rows(places.paths, leaves, Households.of(len(leaves), households))
+    rows = expected_rows(places.paths, leaves, LeftOut.of(len(leaves), households))
     return replace(encoding, places=replace(places, counts=rows))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from include.espejo.synthesis.ctgan.encoding.layout import Layout
-from include.espejo.synthesis.ctgan.encoding.shrinkage import Households, choose_weight
+from include.espejo.synthesis.ctgan.encoding.shrinkage import LeftOut, choose_weight
 
 MANY_CODES = 64
 MOST_CELLS = 4_000_000
@@ -29,7 +29,7 @@ class Lift:
 
 
 def find_lifts(
-    rows: np.ndarray, layout: Layout, numbers: set[int], left: Households
+    rows: np.ndarray, layout: Layout, numbers: set[int], left: LeftOut
 ) -> dict[int, Lift]:
     """The lift of each drawn field of many codes that has one. `rows`: int codes, (rows, fields).
 
@@ -45,7 +45,7 @@ def find_lifts(
 
 
 def _best_lift(
-    rows: np.ndarray, field: int, layout: Layout, numbers: set[int], left: Households
+    rows: np.ndarray, field: int, layout: Layout, numbers: set[int], left: LeftOut
 ) -> Lift | None:
     """The parent that foretells most of the field in households left out; None if none does."""
     size = layout.sizes[field]

@@ -18,7 +18,7 @@ LOOKS_AN_EPOCH = 2
 STEPS_BETWEEN_LOOKS = (20, 150)
 
 
-class Run:
+class TrainingLoop:
     """Takes the trainings to their end, and tells each epoch."""
 
     def __init__(self, trainings: Trainings, progress: Progress):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from include.espejo.synthesis.ctgan.encoding.shrinkage import Households, expected_rows
+from include.espejo.synthesis.ctgan.encoding.shrinkage import LeftOut, expected_rows
 
 FEWEST_ROWS = 10  # under a bin, where the number has as many
 MOST_BINS = 128
@@ -129,7 +129,7 @@ def _expected(
         levels.insert(1, np.unique(np.stack([segment, at // width]), axis=1,
                                    return_inverse=True)[1].ravel())  # fmt: skip
         width *= _NEIGHBOURS
-    left = Households.of(len(inverse), households)
+    left = LeftOut.of(len(inverse), households)
     return expected_rows(np.stack(levels, axis=1), inverse, left)
 
 

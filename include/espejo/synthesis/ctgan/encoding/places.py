@@ -23,7 +23,7 @@ from include.espejo.survey.rules import (
     rule_columns,
     rule_expressions,
 )
-from include.espejo.table.conditions import evaluate
+from include.espejo.table.conditions import rows_that_meet
 from include.espejo.table.rules import columns_of, group_numbers
 
 MOST_PLACE_CODES = 64
@@ -135,7 +135,7 @@ def _classes(
                 continue
             question = spec.expression(ast.unparse(node))
             if question.columns <= set(placed):
-                asked[question.text] = pd.Series(evaluate(question, tuples, period))
+                asked[question.text] = pd.Series(rows_that_meet(question, tuples, period))
             else:
                 asked |= {name: tuples[name] for name in question.columns & set(placed)}
     return group_numbers(pd.DataFrame(asked)).astype(np.int32)

@@ -17,14 +17,14 @@ MOST_ROWS = 20_000  # of the households that are left out, one at a time
 
 
 @dataclass(frozen=True)
-class Households:
+class LeftOut:
     """Those that are left out in turn. `rows`: their rows in the table; `number`: of each row."""
 
     rows: np.ndarray
     number: np.ndarray
 
     @classmethod
-    def of(cls, size: int, households: np.ndarray | None) -> Households:
+    def of(cls, size: int, households: np.ndarray | None) -> LeftOut:
         """Every one, or every k-th of a table of `size` rows that has too many; None: each row."""
         number = np.arange(size) if households is None else households
         step = max(1, size // MOST_ROWS)
@@ -39,7 +39,7 @@ class Households:
 
 
 def choose_weight(
-    counts: np.ndarray, share: np.ndarray, parents: np.ndarray, codes: np.ndarray, left: Households
+    counts: np.ndarray, share: np.ndarray, parents: np.ndarray, codes: np.ndarray, left: LeftOut
 ) -> tuple[float, float]:
     """The prior weight of `share` in each row of `counts`, and the log-likelihood gained on it.
 
@@ -55,7 +55,7 @@ def choose_weight(
     return _best_weight(own, rest, total, share[codes[row]], np.ones(len(own)))
 
 
-def expected_rows(paths: np.ndarray, leaves: np.ndarray, left: Households) -> np.ndarray:
+def expected_rows(paths: np.ndarray, leaves: np.ndarray, left: LeftOut) -> np.ndarray:
     """The rows to expect of each leaf of a tree in a table of as many rows: float64, (leaves,).
 
     `paths`: (leaves, levels) node numbers; `leaves`: (rows,). The children of a node are drawn
@@ -70,7 +70,7 @@ def expected_rows(paths: np.ndarray, leaves: np.ndarray, left: Households) -> np
 
 
 def _shares_of_parent(
-    parents: np.ndarray, nodes: np.ndarray, leaves: np.ndarray, left: Households
+    parents: np.ndarray, nodes: np.ndarray, leaves: np.ndarray, left: LeftOut
 ) -> np.ndarray:
     """Of each leaf, the share that its node has of its parent node."""
     first, node = np.unique(nodes, return_index=True, return_inverse=True)[1:]

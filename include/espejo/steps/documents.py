@@ -1,0 +1,76 @@
+"""What the steps leave for each other in the workspace, as JSON documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import JsonValue
+
+from include.espejo.table.document import Document
+
+
+class IngestedFile(Document):
+    """The survey's file as it was read; `size` in bytes."""
+
+    source: str
+    sha256: str
+    size: int
+    encoding: str
+    rows: int
+    warnings: tuple[str, ...]
+
+
+class PublicFacts(Document):
+    """What is settled about a release, and may leave the restricted area."""
+
+    survey: str
+    period: str
+    release: str
+    engine: str
+    epochs: int
+    batch_size: int
+    calibrated: bool
+    spec_sha256: str
+    code_version: str
+
+
+class RestrictedFacts(Document):
+    """What of it may not."""
+
+    seed: int
+    input: IngestedFile
+
+
+class RunFacts(Document):
+    """What is settled about a run once its input is valid."""
+
+    seed: int
+    restricted: RestrictedFacts
+    public: PublicFacts
+
+
+class ProtectionSummary(Document):
+    """Rows of both sides, and how many each measure has touched."""
+
+    rows: int
+    train_rows: int
+    holdout_rows: int
+    touched: dict[str, JsonValue]
+
+
+class TrainingSummary(Document):
+    """Optimiser steps, time and memory (MB) of a fit, and the model's files."""
+
+    fit_seconds: float
+    steps: int
+    best_step: int
+    fit_peak_rss_mb: float
+    files: tuple[str, ...]
+
+
+class SamplingSummary(Document):
+    """Rows drawn, and the declared rules that some of them break."""
+
+    rows: int
+    sample_seconds: float
+    broken_rules: tuple[dict[str, Any], ...]

@@ -1,0 +1,32 @@
+"""Step ingest: the survey's file becomes a typed table in the scratch folder."""
+
+from __future__ import annotations
+
+import logging
+
+from include.espejo.errors import without_values
+from include.espejo.steps.documents import IngestedFile
+from include.espejo.steps.run import Run, Summary
+
+log = logging.getLogger(__name__)
+
+
+@without_values
+def ingest(run: Run) -> Summary:
+    """Read the one file that the run's source names."""
+    from include.espejo.ingest import find_input, read_survey
+    from include.espejo.report import require_browser
+    from include.espejo.table.frames import to_parquet
+
+    require_browser()  # now, rather than after hours of training
+    source = find_input(run.lakes.ingest, run.source)
+    survey = read_survey(run.lakes.ingest, source, run.spec)
+    rows = survey.table.num_rows
+    run.lakes.work.write(run.scratch_table, to_parquet(survey.table))
+    facts = IngestedFile(
+        source=source, sha256=survey.sha256, size=survey.size, encoding=survey.encoding,
+        rows=rows, warnings=survey.warnings,
+    )  # fmt: skip
+    run.write(run.ingested, facts)
+    log.info("%s: %d rows, %s", source, rows, survey.encoding)
+    return {"rows": rows}

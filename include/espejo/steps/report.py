@@ -1,0 +1,97 @@
+"""Step report: the candidate of a release, with its page and its figures as they are published."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from include.espejo.disclose.verdict import Override, public_verdict
+from include.espejo.errors import without_values
+from include.espejo.lake import join
+from include.espejo.lake.keys import MANIFEST
+from include.espejo.steps.comparison import write_comparison
+from include.espejo.steps.documents import ProtectionSummary, TrainingSummary
+from include.espejo.steps.gates import override_in_force
+from include.espejo.steps.run import Run, Summary
+from include.espejo.table.document import as_json, read_json
+
+log = logging.getLogger(__name__)
+
+FIGURES = (
+    "quality.json",
+    "column_shapes.csv",
+    "column_pair_trends.csv",
+    "utility.json",
+    "comparison.json",
+)
+
+
+@without_values
+def report(run: Run) -> Summary:
+    """Assemble the candidate, whose manifest says that it is whole.
+
+    With the survey's public location and its ledger it stands beside the releases before it, and
+    names the reason that passes it although a gate failed.
+    """
+    work, lake = run.work, run.lakes.work
+    stored = lake.read_tagged(join(work.candidate, MANIFEST))
+    manifest = None if stored is None else read_json(stored.content)
+    override = override_in_force(run)
+    if manifest is None or manifest.get("override") != _as_dict(override):
+        manifest = _candidate(run, override)
+    restricted = run.facts().restricted.model_dump(mode="json")
+    lake.write(work.manifest, as_json({**manifest, **restricted}))
+    _log_uses(manifest["fit_for"])
+    return {"files": len(manifest["files"]), "overall": manifest["overall"],
+            "fit_for": manifest["fit_for"], "rows": manifest["rows"]}  # fmt: skip
+
+
+def _candidate(run: Run, override: Override | None) -> dict[str, Any]:
+    from include.espejo.report import build_candidate, public_figures
+    from include.espejo.table.floors import few_of_each
+    from include.espejo.table.frames import from_parquet, to_frame
+    from include.espejo.table.households import household_numbers
+
+    work, lake, spec = run.work, run.lakes.work, run.spec
+    audit = read_json(lake.read(work.audit))
+    _write_internal_page(run, audit)
+    synthetic = from_parquet(lake.read(work.synthetic))
+    write_comparison(run)
+    figures = public_figures({name: lake.read(work.figure(name)) for name in FIGURES})
+    release = {**run.facts().public.model_dump(mode="json"), "rows": synthetic.num_rows,
+               "gates": public_verdict(audit)}  # fmt: skip
+    if override is not None:
+        release["override"] = _as_dict(override)
+    real = from_parquet(lake.read(work.train))
+    counted = few_of_each(household_numbers(to_frame(real), spec), spec.disclosure.floor)
+    modelled = real.select(list(spec.model_columns()))
+    return build_candidate(
+        lake, work.candidate, spec, release, modelled, synthetic, figures, counted
+    )
+
+
+def _write_internal_page(run: Run, audit: dict[str, Any]) -> None:
+    from include.espejo.report import internal_page
+
+    work, lake = run.work, run.lakes.work
+    training = run.read(TrainingSummary, work.training)
+    protection = run.read(ProtectionSummary, work.protection)
+    page = internal_page(
+        run.facts().public.model_dump(), training.model_dump(), lake.read(work.losses), audit,
+        protection.model_dump(),
+    )  # fmt: skip
+    lake.write(work.internal_report, page)
+
+
+def _as_dict(override: Override | None) -> dict[str, Any] | None:
+    return None if override is None else override.model_dump(mode="json")
+
+
+def _log_uses(fit_for: Mapping[str, str]) -> None:
+    """What the table is fit for, the worst last, where whoever reads the log sees it."""
+    for answer, told in (("fit", "fit for"), ("care", "with care for"), ("not_fit", "not fit for")):
+        named = [use for use, found in fit_for.items() if found == answer]
+        if named:
+            log.log(logging.WARNING if answer == "not_fit" else logging.INFO,
+                    "%s: %s", told, ", ".join(named))  # fmt: skip

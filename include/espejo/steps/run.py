@@ -1,0 +1,130 @@
+"""What every step is given: the job, the lake, and where its files lie."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import JsonValue
+
+from include.espejo.errors import UnexpectedError
+from include.espejo.lake import Lakes, join
+from include.espejo.lake.keys import PublicLocation, Workspace
+from include.espejo.parameters import Parameters
+from include.espejo.releases.ledger import Ledger
+from include.espejo.steps.documents import RunFacts
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.document import Document
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+Summary = dict[str, JsonValue]
+Kind = TypeVar("Kind", bound=Document)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be made: a survey's period with these parameters."""
+
+    spec: SurveySpec
+    period: Period
+    parameters: Parameters
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job on its way through the lake.
+
+    source      the survey's file, or the pattern that names it
+    scratch     the folder of what is not yet valid
+    workspaces  the workspace of a release, by its name
+    release     its name; empty before `validate` has found it
+    public      the survey's public location; None where nothing is published
+    ledger      of attempts and households; None on the command line
+    override    the reason to publish although a gate failed
+    """
+
+    job: Job
+    lakes: Lakes
+    source: str
+    scratch: str
+    workspaces: Callable[[str], Workspace]
+    release: str = ""
+    public: PublicLocation | None = None
+    ledger: Ledger | None = None
+    override: str | None = None
+
+    @property
+    def spec(self) -> SurveySpec:
+        return self.job.spec
+
+    @property
+    def work(self) -> Workspace:
+        """The release's workspace."""
+        if not self.release:
+            raise UnexpectedError("the run has no release yet: `validate` names it")
+        return self.workspaces(self.release)
+
+    @property
+    def ingested(self) -> str:
+        """The facts about the file that was read."""
+        return join(self.scratch, "ingest.json")
+
+    @property
+    def scratch_table(self) -> str:
+        """The typed table that is not yet valid."""
+        return join(self.scratch, "typed.parquet")
+
+    def of_release(self, release: str) -> Run:
+        """The same run, now that its release has a name."""
+        return replace(self, release=release)
+
+    def facts(self) -> RunFacts:
+        """What is settled about the run."""
+        return self.read(RunFacts, self.work.run)
+
+    def read(self, kind: type[Kind], uri: str) -> Kind:
+        """A document of the workspace."""
+        return kind.of_json(self.lakes.work.read(uri))
+
+    def done_before(self, kind: type[Kind], uri: str) -> Kind | None:
+        """What an earlier run of the same release left: a step is done once, its summary last.
+
+        A release's name follows from all that determines it, so doing it again could only change
+        what may already be published.
+        """
+        stored = self.lakes.work.read_tagged(uri)
+        if stored is None:
+            return None
+        log.info("%s is already there: done by an earlier run of this release", uri)
+        return kind.of_json(stored.content)
+
+    def write(self, uri: str, document: Document) -> None:
+        self.lakes.work.write(uri, document.to_json())
+
+    def sides(self, columns: Iterable[str] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The protected rows that training sees and those that it does not, with their keys."""
+        return read_sides(self.lakes, self.work, columns)
+
+    def synthetic(self) -> pd.DataFrame:
+        """The synthetic table."""
+        from include.espejo.table.frames import from_parquet, to_frame
+
+        return to_frame(from_parquet(self.lakes.work.read(self.work.synthetic)))
+
+
+def read_sides(
+    lakes: Lakes, work: Workspace, columns: Iterable[str] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The protected rows of a workspace, training and holdout. `columns` picks and orders."""
+    from include.espejo.table.frames import from_parquet, to_frame
+
+    train, holdout = (
+        to_frame(from_parquet(lakes.work.read(uri), columns)) for uri in (work.train, work.holdout)
+    )
+    return train, holdout

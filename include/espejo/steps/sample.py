@@ -1,0 +1,40 @@
+"""Step sample: the model draws the synthetic table."""
+
+from __future__ import annotations
+
+import logging
+
+from include.espejo.errors import without_values
+from include.espejo.lake import join
+from include.espejo.steps.documents import ProtectionSummary, SamplingSummary, TrainingSummary
+from include.espejo.steps.run import Run, Summary
+
+log = logging.getLogger(__name__)
+
+
+@without_values
+def sample(run: Run) -> Summary:
+    """Draw the synthetic table and count the declared rules that its rows break."""
+    from include.espejo.synthesis.interface.engine import SampleRequest
+    from include.espejo.synthesis.sample import broken_rules, sampled_parquet
+    from include.espejo.table.frames import from_parquet
+
+    work, lake, job = run.work, run.lakes.work, run.job
+    done = run.done_before(SamplingSummary, work.sampling)
+    if done is not None:
+        return done.model_dump(mode="json")
+    real = from_parquet(lake.read(work.train), job.spec.model_columns())
+    names = run.read(TrainingSummary, work.training).files
+    files = {name: lake.read(join(work.model, name)) for name in names}
+    rows = job.parameters.rows or run.read(ProtectionSummary, work.protection).rows
+    request = SampleRequest(rows, run.facts().seed, job.parameters.calibrate)
+    with sampled_parquet(files, job.parameters.engine, job.spec, request) as (path, seconds):
+        content = path.read_bytes()
+    broken = broken_rules(from_parquet(content), real, job.spec, job.period)
+    for breach in broken:
+        log.warning("synthetic rows break rule %s: %d (%.1f%%)", breach["rule"], breach["rows"],
+                    breach["share"] * 100)  # fmt: skip
+    lake.write(work.synthetic, content)
+    done = SamplingSummary(rows=rows, sample_seconds=round(seconds, 3), broken_rules=tuple(broken))
+    run.write(work.sampling, done)
+    return done.model_dump(mode="json")

@@ -1,0 +1,43 @@
+"""The steps of the flow, in their order, for the DAG, the command line and the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from include.espejo.steps.disclose import disclose
+from include.espejo.steps.evaluate import evaluate
+from include.espejo.steps.ingest import ingest
+from include.espejo.steps.protect import protect
+from include.espejo.steps.publish import publish
+from include.espejo.steps.report import report
+from include.espejo.steps.run import Run, Summary
+from include.espejo.steps.sample import sample
+from include.espejo.steps.train import train
+from include.espejo.steps.validate import validate
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step, whose file and task have its name. `limit`: the hours of the spec's schedule."""
+
+    call: Callable[[Run], Summary]
+    limit: Literal["step_hours", "training_hours"] = "step_hours"
+
+    @property
+    def name(self) -> str:
+        return self.call.__name__
+
+
+INGEST, VALIDATE, PUBLISH = Step(ingest), Step(validate), Step(publish)
+# What is done in the workspace of a release, whether it is then published or not.
+MAKE_RELEASE = (
+    Step(protect),
+    Step(train, limit="training_hours"),
+    Step(sample),
+    Step(evaluate),
+    Step(disclose),
+    Step(report),
+)
+STEPS = (INGEST, VALIDATE, *MAKE_RELEASE, PUBLISH)

@@ -1,0 +1,72 @@
+"""Step validate: a table that holds its spec's rules moves to its release's workspace."""
+
+from __future__ import annotations
+
+import logging
+
+from include.espejo.errors import without_values
+from include.espejo.parameters import code_version, release_name, seed_for
+from include.espejo.steps.documents import IngestedFile, PublicFacts, RestrictedFacts, RunFacts
+from include.espejo.steps.run import Job, Run, Summary
+from include.espejo.survey.load import spec_digest
+
+log = logging.getLogger(__name__)
+
+
+@without_values
+def validate(run: Run) -> Summary:
+    """Check the scratch table and name the release that it leads to.
+
+    The findings are kept whatever they say; rows only if nothing that must hold is broken.
+    """
+    from include.espejo.table.frames import from_parquet
+    from include.espejo.validate import check_survey
+
+    lake, job = run.lakes.work, run.job
+    facts = run.read(IngestedFile, run.ingested)
+    content = lake.read(run.scratch_table)
+    result = check_survey(from_parquet(content), job.spec, job.period, facts.warnings)
+    named = run.of_release(_release(job, facts.sha256))
+    if not result.errors:
+        _clear_other_run(named)
+    lake.write(named.work.validation, result.to_json())
+    for warning in result.warnings:
+        log.warning("%s", warning)
+    result.require(facts.source)
+    lake.write(named.work.typed, content)
+    run.write(named.work.run, _run_facts(named, facts))
+    log.info("valid: %d rules, %d warnings", len(result.findings), len(result.warnings))
+    return {"release": named.release, "rows": result.rows, "warnings": len(result.warnings)}
+
+
+def _release(job: Job, sha256: str) -> str:
+    return release_name(sha256, spec_digest(job.spec), job.parameters, str(job.period))
+
+
+def _run_facts(run: Run, facts: IngestedFile) -> RunFacts:
+    parameters, spec = run.job.parameters, run.spec
+    seed = seed_for(parameters, facts.sha256)
+    return RunFacts(
+        seed=seed,
+        restricted=RestrictedFacts(seed=seed, input=facts),
+        public=PublicFacts(
+            survey=spec.survey,
+            period=str(run.job.period),
+            release=run.release,
+            engine=parameters.engine,
+            epochs=parameters.epochs,
+            batch_size=parameters.batch_size,
+            calibrated=parameters.calibrate and parameters.engine == "ctgan",
+            spec_sha256=spec_digest(spec),
+            code_version=code_version(),
+        ),
+    )
+
+
+def _clear_other_run(run: Run) -> None:
+    """A local folder may hold another run's files; in the lake each release has its own."""
+    lake, work = run.lakes.work, run.work
+    stored = lake.read_tagged(work.run)
+    if stored is not None and RunFacts.of_json(stored.content).public.release != run.release:
+        log.warning("%s holds another run: its files are replaced", work.base)
+        lake.delete_tree(work.base)
