@@ -356,6 +356,7 @@ def test_an_audit_is_made_again_when_earlier_people_come_to_light_before_it_is_p
     monkeypatch.setattr(audits_module, "run_audit", lambda *_, **__: Audit((SAFE,), {}))
     office, work = panel.office, panel.second
     release = work.base.rpartition("/")[2]
+    write(work.synthetic, Path(work.train).read_bytes())
     Path(work.audit).unlink(missing_ok=True)
 
     def against() -> list[str]:
