@@ -122,8 +122,8 @@ def _gates(
 ) -> Sample:  # fmt: skip
     from include.espejo.disclose.audit import run_audit
 
-    found = run_audit(train, holdout, synthetic, spec, period, 0).as_dict()
-    return {"closed": float(len(found["failed"]))}
+    found = run_audit(train, holdout, synthetic, spec, period, 0)
+    return {"closed": float(len(found.failed))}
 
 
 PROBES = {"fidelity": fidelity}

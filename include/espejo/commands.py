@@ -154,8 +154,9 @@ def audit_command(options: argparse.Namespace) -> Result:
     train = read_real(options.train, spec)
     holdout = read_real(options.holdout, spec) if options.holdout else None
     synthetic = read_synthetic(options.synthetic, spec)
-    found = run_audit(train, holdout, synthetic, spec, period, options.seed or 0).as_dict()
-    return {"passed": found["passed"], "gates": found["gates"], "failed": found["failed"]}
+    audit = run_audit(train, holdout, synthetic, spec, period, options.seed or 0)
+    shown = audit.model_dump(mode="json", include={"passed", "gates", "failed"})
+    return {name: shown[name] for name in ("passed", "gates", "failed")}
 
 
 def _refuse_shared_folder(restricted: str, out_dir: str, survey: str) -> None:

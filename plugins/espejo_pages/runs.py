@@ -11,7 +11,8 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from include.espejo.synthesis.progress import failed_gates, read_progress
+from include.espejo.disclose.verdict import failed_gates
+from include.espejo.synthesis.progress import read_progress
 from plugins.espejo_pages.surveys import Survey
 from plugins.espejo_pages.views import gate_name, uses_of
 

@@ -193,7 +193,7 @@ def test_a_hundred_and_fifty_columns(tmp_path: Path) -> None:
     keeps_its_spec(Path(work.synthetic).read_bytes(), spec)
     learnt, holdout = run.sides()
     copied = run_audit(learnt, holdout, learnt[list(spec.model.columns)], spec, job.period, 5)
-    assert {"identical", "closest_record", "membership"} <= set(copied.as_dict()["failed"])
+    assert {"identical", "closest_record", "membership"} <= set(copied.failed)
 
 
 # --- what is refused ---------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from demo.enoe_like import generate_survey, write_survey
-from include.espejo.disclose.gates import Audit, Gate
+from include.espejo.disclose.gates import Audit, Gate, Outcome
 from include.espejo.errors import GateError, LakeError, ParameterError
 from include.espejo.lake import Lakes, open_lake
 from include.espejo.lake.keys import PublicLocation, Workspace, scratch, workspace
@@ -36,10 +36,15 @@ from tests.releases import every_value, release_files
 from tests.surveys.parks import SPEC, write_parks
 
 REASON = "identical: the director of the survey, 3 May"
-LEAK = Gate("identical", 0.123456, "share of rows", 0.0, False, "above", "train shorter",
-            (0.1, 0.2), 0.0003, 0.05)  # fmt: skip
-UNDER_FLOOR = Gate("floor", 7.0, "people", 10.0, False, "under it", "protect again")
-SAFE = Gate("rules", 0.0, "rows", 0.0, True, "", "")
+LEAK = Gate(
+    name="identical", figure=0.123456, unit="share of rows", limit=0.0, outcome=Outcome.LEAK,
+    remedy="train shorter", p=0.0001, detectable=0.05,
+)  # fmt: skip
+UNDER_FLOOR = Gate(
+    name="floor", figure=7.0, unit="people", limit=10.0, outcome=Outcome.BROKEN,
+    about="under it", remedy="protect again",
+)  # fmt: skip
+SAFE = Gate(name="rules", figure=0.0, unit="rows", limit=0.0, outcome=Outcome.PASSED)
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ def put_candidate(work: Workspace, *gates: Gate) -> None:
     for name, content in made.items():
         write(f"{work.candidate}/{name}", content)
     write(f"{work.candidate}/manifest.json", json.dumps(manifest).encode())
-    write(work.audit, json.dumps(Audit(gates, {}).as_dict()).encode())
+    write(work.audit, Audit(gates=gates).to_json())
 
 
 def write(path: str, content: bytes) -> None:
@@ -218,7 +223,7 @@ def test_attempts_are_counted_before_anything_is_known(
 
     def attacked(*_: Any) -> Audit:
         audits.append(1)
-        return Audit((SAFE, LEAK), {})
+        return Audit(gates=(SAFE, LEAK))
 
     monkeypatch.setattr(audits_module, "run_audit", attacked)
     office = Office(tmp_path / "lake", load_spec(SPEC))
@@ -331,7 +336,7 @@ def test_two_releases_of_one_quarter_count_its_people_once(
 
     def attacked(train: pd.DataFrame, holdout: pd.DataFrame, *_: Any, **__: Any) -> Audit:
         seen.append((len(train), len(holdout)))
-        return Audit((SAFE,), {})
+        return Audit(gates=(SAFE,))
 
     monkeypatch.setattr(audits_module, "run_audit", attacked)
     office, root = panel.office, Path(panel.first.base)
@@ -353,7 +358,7 @@ def test_an_audit_is_made_again_when_earlier_people_come_to_light_before_it_is_p
 ) -> None:
     import include.espejo.disclose.audit as audits_module
 
-    monkeypatch.setattr(audits_module, "run_audit", lambda *_, **__: Audit((SAFE,), {}))
+    monkeypatch.setattr(audits_module, "run_audit", lambda *_, **__: Audit(gates=(SAFE,)))
     office, work = panel.office, panel.second
     release = work.base.rpartition("/")[2]
     write(work.synthetic, Path(work.train).read_bytes())
@@ -388,7 +393,7 @@ def test_a_task_killed_before_its_audit_is_kept_leaves_no_older_verdict(
     def killed(_: LocalLake, uri: str, content: bytes) -> None:
         raise LakeError(f"{uri}: {len(content)} bytes were not written")
 
-    monkeypatch.setattr(audits_module, "run_audit", lambda *_, **__: Audit((SAFE,), {}))
+    monkeypatch.setattr(audits_module, "run_audit", lambda *_, **__: Audit(gates=(SAFE,)))
     work = panel.second
     Path(work.audit).unlink(missing_ok=True)
     write(work.synthetic, Path(work.train).read_bytes())

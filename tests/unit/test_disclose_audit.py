@@ -13,7 +13,8 @@ import pytest
 from bench.disclosure import LEAKS, Split, keep_floor, plain, read_rows, split_rows
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.disclose import Audit
-from include.espejo.disclose.audit import NO_HOLDOUT, NOT_COMPUTED, TOO_FEW, run_audit
+from include.espejo.disclose.audit import run_audit
+from include.espejo.disclose.gates import Outcome
 from include.espejo.errors import InputError
 from include.espejo.survey import Period, SurveySpec
 from tests.surveys.parks import write_parks
@@ -61,7 +62,7 @@ def test_every_tested_gate_says_what_it_would_have_caught(clean: Audit):
 
 
 def test_the_audit_is_plain_json(clean: Audit):
-    told = json.loads(json.dumps(clean.as_dict(), allow_nan=False))
+    told = json.loads(clean.to_json())
     assert told["passed"] is True
     assert told["gates"][0]["name"] == "rules"
     assert told["information"]["distance_to_holdout_p5"] >= 0
@@ -73,7 +74,7 @@ def test_a_seed_gives_one_answer_and_no_global_generator_is_touched(
     before = np.random.get_state()  # noqa: NPY002  it is what must not change
     again = run(split, enoe, period, threads=1)
     after = np.random.get_state()  # noqa: NPY002
-    assert again.as_dict() == clean.as_dict()
+    assert again == clean
     assert (before[1] == after[1]).all()
     assert before[2] == after[2]
 
@@ -100,15 +101,14 @@ def test_without_a_holdout_nothing_that_needs_one_passes(
     split: Split, enoe: SurveySpec, period: Period
 ):
     found = run_audit(split.train, None, split.synthetic, enoe, period, 1)
-    reasons = {gate.name: gate.reason for gate in found.gates}
-    assert {name for name, reason in reasons.items() if reason == NO_HOLDOUT} >= NEEDS_CONTROL
+    assert {g.name for g in found.gates if g.outcome is Outcome.NO_CONTROL} >= NEEDS_CONTROL
     assert set(found.failed) >= NEEDS_CONTROL
     assert {g.name: g.passed for g in found.gates}["rules"]
 
 
 def test_a_holdout_too_small_to_tell_is_no_pass(split: Split, enoe: SurveySpec, period: Period):
     found = run_audit(split.train, split.holdout[:1], split.synthetic, enoe, period, 1)
-    assert {g.reason for g in found.gates if g.name in NEEDS_CONTROL} == {TOO_FEW}
+    assert {g.outcome for g in found.gates if g.name in NEEDS_CONTROL} == {Outcome.TOO_FEW}
     assert set(found.failed) >= NEEDS_CONTROL
 
 
@@ -132,7 +132,7 @@ def test_a_table_that_tells_of_no_quasi_identifier_gives_no_figure(
     inference = [g for g in found.gates if g.name.startswith("attribute_inference")]
     assert len(inference) == 2 * len(enoe.with_role("sensitive"))
     for gate in inference:
-        assert (gate.passed, gate.figure, gate.reason) == (False, None, NOT_COMPUTED)
+        assert (gate.passed, gate.figure, gate.outcome) == (False, None, Outcome.NOT_COMPUTED)
 
 
 # --- a survey without geography and households --------------------------------------------------
@@ -229,7 +229,7 @@ def test_gates_tell_no_value(
     synthetic.loc[1, "MUN"] = "ZQX7"
     found = run(with_rows(split, train=train, synthetic=synthetic), enoe, period)
     assert "rules" in found.failed
-    assert_no_canary(json.dumps(found.as_dict()))
+    assert_no_canary(found.to_json().decode())
 
 
 def test_the_order_of_rows_and_categories_is_nothing_to_the_floor(

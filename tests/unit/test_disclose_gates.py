@@ -10,9 +10,9 @@ import pytest
 
 from include.espejo.disclose.attacks.attack import Attack, classes
 from include.espejo.disclose.attacks.matches import match_attacks
-from include.espejo.disclose.audit import NOT_COMPUTED, TOO_FEW, _gate
+from include.espejo.disclose.audit import _gate
 from include.espejo.disclose.checks import check_floors, check_rules
-from include.espejo.disclose.gates import Audit, Gate
+from include.espejo.disclose.gates import Audit, Gate, Outcome
 from include.espejo.disclose.statistics.excess import Excess
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.people import Population, gather
@@ -191,14 +191,10 @@ def test_a_gate_closes_on_an_excess_that_is_significant_and_above_its_limit():
 
 def test_a_figure_that_is_missing_is_a_failed_gate():
     lost = gate(float("nan"), 1.0)
-    assert (lost.passed, lost.figure, lost.interval, lost.reason) == (
-        False,
-        None,
-        None,
-        NOT_COMPUTED,
-    )
+    assert (lost.figure, lost.interval, lost.outcome) == (None, None, Outcome.NOT_COMPUTED)
+    assert not lost.passed
     blind = gate(0.0, 1.0, detectable=None)
-    assert (blind.passed, blind.reason) == (False, TOO_FEW)
+    assert (blind.passed, blind.outcome) == (False, Outcome.TOO_FEW)
 
 
 def test_what_is_only_reported_closes_nothing():
@@ -207,7 +203,7 @@ def test_what_is_only_reported_closes_nothing():
 
 
 def test_an_audit_without_gates_is_not_passed():
-    assert not Audit((), {}).passed
-    assert Audit((gate(0.0, 1.0),), {}).passed
-    failed = Audit((gate(0.0, 1.0), gate(0.08, 0.001)), {})
+    assert not Audit(gates=()).passed
+    assert Audit(gates=(gate(0.0, 1.0),)).passed
+    failed = Audit(gates=(gate(0.0, 1.0), gate(0.08, 0.001)))
     assert (failed.passed, failed.failed) == (False, ("attack",))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from include.espejo.disclose.gates import Audit, Gate
+from include.espejo.disclose.gates import Audit, Gate, Outcome, not_applicable, read_audit
 from include.espejo.disclose.verdict import (
     ABSOLUTE,
     Override,
@@ -18,6 +18,7 @@ from include.espejo.disclose.verdict import (
     require,
 )
 from include.espejo.errors import GateError, ParameterError
+from include.espejo.table.document import as_json
 
 WHO = "the director of the survey, 3 May"
 REASON = f" identical, membership: {WHO} "
@@ -29,36 +30,43 @@ SECRETS = [*(f"{figure:g}"[:5] for figure in (FIGURE, LOW, HIGH, P, DETECTABLE))
 FINE = re.compile(r"\d\.\d{3}|\d[eE]-\d|(?<![.\d])7(?!\d)")  # the last: the fewest people
 
 
-def attack(name: str = "identical", *, passed: bool = False, **more: Any) -> Gate:
+def attack(name: str = "identical", outcome: Outcome = Outcome.LEAK, **more: Any) -> Gate:
     given: dict[str, Any] = {
         "figure": FIGURE, "unit": "share of rows", "limit": LIMIT, "interval": (LOW, HIGH), "p": P,
         "detectable": DETECTABLE, "remedy": "train shorter",
-        "reason": "" if passed else f"training is above its control by {FIGURE:.4f}, at p {P:.1e}",
     } | more  # fmt: skip
-    return Gate(name=name, passed=passed, **given)
+    return Gate(name=name, outcome=outcome, **given)
 
 
-def floor(name: str = "floor", *, passed: bool = False) -> Gate:
-    reason = "" if passed else f"column MAN, rule floor: 1 under it, the fewest people {FEWEST}"
-    return Gate(name, FEWEST, "people", 10.0, passed, reason, "protect the input again")
+def passing(name: str = "identical", **more: Any) -> Gate:
+    return attack(name, Outcome.PASSED, **more)
 
 
-def rules(*, passed: bool = False) -> Gate:
-    reason = "" if passed else "column SEX, rule code_list: 3 rows"
-    return Gate("rules", 3.0, "rows", 0.0, passed, reason, "mend the engine")
+def floor(name: str = "floor", outcome: Outcome = Outcome.BROKEN) -> Gate:
+    about = f"column MAN, rule floor: 1 under it, the fewest people {FEWEST}"
+    return Gate(name=name, figure=FEWEST, unit="people", limit=10.0, outcome=outcome,
+                about=about, remedy="protect the input again")  # fmt: skip
+
+
+def rules(outcome: Outcome = Outcome.BROKEN) -> Gate:
+    about = "column SEX, rule code_list: 3 rows"
+    return Gate(name="rules", figure=3.0, unit="rows", limit=0.0, outcome=outcome, about=about,
+                remedy="mend the engine")  # fmt: skip
 
 
 def missing(name: str = "membership") -> Gate:
-    return Gate(name, None, "AUC", 0.0, False, "no holdout", "hold back whole households")
+    return Gate(name=name, figure=None, unit="AUC", limit=0.0, outcome=Outcome.NO_CONTROL,
+                remedy="hold back whole households")  # fmt: skip
 
 
 def blind(name: str = "membership") -> Gate:
     """A figure, and too few households to say whether it is chance."""
-    return attack(name, detectable=None, reason="too few households to tell a leak from chance")
+    return attack(name, Outcome.TOO_FEW, detectable=None)
 
 
-def audit(*gates: Gate) -> dict[str, Any]:
-    return json.loads(json.dumps(Audit(gates, {"distance_to_train_p5": 17.25}).as_dict()))
+def audit(*gates: Gate) -> Audit:
+    """As it is read back from the workspace."""
+    return read_audit(Audit(gates=gates, information={"distance_to_train_p5": 17.25}).to_json())
 
 
 def assert_rounded(text: str) -> None:
@@ -70,25 +78,25 @@ def assert_rounded(text: str) -> None:
 
 
 def test_gates_that_all_pass_need_no_reason_and_record_none() -> None:
-    passing = audit(attack(passed=True), floor(passed=True), rules(passed=True))
-    assert require(passing, None) is None
-    assert require(passing, REASON) is None
+    fine = audit(passing(), floor(outcome=Outcome.PASSED), rules(Outcome.PASSED))
+    assert require(fine, None) is None
+    assert require(fine, REASON) is None
 
 
 def test_a_failed_gate_holds_back_and_says_which_by_how_much_and_what_to_do() -> None:
     with pytest.raises(GateError) as caught:
-        require(audit(attack(), attack("closest_record", passed=True)), None)
+        require(audit(attack(), passing("closest_record")), None)
     text = str(caught.value)
     assert caught.value.failed == ("identical",)
     assert "held back by identical\n" in text
-    assert "by about 0.12 (share of rows)" in text
+    assert "by about 0.12 (share of rows; limit 0.03)" in text
     assert "by 0.03" in text
     assert "train shorter" in text
     assert "closest_record" not in text
 
 
 def test_a_reason_lets_an_attack_pass_and_is_recorded() -> None:
-    found = require(audit(attack(), attack("membership"), floor(passed=True)), REASON)
+    found = require(audit(attack(), attack("membership"), floor(outcome=Outcome.PASSED)), REASON)
     assert found == Override(gates=("identical", "membership"), reason=REASON.strip())
 
 
@@ -143,26 +151,32 @@ def test_every_gate_that_failed_is_named() -> None:
     assert caught.value.failed == ("identical", "membership")
 
 
-@pytest.mark.parametrize("broken", [
-    {"passed": False, "failed": [], "gates": []},  # an audit without gates is none
-    {"passed": True, "failed": ["identical"], "gates": []},
-    {"passed": "yes", "failed": [], "gates": []},
-    {"passed": None, "failed": [], "gates": [{"name": "identical", "passed": True}]},
-    {"passed": True, "failed": [], "gates": []},
-    {"passed": True, "failed": [], "gates": [{"name": "identical", "passed": False}]},
-    {"passed": True, "failed": [], "gates": [{"name": "identical", "passed": "no"}]},
-    audit(attack(), attack("membership")) | {"failed": ["identical"]},
-    audit(attack(), attack("membership")) | {"passed": True},
-    audit(attack(passed=True)) | {"passed": False},
-    audit(attack(passed=True)) | {"failed": ["identical"]},
+def as_stored(audit: Audit, **changes: Any) -> bytes:
+    return as_json(audit.model_dump(mode="json") | changes)
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"{}", b"not json",
+    as_stored(audit(attack()), gates=[]),
+    as_stored(audit(attack()), gates=[{"name": "identical", "passed": True}]),
+    as_stored(audit(attack(), attack("membership")), failed=["identical"]),
+    as_stored(audit(attack(), attack("membership")), passed=True),
+    as_stored(audit(passing()), passed=False),
+    as_stored(audit(passing()), failed=["identical"]),
+    as_stored(audit(attack()), failed=[], passed=True),
 ])  # fmt: skip
-def test_an_audit_that_does_not_hold_together_is_no_pass(broken: dict[str, Any]) -> None:
+def test_an_audit_that_does_not_hold_together_is_no_pass(content: bytes) -> None:
     with pytest.raises(GateError, match="held back by audit"):
-        require(broken, REASON)
+        read_audit(content)
+
+
+def test_an_audit_without_gates_lets_nothing_pass() -> None:
+    with pytest.raises(GateError, match="held back by audit"):
+        require(audit(), REASON)
 
 
 def test_an_audit_without_gates_has_not_passed() -> None:
-    assert not Audit((), {}).passed
+    assert not Audit(gates=()).passed
 
 
 # --- what is told ------------------------------------------------------------------------------
@@ -186,7 +200,7 @@ def test_no_message_tells_an_exact_figure(override: str | None) -> None:
 def test_a_gate_too_weak_to_tell_says_so_and_claims_no_leak() -> None:
     (line,) = failure_lines(audit(blind()))
     assert "too few households" in line
-    assert "above its control" not in line
+    assert "exceeds" not in line
     assert_rounded(line)
 
 
@@ -196,10 +210,10 @@ def test_a_broken_rule_is_told_by_its_columns_and_synthetic_rows() -> None:
 
 
 def test_the_public_verdict_is_pass_or_fail_and_a_rounded_bound() -> None:
-    absent = Gate("floor", None, "people", 0.0, True, "no geography", "", applicable=False)
-    reported = attack("outliers", passed=True, applicable=False)
-    gates = attack(passed=True), attack("near"), absent, reported, missing()
-    public = public_verdict(audit(*gates))
+    absent = not_applicable("floor", "people", "no geography")
+    reported = attack("outliers", Outcome.REPORTED)
+    gates = passing(), attack("near"), absent, reported, missing()
+    public = [gate.model_dump() for gate in public_verdict(audit(*gates))]
     assert public == [
         {"name": "identical", "applicable": True, "passed": True, "safe_to_within": 0.07},
         {"name": "near", "applicable": True, "passed": False, "safe_to_within": None},
@@ -215,29 +229,34 @@ def test_the_public_verdict_is_pass_or_fail_and_a_rounded_bound() -> None:
     (1.0, 1.0),
 ])  # fmt: skip
 def test_a_bound_is_rounded_up_never_down(exact: float, told_as: float) -> None:
-    (gate,) = public_verdict(audit(attack(passed=True, detectable=exact, limit=0.0)))
-    assert gate["safe_to_within"] == told_as
+    (gate,) = public_verdict(audit(passing(detectable=exact, limit=0.0)))
+    assert gate.safe_to_within == told_as
 
 
 # --- several periods ---------------------------------------------------------------------------
 
 
 def test_a_bound_under_the_limit_is_the_limit() -> None:
-    (gate,) = public_verdict(audit(attack(passed=True, detectable=0.01, limit=0.07)))
-    assert gate["safe_to_within"] == 0.07
+    (gate,) = public_verdict(audit(passing(detectable=0.01, limit=0.07)))
+    assert gate.safe_to_within == 0.07
 
 
 def test_the_attacks_of_several_periods_stand_beside_this_ones_own() -> None:
-    now = Audit((rules(passed=True), floor(passed=True), attack(passed=True)), {"train_rows": 1.0})
-    outliers = attack("membership_outliers", passed=True, applicable=False)
-    union = Audit((rules(), floor(), floor("floor_codes"), attack(), outliers), {})
+    now = Audit(
+        gates=(rules(Outcome.PASSED), floor(outcome=Outcome.PASSED), passing()),
+        information={"train_rows": 1.0},
+    )
+    outliers = attack("membership_outliers", Outcome.REPORTED)
+    union = Audit(
+        gates=(rules(), floor(), floor("floor_codes"), attack(), outliers), information={}
+    )
     both = across_periods(now, union)
     names = ["rules", "floor", "identical", "identical_across_periods"]
     assert [gate.name for gate in both.gates] == names
     assert both.failed == ("identical_across_periods",)
     assert both.information == now.information
     with pytest.raises(GateError):
-        require(both.as_dict(), None)
+        require(both, None)
     reason = f"identical_across_periods: {WHO}"
-    found = require(both.as_dict(), reason)
+    found = require(both, reason)
     assert found == Override(gates=("identical_across_periods",), reason=reason)

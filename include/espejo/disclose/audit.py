@@ -13,15 +13,11 @@ from include.espejo.disclose.attacks.proximity import proximity_attacks
 from include.espejo.disclose.checks import check_floors, check_rules
 from include.espejo.disclose.distance.distances import Distances, measure_distances
 from include.espejo.disclose.distance.encode import encode_population
-from include.espejo.disclose.gates import Audit, Gate, finite, not_applicable
+from include.espejo.disclose.gates import Audit, Gate, Outcome, finite, not_applicable
 from include.espejo.disclose.statistics.excess import Excess, holm, measure_excess
 from include.espejo.disclose.statistics.score import TrainedHouseholds
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.people import Population, gather
-
-NO_HOLDOUT = "no holdout"
-TOO_FEW = "too few households to tell a leak from chance"
-NOT_COMPUTED = "the figure could not be computed"
 
 
 def run_audit(
@@ -59,18 +55,18 @@ def run_audit(
         *tested,
         *_without_target(spec),
     ]
-    return Audit(tuple(gates), _information(distances, population))
+    return Audit(gates=tuple(gates), information=_information(distances, population))
 
 
 def _test(attacks: list[Attack], population: Population, spec: SurveySpec, seed: int) -> list[Gate]:
     """Each attack's excess, and its gate; Holm over those that can close."""
     if not population.has_holdout:
-        return [_untested(attack, NO_HOLDOUT) for attack in attacks]
+        return [_untested(attack, Outcome.NO_CONTROL) for attack in attacks]
     households = TrainedHouseholds(population.household, population.household_in_train)
     significance = spec.disclosure.limits.significance
     shares = _shares(attacks)
     if households.least_p_value() > significance * min(shares):
-        return [_untested(attack, TOO_FEW) for attack in attacks]
+        return [_untested(attack, Outcome.TOO_FEW) for attack in attacks]
     scores = [score for attack in attacks for score in attack.scores]
     measured = iter(measure_excess(scores, shares, households, significance, seed))
     found = [_strongest([next(measured) for _ in attack.scores]) for attack in attacks]
@@ -104,38 +100,43 @@ def _strongest(options: list[Excess]) -> tuple[Excess, float]:
 
 
 def _gate(attack: Attack, excess: Excess, p: float, significance: float) -> Gate:
-    figure, gated = finite(excess.figure), attack.only_reported is None
-    leaks = figure is not None and p <= significance and figure > attack.limit
-    reason = ""
-    if attack.only_reported is not None:
-        reason = attack.only_reported
-    elif figure is None:
-        reason = NOT_COMPUTED
-    elif excess.detectable is None:
-        reason = TOO_FEW
-    elif leaks:
-        reason = (
-            f"training is above its control by {figure:.4f} ({attack.unit}), limit "
-            f"{attack.limit:g}, at p {p:.1e}"
-        )
+    figure = finite(excess.figure)
     return Gate(
         name=attack.name,
         figure=figure,
         unit=attack.unit,
         limit=attack.limit,
-        passed=not gated or not reason,
-        reason=reason,
+        outcome=_outcome(attack, figure, excess.detectable, p <= significance),
+        about=attack.only_reported or "",
         remedy=REMEDY,
         interval=excess.interval if np.isfinite(excess.interval).all() else None,
         p=p,
         detectable=excess.detectable,
-        applicable=gated,
     )
 
 
-def _untested(attack: Attack, reason: str) -> Gate:
+def _outcome(
+    attack: Attack, figure: float | None, detectable: float | None, significant: bool
+) -> Outcome:
+    if attack.only_reported is not None:
+        return Outcome.REPORTED
+    if figure is None:
+        return Outcome.NOT_COMPUTED
+    if detectable is None:
+        return Outcome.TOO_FEW
+    return Outcome.LEAK if significant and figure > attack.limit else Outcome.PASSED
+
+
+def _untested(attack: Attack, outcome: Outcome) -> Gate:
     remedy = "hold back whole households for a control, and more of them where they are too few"
-    return Gate(attack.name, None, attack.unit, attack.limit, False, reason, remedy)
+    return Gate(
+        name=attack.name,
+        figure=None,
+        unit=attack.unit,
+        limit=attack.limit,
+        outcome=outcome,
+        remedy=remedy,
+    )
 
 
 def _without_target(spec: SurveySpec) -> list[Gate]:

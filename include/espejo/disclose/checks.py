@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from include.espejo.disclose.gates import Gate, not_applicable
+from include.espejo.disclose.gates import Gate, Outcome, not_applicable
 from include.espejo.survey import Column, Period, SurveySpec
 from include.espejo.survey.disclosure import Floor
 from include.espejo.survey.model import Geography
@@ -38,7 +38,16 @@ def check_rules(population: Population, spec: SurveySpec, period: Period) -> Gat
     broken = [(about, which) for about, which in found if which.any()]
     count = int(np.logical_or.reduce([which for _, which in found]).sum())
     reason = "; ".join(f"{about}: {int(which.sum()):,} rows" for about, which in broken)
-    return Gate("rules", float(count), "rows", 0.0, not broken, reason, _REMEDY_RULES)
+    outcome = Outcome.BROKEN if broken else Outcome.PASSED
+    return Gate(
+        name="rules",
+        figure=float(count),
+        unit="rows",
+        limit=0.0,
+        outcome=outcome,
+        about=reason,
+        remedy=_REMEDY_RULES,
+    )
 
 
 def check_floors(population: Population, spec: SurveySpec) -> list[Gate]:
@@ -130,10 +139,16 @@ def _floor_gate(
             )
     least = float(min(people for people, _ in fewest)) if fewest else None
     reason = "; ".join(problems) if fewest else "nothing was released to count behind"
+    outcome = Outcome.PASSED if fewest and not problems else Outcome.BROKEN
     return Gate(
-        name, least, "people", float(floor.people), bool(fewest) and not problems, reason,
-        _REMEDY_FLOOR,
-    )  # fmt: skip
+        name=name,
+        figure=least,
+        unit="people",
+        limit=float(floor.people),
+        outcome=outcome,
+        about=reason,
+        remedy=_REMEDY_FLOOR,
+    )
 
 
 def _behind(released: pd.DataFrame, population: Population) -> tuple[np.ndarray, np.ndarray]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 import pandas as pd
 
 from include.espejo.report.drawings.pictures import draw_training
+from include.espejo.table.document import Document
 
 _PAGE = """<!doctype html>
 <html lang="es"><head><meta charset="utf-8"><title>{{ run.survey }} {{ run.period }}</title>
@@ -42,20 +42,16 @@ kept step: {{ training.best_step }}.</p>
 """
 
 
-_GATE_FIELDS = ("name", "passed", "applicable", "figure", "unit", "limit", "interval", "p",
+_GATE_FIELDS = ("name", "outcome", "figure", "unit", "limit", "interval", "p",
                 "detectable", "reason")  # fmt: skip
 
 
 def internal_page(
-    run: Mapping[str, Any],
-    training: Mapping[str, Any],
-    losses: bytes,
-    audit: Mapping[str, Any],
-    protection: Mapping[str, Any],
+    facts: Document, training: Document, losses: bytes, audit: Document, protection: Document
 ) -> bytes:
     """A self-contained page: every gate with its exact figures, what was protected, the training.
 
-    `run`: survey, period, release; `training`, `audit`, `protection`: the steps' summaries;
+    `facts`: survey, period, release; `training`, `audit`, `protection`: what the steps left;
     `losses`: their CSV, by epoch.
     """
     table = pd.read_csv(io.BytesIO(losses))
@@ -64,10 +60,10 @@ def internal_page(
     environment = jinja2.Environment(autoescape=True)
     environment.filters["figure"] = _figure
     page = environment.from_string(_PAGE).render(
-        audit=audit,
-        protection=protection,
+        audit=audit.model_dump(),
+        protection=protection.model_dump(mode="json"),
         gate_fields=_GATE_FIELDS,
-        run=run,
+        run=facts,
         training=training,
         picture=picture,
         names=list(table.columns),

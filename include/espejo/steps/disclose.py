@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from include.espejo.disclose.gates import Audit, read_audit
 from include.espejo.disclose.verdict import failure_lines
 from include.espejo.errors import without_values
 from include.espejo.steps.run import Run, Summary
-from include.espejo.table.document import as_json, read_json
 
 if TYPE_CHECKING:
     from include.espejo.steps.earlier import PastRelease
@@ -32,18 +32,18 @@ def disclose(run: Run) -> Summary:
         run.ledger.attempt(job.period, run.release, attempts, run.override)
     earlier = earlier_releases(run)
     stored = lake.read_tagged(work.audit)
-    audit = None if stored is None else read_json(stored.content)
+    audit = None if stored is None else read_audit(stored.content)
     if audit is None or _is_outdated(audit, run, earlier):
         audit = _audited(run, earlier)
         # It tells an older verdict. First: a task killed in between leaves none beside a new audit.
         lake.delete_tree(work.candidate)
-        lake.write(work.audit, as_json(audit))
+        run.write(work.audit, audit)
     for line in failure_lines(audit):
         log.warning("%s", line)
-    return {"passed": audit["passed"], "failed": audit["failed"]}
+    return {"passed": audit.passed, "failed": list(audit.failed)}
 
 
-def _audited(run: Run, earlier: Sequence[PastRelease]) -> dict[str, Any]:
+def _audited(run: Run, earlier: Sequence[PastRelease]) -> Audit:
     from include.espejo.disclose import across_periods
     from include.espejo.disclose.audit import run_audit
     from include.espejo.steps.earlier import join_periods
@@ -56,15 +56,15 @@ def _audited(run: Run, earlier: Sequence[PastRelease]) -> dict[str, Any]:
         union = run_audit(train, control, synthetic, spec, period, seed, across_periods=True)
         audit = across_periods(audit, union)
     periods = {period, *(past.period for past in earlier)}
-    return audit.as_dict() | {"periods": len(periods), "against": _names(earlier)}
+    return audit.model_copy(update={"periods": len(periods), "against": _names(earlier)})
 
 
-def _is_outdated(audit: dict[str, Any], run: Run, earlier: Sequence[PastRelease]) -> bool:
+def _is_outdated(audit: Audit, run: Run, earlier: Sequence[PastRelease]) -> bool:
     """Whether an audit has been made against other releases, and nothing was published by it."""
-    if run.ledger is None or audit.get("against") == _names(earlier):
+    if run.ledger is None or audit.against == _names(earlier):
         return False
     return not run.ledger.has_entered(run.job.period, run.release)
 
 
-def _names(earlier: Sequence[PastRelease]) -> list[str]:
-    return sorted(past.work.base for past in earlier)
+def _names(earlier: Sequence[PastRelease]) -> tuple[str, ...]:
+    return tuple(sorted(past.work.base for past in earlier))

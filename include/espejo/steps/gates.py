@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from include.espejo.disclose.gates import read_audit
 from include.espejo.disclose.verdict import Override, require
 from include.espejo.errors import GateError
 from include.espejo.steps.run import Run
-from include.espejo.table.document import read_json
 
 
 def require_gates(run: Run) -> Override | None:
@@ -14,7 +14,7 @@ def require_gates(run: Run) -> Override | None:
     The first reason given for a release is the one that stands: what is published is not changed.
     """
     beyond = _reason_beyond_attempts(run)
-    passed = require(read_json(run.lakes.work.read(run.work.audit)), run.override)
+    passed = require(read_audit(run.lakes.work.read(run.work.audit)), run.override)
     gates, reasons = [], []
     if beyond is not None:
         gates.append("attempts")

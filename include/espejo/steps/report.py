@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from include.espejo.disclose.gates import Audit, read_audit
 from include.espejo.disclose.verdict import Override, public_verdict
 from include.espejo.errors import without_values
 from include.espejo.lake import join
@@ -54,13 +55,13 @@ def _candidate(run: Run, override: Override | None) -> dict[str, Any]:
     from include.espejo.table.households import household_numbers
 
     work, lake, spec = run.work, run.lakes.work, run.spec
-    audit = read_json(lake.read(work.audit))
+    audit = read_audit(lake.read(work.audit))
     _write_internal_page(run, audit)
     synthetic = from_parquet(lake.read(work.synthetic))
     write_comparison(run)
     figures = public_figures({name: lake.read(work.figure(name)) for name in FIGURES})
     release = {**run.facts().public.model_dump(mode="json"), "rows": synthetic.num_rows,
-               "gates": public_verdict(audit)}  # fmt: skip
+               "gates": [gate.model_dump() for gate in public_verdict(audit)]}  # fmt: skip
     if override is not None:
         release["override"] = _as_dict(override)
     real = from_parquet(lake.read(work.train))
@@ -71,16 +72,14 @@ def _candidate(run: Run, override: Override | None) -> dict[str, Any]:
     )
 
 
-def _write_internal_page(run: Run, audit: dict[str, Any]) -> None:
+def _write_internal_page(run: Run, audit: Audit) -> None:
     from include.espejo.report import internal_page
 
     work, lake = run.work, run.lakes.work
     training = run.read(TrainingSummary, work.training)
     protection = run.read(ProtectionSummary, work.protection)
-    page = internal_page(
-        run.facts().public.model_dump(), training.model_dump(), lake.read(work.losses), audit,
-        protection.model_dump(),
-    )  # fmt: skip
+    facts, losses = run.facts().public, lake.read(work.losses)
+    page = internal_page(facts, training, losses, audit, protection)
     lake.write(work.internal_report, page)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from include.espejo.errors import LakeError
 from include.espejo.lake import Lake
-from include.espejo.lake.keys import Workspace
 from include.espejo.synthesis.interface.engine import EpochProgress
 
 log = logging.getLogger(__name__)
@@ -78,16 +77,6 @@ def read_progress(lake: Lake, uri: str) -> dict[str, Any] | None:
     """The state that was last written; None where training has told nothing yet."""
     stored = lake.read_tagged(uri)
     return None if stored is None else dict(json.loads(stored.content))
-
-
-def failed_gates(lake: Lake, work: Workspace) -> list[dict[str, str]]:
-    """Name and remedy of the gates that hold a run's candidate back; by how much stays there.
-
-    Empty where none does, or where no audit was made yet.
-    """
-    stored = lake.read_tagged(work.audit)
-    gates: list[dict[str, Any]] = [] if stored is None else json.loads(stored.content)["gates"]
-    return [{n: str(gate[n]) for n in ("name", "remedy")} for gate in gates if not gate["passed"]]
 
 
 def seconds_left(told: EpochProgress) -> float:
