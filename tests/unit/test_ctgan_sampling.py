@@ -221,3 +221,14 @@ def test_few_calibrated_rows_repeat() -> None:
     assert mine >= 0.95 * theirs
     known = {tuple(r) for r in real.astype(str).to_numpy()}
     assert np.mean([tuple(r) in known for r in made.astype(str).to_numpy()]) < 0.05
+
+
+def test_a_number_that_is_no_value_of_its_own_is_not_called_unseen() -> None:
+    """That would say of a number that somebody has that nobody has it."""
+    random = np.random.default_rng(0)
+    income = np.round(random.gamma(2, 3000, 1000))
+    trained = fitted(hand_made({"income": income, "c": ["x", "y"] * 500}), max_steps=2)
+    with pytest.raises(ParameterError, match="income: this number is not modelled as a value"):
+        drawn(trained, 5, conditions={"income": str(int(np.sort(income)[500]))})
+    with pytest.raises(ParameterError, match="c: training has never seen this code"):
+        drawn(trained, 5, conditions={"c": "z"})

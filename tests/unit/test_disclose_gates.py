@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from include.espejo.disclose.attacks.attack import Attack, classes
 from include.espejo.disclose.attacks.matches import match_attacks
@@ -15,6 +16,7 @@ from include.espejo.disclose.checks import check_floors, check_rules
 from include.espejo.disclose.gates import Audit, Gate, Outcome
 from include.espejo.disclose.statistics.excess import Excess
 from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.disclosure import Floor
 from include.espejo.table.people import Population, gather
 
 PERSON = {
@@ -207,3 +209,9 @@ def test_an_audit_without_gates_is_not_passed():
     assert Audit(gates=(gate(0.0, 1.0),)).passed
     failed = Audit(gates=(gate(0.0, 1.0), gate(0.08, 0.001)))
     assert (failed.passed, failed.failed) == (False, ("attack",))
+
+
+def test_a_floor_of_more_households_than_people_is_refused() -> None:
+    with pytest.raises(ValidationError, match="5 households are as many people at least"):
+        Floor(people=3, households=5)
+    assert Floor(people=5, households=5).households == 5

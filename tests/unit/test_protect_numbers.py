@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from include.espejo.protect import hold_floors
-from include.espejo.protect.cuts import Cuts, find_cuts
 from include.espejo.protect.numbers import merge_rare, representative, written_decimals
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.disclosure import Floor
+from include.espejo.table.cuts import Cuts, find_cuts
 from include.espejo.table.rules import relations
 from tests.unit.test_protect_support import PERIOD, code, codes, invented_spec, number, under_floor
 

@@ -1,5 +1,7 @@
 """Pairs that no row has are found where a rule is behind them, and nowhere else."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,16 @@ def test_a_planted_pair_is_the_only_one_found() -> None:
     zeros = impossible_pairs(codes, sizes)
     assert list(zeros) == [(4, 9)]
     assert np.argwhere(zeros[4, 9]).tolist() == [[first, second]]
+
+
+def test_memory_does_not_grow_with_the_pairs_of_a_wide_table() -> None:
+    random = np.random.default_rng(1)
+    columns, size, rows = 40, 60, 6_000
+    codes = np.where(random.random((rows, columns)) < 0.5, size - 1,
+                     random.integers(0, size, (rows, columns)))  # fmt: skip
+    tracemalloc.start()
+    impossible_pairs(codes, [size] * columns)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    of_pairs = 9 * size * size * columns * (columns - 1) / 2  # what they need all at once
+    assert peak < of_pairs / 2

@@ -12,6 +12,7 @@ import yaml
 from include.espejo.__main__ import main
 from include.espejo.suggest import Suggested, suggest, to_yaml
 from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.rules import TogetherRule
 from include.espejo.table.frames import to_table
 from include.espejo.table.rules import relations
 from include.espejo.validate import check_survey
@@ -77,6 +78,29 @@ def test_with_the_suggestions_the_table_is_valid_and_nothing_more_is_suggested(
     checked = check_survey(to_table(wide, spec), spec, QUARTER)
     assert [f for f in checked.findings if not f.passed] == []
     assert suggest(wide, spec, QUARTER) == []
+
+
+def test_a_long_list_of_codes_is_said_in_parts_and_the_search_ends() -> None:
+    """One expression cannot hold 125 codes; a rule that is there says the first sixty."""
+    random = np.random.default_rng(0)
+    rows, labels = 60_000, [f"occ{number:03d}" for number in range(150)]
+    job = random.integers(0, 150, rows)
+    paid = np.where(job < 125, random.integers(1, 3, rows), random.integers(0, 3, rows))
+    frame = pd.DataFrame({"job": codes(job, labels), "paid": codes(paid, ["p", "q", "s"])})
+    content = content_of(frame)
+    listed = ", ".join(f'"{label}"' for label in labels[:60])
+    content["rules"] = [{"kind": "implies", "name": "known", "if": f"job in ({listed})",
+                         "then": 'paid != "p"'}]  # fmt: skip
+    found = suggest(frame, spec_of(content), QUARTER)
+    said = " ".join(str(rule) for rule in rules_of(found))
+    assert sum(label in said for label in labels[60:125]) > 55  # the others are rarer
+    assert with_rules(content, found)
+
+
+def test_figures_never_exceed_what_is_true() -> None:
+    rule = {"kind": "together", "name": "some", "columns": ("a", "b")}
+    some = Suggested(TogetherRule.model_validate(rule), expected=29.9, people=19)
+    assert "expected against it: 20; people behind each side: 10 or more" in to_yaml([some])
 
 
 def test_independent_columns_give_no_suggestion() -> None:

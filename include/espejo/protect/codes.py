@@ -14,11 +14,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from include.espejo.protect.cuts import Cuts, find_cuts
 from include.espejo.protect.draft import Draft, Value
 from include.espejo.protect.repair import Mender, may_stand_for, unknowns
 from include.espejo.survey import Column
 from include.espejo.survey.rules import BirthYearRule
+from include.espejo.table.cuts import Cuts, find_cuts
 from include.espejo.table.floors import Counts, count_behind
 
 Kind = Literal["code", "segment", "unknown", "blank"]

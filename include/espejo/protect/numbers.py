@@ -15,9 +15,9 @@ from functools import cached_property
 import numpy as np
 
 from include.espejo.protect.codes import cuts_of, known
-from include.espejo.protect.cuts import Cuts
 from include.espejo.protect.draft import Draft
 from include.espejo.survey.disclosure import Floor
+from include.espejo.table.cuts import Cuts
 from include.espejo.table.floors import Counts, count_behind
 
 _DIGITS = 2  # significant digits that a group's number is rounded to, where its range allows

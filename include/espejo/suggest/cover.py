@@ -80,9 +80,13 @@ def cover(pair: ClassPair, least: float) -> Iterator[Suggestion]:
         if best is None or (expected * (left & best)).sum() < least:
             return
         said = _say(pair, best, left)
-        if said is not None:
-            yield said
-        left &= ~(best if said is None else said.cells_of(pair.first.name))
+        # Of a long premise only a part is said, which may be one that nothing is wanted of.
+        said_cells = None if said is None else said.cells_of(pair.first.name) & left
+        if said is None or said_cells is None or not said_cells.any():
+            left &= ~best
+            continue
+        yield said
+        left &= ~said_cells
 
 
 def _rectangles(pair: ClassPair, left: np.ndarray) -> Iterator[np.ndarray]:
@@ -143,6 +147,9 @@ def _one_way(
     allowed = ~excluded
     then = condition(pair.second, allowed)
     when = condition(pair.first, premise)
+    if when is not None and len(when) > LONGEST:
+        premise = premise & _some(wanted & excluded)  # a part is said: of what is still wanted
+        when = condition(pair.first, premise)
     while when is not None and len(when) > LONGEST:
         premise = premise & (np.cumsum(premise) <= premise.sum() // 2)
         when = condition(pair.first, premise)

@@ -9,7 +9,7 @@ import yaml
 from include.espejo.suggest.merge import Suggested
 from include.espejo.survey.rules import BlankRule, ImpliesRule, Rule
 
-_STEP = 10  # figures are told to the nearest multiple
+_STEP = 10  # figures are rounded down to a multiple: "so many or more" stays true
 
 _HEAD = """\
 # Rules that every row keeps and the spec does not say. Independent columns would have at least so
@@ -23,7 +23,7 @@ def to_yaml(suggested: Sequence[Suggested]) -> str:
 
 
 def _item(some: Suggested) -> str:
-    expected, people = (_STEP * round(n / _STEP) for n in (some.expected, some.people))
+    expected, people = (_STEP * int(n // _STEP) for n in (some.expected, some.people))
     lines = [f"{key}: {_scalar(value)}" for key, value in _content(some.rule).items()]
     text = "- " + "\n  ".join(lines) + "\n"
     return (

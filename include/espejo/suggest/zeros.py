@@ -10,7 +10,7 @@ import numpy as np
 from include.espejo.suggest.classes import Classes
 from include.espejo.suggest.sets import Sets, sets_of
 from include.espejo.survey.disclosure import Floor
-from include.espejo.table.structural import least_rows
+from include.espejo.table.structural import enough, least_rows
 
 Pair = tuple[str, str]
 
@@ -31,12 +31,12 @@ def suggest_zeros(
     sets = {name: sets_of(own, household, floor, expected, ends=name not in derived)
             for name, own in columns.items()}  # fmt: skip
     pairs = [p for p in combinations(columns, 2) if frozenset(p) not in passed_over]
-    enough = {p: _enough(sets[p[0]], sets[p[1]], rows, expected) for p in pairs}
-    tested = sum(int(looked_at.sum()) for looked_at, _ in enough.values())
+    # Twice, pair by pair: the cells of all pairs of a wide survey would not fit into memory.
+    tested = sum(int(_looked_at(sets[a], sets[b], rows, expected)[0].sum()) for a, b in pairs)
     least = least_rows(tested)
     found = {}
     for first, second in pairs:
-        looked_at, alone = enough.pop((first, second))
+        looked_at, alone = _looked_at(sets[first], sets[second], rows, expected)
         cells = _cells(
             columns[first], columns[second], sets[first], sets[second], looked_at & (alone >= least)
         )
@@ -45,14 +45,13 @@ def suggest_zeros(
     return found
 
 
-def _enough(a: Sets, b: Sets, rows: int, expected: float) -> tuple[np.ndarray, np.ndarray]:
+def _looked_at(a: Sets, b: Sets, rows: int, expected: float) -> tuple[np.ndarray, np.ndarray]:
     """Which sets are looked at, boolean, and for how many rows those expected count: (a, b).
 
     Two stretches of wide numbers are not: what ties two numbers is seldom a rule of stretches.
     """
-    people = np.outer(a.people, b.people) / max(rows, 1)
-    wide = np.logical_and.outer(a.stretch, b.stretch)
-    return (people >= expected) & ~wide, people * np.maximum.outer(a.spread, b.spread)
+    cells, alone = enough(a, b, rows, expected)
+    return cells & ~np.logical_and.outer(a.stretch, b.stretch), alone
 
 
 def _cells(a: Classes, b: Classes, sets_a: Sets, sets_b: Sets, looked_at: np.ndarray) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from include.espejo.survey.column import Strict
 
@@ -12,6 +14,15 @@ class Floor(Strict):
 
     people: int = Field(default=10, ge=3)
     households: int = Field(default=3, ge=1)
+
+    @model_validator(mode="after")
+    def _has_people_for_its_households(self) -> Self:
+        if self.households > self.people:
+            raise ValueError(
+                f"{self.households} households are as many people at least; write people: "
+                f"{self.households} or more"
+            )
+        return self
 
 
 class Limits(Strict):

@@ -16,9 +16,10 @@ from include.espejo.survey.disclosure import Floor
 
 
 def few_of_each(household: np.ndarray, floor: Floor) -> np.ndarray:
-    """Rows of which any that are as many as the floor's people are of as many households as its.
+    """A few rows of each household, so few that any `people` of them come from `households`.
 
-    The first rows of each household, boolean (rows,): who counts these alone holds both floors.
+    The first rows of each household, boolean (rows,): a count of these alone that holds the
+    floor's people holds its households too.
     """
     if floor.households == 1:
         return np.ones(len(household), dtype=bool)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 
@@ -48,15 +49,13 @@ def impossible_pairs(
     """
     rows = len(codes)
     fields = _fields(codes, sizes, expected, household, floor or Floor())
-    looked_at, tested = {}, 0
-    for a, b in combinations(range(len(fields)), 2):
-        cells, alone = _enough(fields[a], fields[b], rows, expected)
-        tested += int(cells.sum())
-        if cells.any():
-            looked_at[a, b] = (cells, alone)
+    pairs = list(combinations(range(len(fields)), 2))
+    # Twice, pair by pair: the cells of all pairs of a wide survey would not fit into memory.
+    tested = sum(int(enough(fields[a], fields[b], rows, expected)[0].sum()) for a, b in pairs)
     least = least_rows(tested, error)
     found: Cells = {}
-    for (a, b), (cells, alone) in looked_at.items():
+    for a, b in pairs:
+        cells, alone = enough(fields[a], fields[b], rows, expected)
         empty = _empty(fields[a], fields[b], cells & (alone >= least))
         if empty.any():
             found[a, b] = np.zeros((sizes[a], sizes[b]), dtype=bool)
@@ -115,8 +114,18 @@ def _behind(column: np.ndarray, size: int, household: np.ndarray | None) -> Coun
     return Counts(people, people)
 
 
-def _enough(a: _Field, b: _Field, rows: int, expected: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where enough rows are expected, boolean, and for how many they count: (kept, kept)."""
+class Spread(Protocol):
+    """Codes or sets of them: the people who have each, and what one of them counts for."""
+
+    @property
+    def people(self) -> np.ndarray: ...
+
+    @property
+    def spread(self) -> np.ndarray: ...
+
+
+def enough(a: Spread, b: Spread, rows: int, expected: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where enough rows are expected, boolean, and for how many they count: (of a, of b)."""
     people = np.outer(a.people, b.people) / max(rows, 1)
     return people >= expected, people * np.maximum.outer(a.spread, b.spread)
 

@@ -193,10 +193,15 @@ def _groups(specific: Figures) -> Use | None:
     )
     columns = told.get("columns") or {}
     apart = {n: c for n, c in columns.items() if c.get("score") is not None}
-    far = [n for n, c in apart.items() if below_ceiling(c["score"], c.get("ceiling") or best)
-           > AGREES[0]]  # fmt: skip
+    far = [n for n, c in apart.items() if _below(c, best) > AGREES[0]]
     far.sort(key=lambda n: apart[n]["score"])
     return Use("groups", name, answer, round(score * figures), figures, unit, tuple(far))
+
+
+def _below(of_column: Figures, best: float) -> float:
+    """How far a column's figures are below their ceiling, or below `best` where they have none."""
+    ceiling = of_column.get("ceiling")
+    return below_ceiling(of_column["score"], best if ceiling is None else ceiling)
 
 
 def _indicators(specific: Figures) -> Use | None:

@@ -15,6 +15,7 @@ import torch
 
 from include.espejo.errors import ParameterError, UnexpectedError
 from include.espejo.synthesis.ctgan.calibrate import POOL, draw_without_replacement, rake
+from include.espejo.synthesis.ctgan.encoding.fields import Field
 from include.espejo.synthesis.ctgan.keeping import breaks_a_rule, decode_keeping_rules, replace_rows
 from include.espejo.synthesis.ctgan.model import Model
 from include.espejo.synthesis.ctgan.threads import torch_threads
@@ -56,15 +57,26 @@ class _Wanted:
             if places is not None and column in places.tuples:
                 counts = counts * (places.tuples[column] == code).to_numpy()
             elif column in fields:
-                found = model.encoding.fields[fields[column]].code_of(code)
+                field = model.encoding.fields[fields[column]]
+                found = field.code_of(code)
                 if found is None:
-                    raise ParameterError(f"condition {column}: training has never seen this code")
+                    raise ParameterError(f"condition {column}: {_unknown(field)}")
                 codes[fields[column]] = found
             else:
                 raise ParameterError(f"condition {column}: it is no modelled column")
         if not counts.sum():
             raise ParameterError(f"conditions on {', '.join(conditions)}: no place has them all")
         return cls(counts / counts.sum(), codes)
+
+
+def _unknown(field: Field) -> str:
+    """Why a condition cannot be met. Which numbers training has seen is not said."""
+    if field.kind == "code":
+        return "training has never seen this code"
+    return (
+        "this number is not modelled as a value of its own; name a special code, a constant that "
+        "a rule compares the column with, or a number that many people have"
+    )
 
 
 def _block(

@@ -5,7 +5,6 @@ Nothing is one-hot: a row is one leaf of the geography and one small integer a f
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +22,6 @@ from include.espejo.survey.rules import (
     DateRule,
     ImpliesRule,
     rule_columns,
-    rule_expressions,
 )
 from include.espejo.synthesis.ctgan.encoding.fields import (
     Field,
@@ -32,6 +30,7 @@ from include.espejo.synthesis.ctgan.encoding.fields import (
     number_field,
 )
 from include.espejo.synthesis.ctgan.encoding.places import PlaceField, Places, place_fields
+from include.espejo.table.cuts import find_cuts
 from include.espejo.table.frames import to_table
 
 
@@ -147,7 +146,8 @@ def _encode_column(
         # Where the age is a special code it says nothing of the year, which then stands for itself.
         age = np.where(np.isin(age, list(spec.columns[ages[name]].special)), np.nan, age)
         return gap_field(name, values, ages[name], age, period.year, special)
-    cuts = {*_constants(spec, name), *special}
+    at_rules = find_cuts(spec, period, name)
+    cuts = {*at_rules.below.tolist(), *at_rules.above.tolist(), *special}
     if column.top_code is not None:
         cuts.add(float(column.top_code))
     return number_field(name, values, special, sorted(cuts), households)
@@ -168,22 +168,6 @@ def _birth_years(spec: SurveySpec, present: list[str]) -> dict[str, str]:
         for rule in spec.rules
         if isinstance(rule, BirthYearRule) and {rule.age, rule.birth_year} <= set(present)
     }
-
-
-def _constants(spec: SurveySpec, name: str) -> set[float]:
-    """The numbers that any rule compares this column with."""
-    found: set[float] = set()
-    for rule in spec.rules:
-        for text in rule_expressions(rule).values():
-            for node in ast.walk(ast.parse(text, mode="eval")):
-                names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-                if isinstance(node, ast.Compare) and name in names:
-                    numbers = {float(c.value) for c in ast.walk(node)
-                               if isinstance(c, ast.Constant)
-                               and isinstance(c.value, int | float)}  # fmt: skip
-                    # The sign is a node of its own: both signs are cuts.
-                    found |= numbers | {-n for n in numbers}
-    return found
 
 
 def _drawing_order(spec: SurveySpec, names: list[str]) -> list[str]:
