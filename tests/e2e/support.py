@@ -17,7 +17,8 @@ from urllib.request import Request, urlopen
 import pandas as pd
 
 from demo.enoe_like import generate_survey, write_survey
-from demo.lake_server import RESTRICTED_BUCKET, LakeServer
+from demo.lake_identities import RESTRICTED_BUCKET
+from demo.lake_server import LakeServer
 from demo.run import upload
 from demo.ui import AirflowStandalone
 from include.espejo.survey import Period, load_spec

@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from demo.lake_server import DOWNSTREAM_BUCKET, PUBLIC_BUCKET, RESTRICTED_BUCKET
+from demo.lake_identities import DOWNSTREAM_BUCKET, PUBLIC_BUCKET, RESTRICTED_BUCKET
 from tests.canaries import found_in_file
 
 from .panel import next_quarter, plant_leak, put_attempts

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from demo.enoe_like import generate_survey, write_survey
-from demo.lake_server import RAW_BUCKET, RESTRICTED_BUCKET, LakeServer
+from demo.lake_identities import RAW_BUCKET, RESTRICTED_BUCKET
+from demo.lake_server import LakeServer
 from tests.canaries import found_in_file, found_in_table, found_in_text, plant
 from tests.conftest import ROOT
 

@@ -20,15 +20,17 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from demo import lake_process
 from demo import lake_server as module
-from demo.lake_server import (
+from demo.lake_identities import (
     BUCKETS,
     DOWNSTREAM_BUCKET,
     PUBLIC_BUCKET,
     RAW_BUCKET,
     RESTRICTED_BUCKET,
-    LakeServer,
 )
+from demo.lake_server import LakeServer
+from tests.full_bucket import full_bucket
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
@@ -232,7 +234,7 @@ def test_replace_needs_the_etag_of_what_is_there(lake_server: LakeServer, key: s
 
 def test_full_bucket_refuses_writes_only(lake_server: LakeServer, key_everywhere: str) -> None:
     client, place = lake_server.client("publish"), {"Bucket": PUBLIC_BUCKET, "Key": key_everywhere}
-    with lake_server.full_bucket(PUBLIC_BUCKET):
+    with full_bucket(lake_server, PUBLIC_BUCKET):
         with pytest.raises(ClientError) as error:
             client.put_object(**place, Body=b"more")
         assert status_of(error) == 500
@@ -316,8 +318,8 @@ def test_server_dies_with_its_parent(tmp_path: Path) -> None:
     while group_members(process_id) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not group_members(process_id)
-    ports = module.Ports(**json.loads((tmp_path / "ports.json").read_text(encoding="utf-8")))
-    module._remove_dead_sockets(ports)
+    ports = lake_process.Ports(**json.loads((tmp_path / "ports.json").read_text(encoding="utf-8")))
+    lake_process.remove_dead_sockets(ports)
 
 
 def test_server_that_does_not_come_up_says_why(
@@ -326,7 +328,7 @@ def test_server_that_does_not_come_up_says_why(
     program = tmp_path / "weed"
     program.write_text("#!/bin/sh\necho the disk is upside down\nexit 1\n")
     program.chmod(0o755)
-    monkeypatch.setattr(module, "_find_weed", lambda: program)
+    monkeypatch.setattr(lake_process, "find_weed", lambda: program)
     server = LakeServer(tmp_path / "lake")
     with pytest.raises(RuntimeError, match="the disk is upside down"):
         server.start()
@@ -336,14 +338,14 @@ def test_server_that_does_not_come_up_says_why(
 def test_port_taken_meanwhile_is_tried_again_with_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lake_server: LakeServer
 ) -> None:
-    find, found = module._find_free_ports, []
+    find, found = module.find_free_ports, []
 
-    def first_the_ports_in_use() -> module.Ports:
+    def first_the_ports_in_use() -> lake_process.Ports:
         assert lake_server._ports is not None
         found.append(find() if found else lake_server._ports)
         return found[-1]
 
-    monkeypatch.setattr(module, "_find_free_ports", first_the_ports_in_use)
+    monkeypatch.setattr(module, "find_free_ports", first_the_ports_in_use)
     with LakeServer(tmp_path) as server:
         assert len(found) == 2
         server.client("admin").head_bucket(Bucket=RAW_BUCKET)

@@ -7,7 +7,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from demo.lake_server import PUBLIC_BUCKET, REGION, RESTRICTED_BUCKET, LakeServer
+from demo.lake_identities import PUBLIC_BUCKET, RESTRICTED_BUCKET
+from demo.lake_server import REGION, LakeServer
 from include.espejo.errors import LakeError
 from include.espejo.lake import Lake, open_lake
 

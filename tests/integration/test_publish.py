@@ -10,13 +10,15 @@ from uuid import uuid4
 
 import pytest
 
-from demo.lake_server import PUBLIC_BUCKET, RESTRICTED_BUCKET, LakeServer
+from demo.lake_identities import PUBLIC_BUCKET, RESTRICTED_BUCKET
+from demo.lake_server import LakeServer
 from include.espejo.errors import GateError, InputError, LakeError
 from include.espejo.lake import Lake, open_lake
 from include.espejo.lake.keys import PublicLocation
 from include.espejo.releases.ledger import Ledger
 from include.espejo.releases.publish import publish_release, read_pointer, withdraw_release
 from include.espejo.survey import Period, load_spec
+from tests.full_bucket import full_bucket
 from tests.releases import every_value, release_files, write_candidate
 from tests.surveys.parks import SPEC as PARKS
 
@@ -222,7 +224,7 @@ def test_a_full_public_bucket_leaves_nothing_half_seen(
 ) -> None:
     folder = candidate(work, "aaa")
     with (
-        lake_server.full_bucket(PUBLIC_BUCKET),
+        full_bucket(lake_server, PUBLIC_BUCKET),
         pytest.raises(LakeError, match=place.release(PERIOD, "aaa")),
     ):
         publish_release(work, folder, public, place, PERIOD, "aaa")

@@ -10,7 +10,7 @@ from typing import Any
 import compose
 import pytest
 
-from demo.lake_server import ACTIONS, BUCKETS
+from demo.lake_identities import ACTIONS, BUCKETS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPOSE_TEXT = (REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8")
