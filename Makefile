@@ -8,7 +8,7 @@ PERIOD ?= 2015T2
 SURVEY ?= enoe_sdem
 # Two processes for the tests; each takes a file at a time, in the order of the folders: Airflow,
 # the longest, is started in one of them near the beginning.
-BOTH_CORES := -n 2 --dist loadfile --no-loadscope-reorder
+BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup browser demo ui test check unit bench clean

@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -121,26 +121,27 @@ def profile(request: Request) -> dict[str, Any]:
 
     from include.espejo.synthesis.ctgan.trainings import Trainings
 
-    learning, left = _learning(request), {"steps": WARM_UP + PROFILED_STEPS}
+    learning, profiled = _learning(request), request.get("profiled_steps", PROFILED_STEPS)
+    left = {"steps": WARM_UP + profiled}
     original = Trainings.step
     profiler = torch.profiler.profile(activities=[ProfilerActivity.CPU])
 
     def step(run: Trainings) -> tuple[float, float | None]:
-        if left["steps"] == PROFILED_STEPS:
+        if left["steps"] == profiled:
             profiler.start()
         left["steps"] -= 1
         return original(run)
 
     with _patched_step(step):
-        _fit_here(learning, replace(_settings(request), max_steps=WARM_UP + PROFILED_STEPS))
+        _fit_here(learning, replace(_settings(request), max_steps=WARM_UP + profiled))
     profiler.stop()
     events = sorted(profiler.key_averages(), key=lambda e: -e.self_cpu_time_total)
     total = sum(e.self_cpu_time_total for e in events)
     return {
-        "operators": sum(e.count for e in events) / PROFILED_STEPS,
-        "kernel_ms": total / 1000 / PROFILED_STEPS,
+        "operators": sum(e.count for e in events) / profiled,
+        "kernel_ms": total / 1000 / profiled,
         "longest": [
-            {"operator": e.key, "calls": e.count / PROFILED_STEPS,
+            {"operator": e.key, "calls": e.count / profiled,
              "share": e.self_cpu_time_total / total}
             for e in events[:PROFILE_LINES]
         ],
@@ -196,50 +197,60 @@ def national_sdv(request: Request) -> Sample:
     of the critic and one of the generator.
     """
     import pyarrow.parquet as pq
-    from torch.optim.optimizer import register_optimizer_step_post_hook
 
     from include.espejo.process.resources import PeakMemory
     from include.espejo.synthesis.sdv import child as sdv_child
 
-    learning, ends, cpu, updates = _learning(request), [], [], []
-
-    def count(*_: object) -> None:
-        updates.append(1)
-        if len(updates) % 2 == 0:
-            ends.append(perf_counter())
-            cpu.append(_cpu_seconds())
-        if len(ends) >= request["steps"]:
-            raise _Enough
-
-    def out_of_time(number: int, frame: FrameType | None) -> NoReturn:
-        raise _Enough
-
-    started = perf_counter()
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.alarm(request["limit_seconds"])
+    learning, started, steps = _learning(request), perf_counter(), _Steps(request["steps"])
     with tempfile.TemporaryDirectory(prefix="espejo-bench-") as name, PeakMemory() as memory:
         table = Path(name) / "table.parquet"
         pq.write_table(learning.table, table)
         del learning
-        hook = register_optimizer_step_post_hook(count)
-        try:
+        with suppress(_Enough), steps.counted(request["limit_seconds"]):
             sdv_child.handle({
                 "task": "fit", "epochs": 10, "batch_size": request["batch_size"],
                 "seed": request["seed"], "table": str(table), "model": str(Path(name) / "sdv.pkl"),
             })  # fmt: skip
-        except _Enough:
-            pass
+    return {
+        "steps": len(steps.ends),
+        "step_ms": _milliseconds(steps.ends),
+        "step_cpu_ms": _milliseconds(steps.cpu),
+        "besides_steps_seconds": steps.ends[0] - started,
+        "fit_peak_mb": memory.peak_mb * MEBIBYTE / MEGABYTE,
+    }
+
+
+class _Steps:
+    """Counts a training's steps, by two updates of an optimiser each, and ends it after `most`."""
+
+    def __init__(self, most: int):
+        self.most, self.updates = most, 0
+        self.ends: list[float] = []
+        self.cpu: list[float] = []
+
+    @contextmanager
+    def counted(self, limit_seconds: int) -> Iterator[None]:
+        from torch.optim.optimizer import register_optimizer_step_post_hook
+
+        signal.signal(signal.SIGALRM, self._out_of_time)
+        signal.alarm(limit_seconds)
+        hook = register_optimizer_step_post_hook(self._count)
+        try:
+            yield
         finally:
             signal.alarm(0)
             hook.remove()
-    result: Sample = {
-        "steps": len(ends),
-        "step_ms": _milliseconds(ends),
-        "step_cpu_ms": _milliseconds(cpu),
-        "besides_steps_seconds": ends[0] - started,
-        "fit_peak_mb": memory.peak_mb * MEBIBYTE / MEGABYTE,
-    }
-    return result
+
+    def _count(self, *_: object) -> None:
+        self.updates += 1
+        if self.updates % 2 == 0:
+            self.ends.append(perf_counter())
+            self.cpu.append(_cpu_seconds())
+        if len(self.ends) >= self.most:
+            raise _Enough
+
+    def _out_of_time(self, number: int, frame: FrameType | None) -> NoReturn:
+        raise _Enough
 
 
 class _Enough(BaseException):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 _home = tempfile.mkdtemp(prefix="espejo-tests-")
@@ -22,3 +25,14 @@ def pytest_sessionfinish() -> None:
     import shutil
 
     shutil.rmtree(_home, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_steps() -> Iterator[None]:
+    """A tenth of the steps that a start has at least: what is learnt in them is no test's subject,
+    but for those that ask for more epochs."""
+    from include.espejo.synthesis.ctgan import trainings
+
+    before, trainings.FEWEST_STEPS = trainings.FEWEST_STEPS, 30
+    yield
+    trainings.FEWEST_STEPS = before

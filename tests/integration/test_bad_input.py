@@ -131,25 +131,26 @@ def test_three_hundred_rows(synthesize: Callable[..., End]) -> None:
     assert_keeps_its_spec(synthesize(frame, content(frame)))
 
 
-def test_a_number_of_one_value(synthesize: Callable[..., End]) -> None:
-    frame = survey(age=pd.Series(np.full(ROWS, 40.0)))
-    end = synthesize(frame, content(frame))
-    assert_keeps_its_spec(end)
-
-
-def test_a_code_that_one_household_has(synthesize: Callable[..., End]) -> None:
-    held = np.random.default_rng(2).integers(0, 3, ROWS)
+def test_awkward_columns_beside_each_other(synthesize: Callable[..., End]) -> None:
+    """A number of one value, a column that is blank throughout, a code that one household has, and
+    five thousand codes of which some are frequent."""
+    rows, random = 1500, np.random.default_rng(2)
+    held = random.integers(0, 3, rows)
     held[:3] = 3
-    frame = survey(work=codes(held, ["x", "y", "z", "only"]))
+    many = np.minimum(random.geometric(0.01, rows), 4999)
+    frame = survey(
+        rows,
+        hours=pd.Series(np.full(rows, 40.0)),
+        empty=codes(np.zeros(rows, int), ["x"], np.ones(rows, bool)),
+        rare=codes(held, ["x", "y", "z", "only"]),
+        job=codes(many, [f"{i:04}" for i in range(5000)]),
+    )
     end = synthesize(frame, content(frame))
     assert_keeps_its_spec(end)
     table = to_frame(from_parquet(end.file("synthetic.parquet").read_bytes()))
-    assert "only" not in set(table["work"].dropna())
-
-
-def test_a_column_that_is_blank_throughout(synthesize: Callable[..., End]) -> None:
-    frame = survey(work=codes(np.zeros(ROWS, int), ["x"], np.ones(ROWS, bool)))
-    assert_keeps_its_spec(synthesize(frame, content(frame)))
+    assert "only" not in set(table["rare"].dropna())
+    assert (table["hours"] == 40).all()
+    assert table["empty"].isna().all()
 
 
 def test_numbers_only(synthesize: Callable[..., End]) -> None:
@@ -162,13 +163,6 @@ def test_numbers_only(synthesize: Callable[..., End]) -> None:
 def test_codes_only(synthesize: Callable[..., End]) -> None:
     frame = survey().drop(columns=["age", "home"])
     assert_keeps_its_spec(synthesize(frame, content_of(frame)))
-
-
-def test_five_thousand_codes_of_which_some_are_frequent(synthesize: Callable[..., End]) -> None:
-    labels = [f"{i:04}" for i in range(5000)]
-    held = np.minimum(np.random.default_rng(4).geometric(0.01, 1500), 4999)
-    frame = survey(1500, work=codes(held, labels))
-    assert_keeps_its_spec(synthesize(frame, content(frame)))
 
 
 def test_a_hundred_and_fifty_columns(tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ from tests.unit.test_ctgan_support import parks_learning
 def request_(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What every probe starts from, on the typed table of a tiny survey."""
     folder = tmp_path_factory.mktemp("engines")
-    write_survey(generate_survey(2015, 2, people=1200, seed=1), folder / "tiny.csv")
+    write_survey(generate_survey(2015, 2, people=600, seed=1), folder / "tiny.csv")
     request = {
         "input": str(folder / "tiny.csv"),
         "typed": str(folder / "typed.parquet"),
         "period": "2015T2",
-        "epochs": 3,
+        "epochs": 1,
         "batch_size": 100,
         "seed": 1,
     }
@@ -67,7 +67,9 @@ def test_sdv_ends_after_its_steps(request_):
 
 
 def test_the_profile_names_operators(request_):
-    (found,) = run_child("bench.engine_probes", request_ | {"probe": "profile"})
+    (found,) = run_child(
+        "bench.engine_probes", request_ | {"probe": "profile", "profiled_steps": 3}
+    )
     assert found["operators"] > 0
     assert 0 < sum(line["share"] for line in found["longest"]) <= 1
     text = engines.render_profile(found)

@@ -66,7 +66,8 @@ def test_a_rule_that_the_bins_lose_is_told_before_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "include.espejo.synthesis.ctgan.run.Run.to_the_end", lambda *_: pytest.fail("trains")
+        "include.espejo.synthesis.ctgan.run.TrainingLoop.to_the_end",
+        lambda *_: pytest.fail("trains"),
     )
     amount = np.round(np.random.default_rng(0).gamma(2, 3000, ROWS))
     learning = hand_made({"paid": amount, "received": amount}, rules=[

@@ -98,12 +98,11 @@ def test_the_rest_of_a_conditional_row_is_as_without_conditions() -> None:
 
 def test_a_condition_works_backwards_on_what_is_drawn_before_it() -> None:
     """Sex is drawn before the occupation: women among the unpaid as without a condition, and more
-    or less as in training, of which two epochs do not learn all."""
+    or less as in training, of which ten epochs do not learn all."""
     random = np.random.default_rng(1)
     sex = random.choice(["1", "2"], 2000, p=[0.5, 0.5]).astype(object)
     rare = np.where(random.random(2000) < np.where(sex == "2", 0.2, 0.02), "y", "n").astype(object)
-    learning = hand_made({"sex": sex, "rare": rare})
-    trained = fitted(learning)
+    trained = fitted(hand_made({"sex": sex, "rare": rare}), epochs=10)
     made = to_frame(drawn(trained, 3000, conditions={"rare": "y"}))
     plain = to_frame(drawn(trained, 30_000, calibrate=False))
     women = (made["sex"] == "2").mean()
