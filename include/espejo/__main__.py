@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from include.espejo.errors import EspejoError, GateError
+from include.espejo.parameters import bounds_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,8 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--seed", type=int, metavar="N")
     synthesize = commands.add_parser("synthesize", help="the whole flow without Airflow")
     _add_survey(synthesize, "INPUT", "OUT_DIR")
-    for name in ("rows", "epochs", "batch-size", "seed"):
-        synthesize.add_argument(f"--{name}", type=int, metavar="N")
+    for name in ("rows", "epochs", "batch_size", "seed"):
+        low, high, step = bounds_of(name)
+        multiple = f", a multiple of {step}" if step > 1 else ""
+        synthesize.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=int,
+            metavar="N",
+            help=f"{low:,} to {high:,}{multiple}",
+        )
     synthesize.add_argument("--engine", metavar="E")
     synthesize.add_argument("--calibrate", action=argparse.BooleanOptionalAction,
                             help="draw rows to the training margins, or as they come")  # fmt: skip

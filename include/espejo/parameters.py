@@ -6,73 +6,93 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from include.espejo.errors import ParameterError
 from include.espejo.survey import SurveySpec
-from include.espejo.survey.model import ENGINES
+from include.espejo.survey.settings import (
+    BatchSize,
+    Calibrate,
+    Device,
+    Engine,
+    Epochs,
+    Minutes,
+    Rows,
+    Seed,
+    Steps,
+    Threads,
+)
 
-# Bounds of the parameters, also those of the trigger form: name -> (lowest, highest, multiple of).
-BOUNDS = {
-    "rows": (100, 10_000_000, 1),  # fewer cannot be scored
-    "epochs": (1, 10_000, 1),
-    "batch_size": (10, 100_000, 10),
-    "seed": (0, 2**32 - 1, 1),
-    "max_steps": (1, 100_000_000, 1),
-    "threads": (0, 256, 1),
-}
 SHORTEST_REASON = 10  # characters: an override needs more than a word
 
 
-@dataclass(frozen=True)
-class Parameters:
+class Parameters(BaseModel):
     """What a run is asked for. `rows` None: as many as the input; `seed` None: the input's own.
 
     `max_steps` replays a training that a time budget had ended.
     """
 
-    rows: int | None
-    epochs: int
-    batch_size: int
-    seed: int | None
-    engine: str
-    calibrate: bool = True
-    max_training_minutes: float | None = None
-    max_steps: int | None = None
-    threads: int = 0
-    device: str = "auto"
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    rows: Rows | None = None
+    epochs: Epochs
+    batch_size: BatchSize
+    seed: Seed | None = None
+    engine: Engine
+    calibrate: Calibrate
+    max_training_minutes: Minutes | None = None
+    max_steps: Steps | None = None
+    threads: Threads = 0
+    device: Device = "auto"
 
     @classmethod
     def of(cls, spec: SurveySpec, given: Mapping[str, Any]) -> Parameters:
         """The spec's settings with those given (None: not given). Raises ParameterError."""
-        known = {field.name for field in fields(cls)}
-        for name in given:
-            if name not in known:
-                raise ParameterError(f"parameter {name}: unknown; there are {sorted(known)}")
-        settings = ("engine", "epochs", "batch_size", "calibrate", "max_training_minutes",
-                    "threads", "device")  # fmt: skip
-        values: dict[str, Any] = {"rows": None, "seed": None, "max_steps": None}
-        values |= {name: getattr(spec.model, name) for name in settings}
+        values = spec.model.model_dump(include=set(cls.model_fields))
         values |= {name: value for name, value in given.items() if value is not None}
-        for name, (low, high, step) in BOUNDS.items():
-            _check(name, values[name], low, high, step)
-        if values["engine"] not in ENGINES:
-            raise ParameterError(f"parameter engine: it is none of {', '.join(ENGINES)}")
-        return cls(**values)
+        problems: list[str] = []
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = [_told(str(e["loc"][0]), e["type"]) for e in error.errors()]
+        raise ParameterError("\n".join(problems))
 
 
-def _check(name: str, value: Any, low: int, high: int, step: int) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ParameterError(f"parameter {name}: write a whole number from {low} to {high}")
-    if not low <= value <= high:
-        raise ParameterError(f"parameter {name}: it must lie between {low} and {high}")
-    if value % step:
-        raise ParameterError(f"parameter {name}: it must be a multiple of {step}")
+def bounds_of(name: str) -> tuple[int, int, int]:
+    """The lowest and highest whole number of a parameter, and what it must be a multiple of."""
+    schema = schema_of(name)
+    return schema["minimum"], schema["maximum"], schema.get("multipleOf", 1)
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """A parameter as JSON Schema describes it; one that may be left empty as if it may not."""
+    schema: dict[str, Any] = dict(Parameters.model_json_schema()["properties"][name])
+    for option in schema.pop("anyOf", []):
+        schema |= option if option["type"] != "null" else {}
+    return schema
+
+
+def _told(name: str, problem: str) -> str:
+    """What to write instead. The value itself may be anything, and is not repeated."""
+    match problem:
+        case "extra_forbidden":
+            return f"parameter {name}: unknown; there are {sorted(Parameters.model_fields)}"
+        case "greater_than_equal" | "less_than_equal":
+            low, high, _ = bounds_of(name)
+            return f"parameter {name}: it must lie between {low} and {high}"
+        case "multiple_of":
+            return f"parameter {name}: it must be a multiple of {bounds_of(name)[2]}"
+        case "int_type":
+            low, high, _ = bounds_of(name)
+            return f"parameter {name}: write a whole number from {low} to {high}"
+        case "literal_error":
+            return f"parameter {name}: it is none of {', '.join(schema_of(name)['enum'])}"
+        case _:
+            return f"parameter {name}: it is not of its kind; see docs/spec.md, `model`"
 
 
 def given_reason(override: str) -> str:
@@ -97,7 +117,7 @@ def release_name(input_sha256: str, spec_digest: str, parameters: Parameters, pe
     The same input, spec, code and parameters give the same name, so a rerun finds its own work.
     """
     identity = {"input": input_sha256, "spec": spec_digest, "code": code_version(),
-                "period": period, "parameters": asdict(parameters)}  # fmt: skip
+                "period": period, "parameters": parameters.model_dump()}  # fmt: skip
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 

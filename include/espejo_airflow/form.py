@@ -11,21 +11,14 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import Param, get_current_context
 
 from include.espejo.lake.keys import PublicLocation, scratch, workspace
-from include.espejo.parameters import BOUNDS, Parameters
+from include.espejo.parameters import SHORTEST_REASON, Parameters, schema_of
 from include.espejo.steps.run import Job, Run
 from include.espejo.survey import PERIOD_PATTERN, Period, SurveySpec, latest_published
-from include.espejo.survey.model import ENGINES
 from include.espejo_airflow.connections import lakes_of, ledger_of
 
 
 def form(spec: SurveySpec) -> dict[str, Param]:
     """The trigger form. Empty fields take the spec's settings, an empty period the last one out."""
-
-    def number(name: str, default: int | None, title: str, text: str, **more: Any) -> Param:
-        low, high, step = BOUNDS[name]
-        kind: list[str] | str = ["null", "integer"] if default is None else "integer"
-        return Param(default, type=kind, minimum=low, maximum=high, multipleOf=step,
-                     title=title, description_md=text, **more)  # fmt: skip
 
     how: dict[str, Any] = {"section": "Cómo / How"}  # folded; what has no section is seen at once
     return {
@@ -35,34 +28,35 @@ def form(spec: SurveySpec) -> dict[str, Param]:
             description_md="Trimestre, p. ej. `2026T3`; vacío: el último publicado. "
             "Quarter, such as `2026T3`; empty: the last one published.",
         ),
-        "rows": number("rows", None, "Filas / Rows",
-                       "Vacío: tantas como la encuesta. Empty: as many as the survey."),
+        "rows": _setting("rows", None),
         "dry_run": Param(
             False, type="boolean", title="Ensayo / Dry run",
             description_md="Hace todo salvo publicar. Everything but publishing.",
         ),
         "override_reason": Param(
-            None, type=["null", "string"], minLength=10, maxLength=2000,
+            None, type=["null", "string"], minLength=SHORTEST_REASON, maxLength=2000,
             title="Motivo para publicar pese a una prueba / Reason to override a gate",
             description_md="Qué pruebas (`attempts`: el límite de intentos), quién lo decide y por "
             "qué; va al manifiesto. Vacío: una prueba que no pasa detiene la publicación. Which "
             "gates (`attempts`: the limit of attempts), who decides and why; into the manifest. "
             "Empty: a gate that fails holds the release back.", **how,
         ),
-        "engine": Param(spec.model.engine, type="string", enum=list(ENGINES), **how,
-                        title="Motor / Engine"),
-        "epochs": number("epochs", spec.model.epochs, "Épocas / Epochs",
-                         "Pasadas por la tabla. Passes over the table.", **how),
-        "batch_size": number("batch_size", spec.model.batch_size, "Lote / Batch size",
-                             "Múltiplo de 10. A multiple of 10.", **how),
-        "calibrate": Param(
-            spec.model.calibrate, type="boolean", title="Calibrar / Calibrate",
-            description_md="A los márgenes de la encuesta. To the survey's margins.", **how,
-        ),
-        "seed": number("seed", None, "Semilla / Seed",
-                       "Vacío: la que sigue de la encuesta. Empty: follows from the survey.",
-                       **how),
+        "engine": _setting("engine", spec.model.engine, **how),
+        "epochs": _setting("epochs", spec.model.epochs, **how),
+        "batch_size": _setting("batch_size", spec.model.batch_size, **how),
+        "calibrate": _setting("calibrate", spec.model.calibrate, **how),
+        "seed": _setting("seed", None, **how),
     }  # fmt: skip
+
+
+def _setting(name: str, default: int | bool | str | None, **more: Any) -> Param:
+    """A parameter's field, with the bounds and texts that its type declares."""
+    schema = schema_of(name) | more
+    if "description" in schema:
+        schema["description_md"] = schema.pop("description")
+    kind: str = schema.pop("type")
+    schema.pop("default", None)
+    return Param(default, type=["null", kind] if default is None else kind, **schema)
 
 
 def period_of_run(spec: SurveySpec, context: Mapping[str, Any]) -> Period:

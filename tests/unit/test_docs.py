@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from include.espejo.parameters import bounds_of
 from include.espejo.survey.disclosure import Disclosure, Limits
 from include.espejo.survey.model import ModelSettings
 
@@ -63,3 +64,12 @@ def test_limits_of_the_gates_are_told_as_they_are(page: str, heading: str) -> No
 def written(value: object) -> str:
     """As the tables write it."""
     return f"{value:g}" if isinstance(value, float) else str(value).lower()
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size"])
+def test_bounds_in_the_documents_are_those_of_the_code(name: str) -> None:
+    low, high, step = bounds_of(name)
+    for page, thousands in (("spec.md", ","), ("spec.es.md", " ")):
+        (line,) = [x for x in (DOCS / page).read_text().splitlines() if x.startswith(f"| `{name}`")]
+        for bound in (low, high, *([step] if step > 1 else [])):
+            assert f"{bound:,}".replace(",", thousands) in line

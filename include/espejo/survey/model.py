@@ -11,8 +11,16 @@ from include.espejo.survey.column import Column, Label, Role, Strict
 from include.espejo.survey.disclosure import Disclosure
 from include.espejo.survey.expression import Expression, parse_expression
 from include.espejo.survey.rules import Rule
+from include.espejo.survey.settings import (
+    BatchSize,
+    Calibrate,
+    Device,
+    Engine,
+    Epochs,
+    Minutes,
+    Threads,
+)
 
-ENGINES = ("ctgan", "sdv")
 MOST_COLUMNS = 254  # to model: the audit compares rows by a byte (disclose/kernel.py)
 
 
@@ -92,13 +100,13 @@ class ModelSettings(Strict):
     """
 
     columns: tuple[str, ...] = Field(min_length=2, max_length=MOST_COLUMNS)
-    engine: Literal["ctgan", "sdv"] = "ctgan"
-    epochs: int = Field(default=10, ge=1, le=10_000)
-    batch_size: int = Field(default=100, ge=10, le=100_000, multiple_of=10)
-    calibrate: bool = True
-    max_training_minutes: float | None = Field(default=None, gt=0)
-    threads: int = Field(default=0, ge=0, le=256)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    engine: Engine = "ctgan"
+    epochs: Epochs = 10
+    batch_size: BatchSize = 100
+    calibrate: Calibrate = True
+    max_training_minutes: Minutes | None = None
+    threads: Threads = 0
+    device: Device = "auto"
 
 
 class Pyramid(Strict):
