@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from include.espejo.errors import EspejoError, GateError
@@ -37,8 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    installed = Path(sys.argv[0]).name == "espejo"  # the command of an installed package
     parser = argparse.ArgumentParser(
-        prog="python -m include.espejo", description="Synthetic mirrors of official surveys."
+        prog="espejo" if installed else "python -m include.espejo",
+        description="Synthetic mirrors of official surveys.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     validate = commands.add_parser("validate", help="ingest and validate a survey")
