@@ -32,6 +32,7 @@ SCRIPT = "<script>document.title = 'taken over'</script>"
 REASON = "membership: the head of the data office, after reading the report"
 GATES = ("rules", "floor", "floor_codes", "identical", "membership", "disclosive:key:column")
 
+FIRST: dict[str, Any]
 FIRST = {"periods": ["2015T2"], "compared_with": None, "previous": [], "codes": {}, "drift": {},
          "indicators": []}  # fmt: skip
 
@@ -83,7 +84,7 @@ def odd_page(folder: Path) -> bytes:
 def odd_survey(rows: int = 3000) -> tuple[SurveySpec, pd.DataFrame]:
     """A survey whose columns are what goes wrong, and typed rows of it."""
     codes = {f"{at:04}": Label(es=f"Código {at}", en=f"Code {at}") for at in range(1000)}
-    odd = {
+    odd: dict[str, dict[str, Any]] = {
         "unlabelled": {"codes": dict.fromkeys("abc")},
         "thousand": {"codes": codes},
         "one": {"codes": {"1": Label(es="Única", en="Only one")}},
@@ -117,7 +118,8 @@ def odd_survey(rows: int = 3000) -> tuple[SurveySpec, pd.DataFrame]:
 
 def _falling(count: int) -> np.ndarray:
     weights = 1 / np.arange(1, count + 1)
-    return weights / weights.sum()
+    share: np.ndarray = weights / weights.sum()
+    return share
 
 
 def split_frame(frame: pd.DataFrame, spec: SurveySpec) -> Frames:

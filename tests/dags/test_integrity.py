@@ -101,6 +101,7 @@ def test_unpausing_waits_for_the_next_publication_day(
     first = timetable.next_dagrun_info(
         last_automated_data_interval=None, restriction=TimeRestriction(None, None, False)
     )
+    assert first is not None
     assert first.run_after == pendulum.datetime(2026, 8, 26, 12)
 
 
@@ -118,8 +119,9 @@ def test_a_scheduled_run_takes_the_quarter_just_published(due: str, period: str)
     from include.espejo_airflow.form import period_of_run
 
     when = datetime.fromisoformat(due).replace(tzinfo=UTC)
-    context = {"params": {}, "logical_date": when}
+    context: dict[str, Any] = {"params": {}, "logical_date": when}
     assert str(period_of_run(load_spec("enoe_sdem"), context)) == period
+    manual: dict[str, Any]
     manual = {"params": {}, "logical_date": None, "dag_run": SimpleNamespace(run_after=when)}
     assert str(period_of_run(load_spec("enoe_sdem"), manual)) == period
     asked = {"params": {"period": "2015T2"}, "logical_date": when}

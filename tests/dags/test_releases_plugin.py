@@ -59,13 +59,14 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
 def client(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """As a user who may read the DAG of `parks` and no other."""
     from airflow.api_fastapi.core_api import security
+    from airflow.models.dag import DagModel
 
     from plugins.espejo_pages import app as pages
 
     manager = Manager({"parks_synthesis"})
     for module in (security, pages):
         monkeypatch.setattr(module, "get_auth_manager", lambda: manager)
-    monkeypatch.setattr(security.DagModel, "get_team_name", lambda _: None)
+    monkeypatch.setattr(DagModel, "get_team_name", lambda _: None)
     monkeypatch.setitem(pages.app.dependency_overrides, security.get_user, lambda: "somebody")
     return TestClient(pages.app)
 

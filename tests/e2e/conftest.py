@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(lake, airflow)
 
 
+def _is_known(api: Api, dag: str) -> bool:
+    return api.status_of("GET", f"/api/v2/dags/{dag}")[0] == 200
+
+
 @pytest.fixture(scope="session")
 def api(stage: Stage) -> Api:
     api = Api(stage)
     for dag in (DAG, INDICATORS):
-        until(lambda dag=dag: api.status_of("GET", f"/api/v2/dags/{dag}")[0] == 200, dag)
+        until(partial(_is_known, api, dag), dag)
         api.pause(dag, False)
     return api
 

@@ -71,7 +71,7 @@ def test_the_form_rejects_nonsense(api: Api, conf: dict[str, Any]) -> None:
 
 
 def test_a_viewer_may_not_trigger(stage: Stage, api: Api) -> None:
-    body = {"logical_date": None, "conf": {}}
+    body: dict[str, Any] = {"logical_date": None, "conf": {}}
     viewer = Api(stage, "viewer")
     assert viewer.status_of("POST", f"/api/v2/dags/{DAG}/dagRuns", body)[0] == 403
 

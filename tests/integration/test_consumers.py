@@ -221,7 +221,8 @@ def test_where_no_release_stands_the_block_says_so(
     program, code = script("en", heading)
     if program == "r":
         require_r()
-    place = PublicLocation(released.spec.places.public, "withdrawn_survey")
+    place = PublicPlace(released.spec.places.public, "withdrawn_survey")
+    pointer: dict[str, Any]
     pointer = {"survey": place.survey, "period": None, "release": None, "manifest": None,
                "history": []}  # fmt: skip
     released.lake.write(place.latest(), json.dumps(pointer).encode())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import psutil
 import pytest
 from botocore import UNSIGNED
@@ -187,7 +188,7 @@ def test_unknown_key_is_refused(lake_server: LakeServer) -> None:
 
 
 def test_anonymous_reader_is_refused(lake_server: LakeServer, key_everywhere: str) -> None:
-    anonymous = module.boto3.client(
+    anonymous = boto3.client(
         "s3",
         endpoint_url=lake_server.endpoint_url,
         region_name=module.REGION,
@@ -281,8 +282,9 @@ def test_secrets_are_private_files_and_not_on_the_command_line(lake_server: Lake
 
 
 def test_second_start_keeps_data_and_credentials_and_stop_leaves_nothing(tmp_path: Path) -> None:
-    ports = []
+    ports: list[int] = []
     with LakeServer(tmp_path) as first:
+        assert first._ports is not None
         ports += asdict(first._ports).values()
         identities, process_id = first.identities, first.process_id
         assert process_id is not None
@@ -290,6 +292,7 @@ def test_second_start_keeps_data_and_credentials_and_stop_leaves_nothing(tmp_pat
     assert not group_members(process_id)
     first.stop()
     with LakeServer(tmp_path) as second:
+        assert second._ports is not None
         ports += asdict(second._ports).values()
         assert second.identities == identities
         kept = second.client("work").get_object(Bucket=RESTRICTED_BUCKET, Key="kept")
@@ -338,7 +341,8 @@ def test_server_that_does_not_come_up_says_why(
 def test_port_taken_meanwhile_is_tried_again_with_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lake_server: LakeServer
 ) -> None:
-    find, found = module.find_free_ports, []
+    find = module._find_free_ports
+    found: list[module.Ports] = []
 
     def first_the_ports_in_use() -> lake_process.Ports:
         assert lake_server._ports is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -45,7 +44,7 @@ def public(lake_server: LakeServer) -> Lake:
 
 
 @pytest.fixture
-def place() -> Iterator[PublicLocation]:
+def place() -> PublicPlace:
     """A public place of its own for each test."""
     return PublicLocation(f"s3://{PUBLIC_BUCKET}/{uuid4().hex}", "parks")
 
@@ -111,7 +110,8 @@ def test_a_publication_cut_off_shows_nothing_and_can_be_finished(
 ) -> None:
     """Cut off before the manifest no manifest is there; before a pointer, none points to it."""
     folder = candidate(work, "aaa")
-    create, done = public.create, []
+    create = public.create
+    done: list[str] = []
 
     def cut_off(uri: str, content: bytes) -> bool:
         if len(done) == writes:

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -53,7 +54,7 @@ def opened(browser: Browser, pages: dict[str, bytes]) -> Iterator[Opened]:
         name: str,
         locale: str = "es-MX",
         size: tuple[int, int] = DESKTOP,
-        scheme: str = "light",
+        scheme: Literal["light", "dark"] = "light",
         scripts: bool = True,
         policy: str = POLICY,
     ) -> Page:
@@ -225,7 +226,7 @@ def test_codes_are_told_by_their_labels(opened: Opened) -> None:
     assert "Posición en la ocupación" in page.inner_text("#columns")
     assert "Por cuenta propia" in page.inner_text("#columns")
     assert "Ciudad de México · Hombre" in page.inner_text("#indicators")
-    assert "escala logarítmica" in page.locator("#columns").text_content()
+    assert "escala logarítmica" in (page.locator("#columns").text_content() or "")
 
 
 def test_periods_are_compared(opened: Opened) -> None:
@@ -273,6 +274,7 @@ def test_odd_columns_are_shown_and_nothing_in_them_runs(opened: Opened) -> None:
 def test_the_data_set_is_described_for_search_engines(opened: Opened) -> None:
     for name in ("enoe", "odd"):
         told = opened(name).locator("script[type='application/ld+json']").text_content()
+        assert told is not None
         assert json.loads(told)["@type"] == "Dataset"
 
 
@@ -289,5 +291,6 @@ def test_a_pdf_is_printed_in_each_language(pages: dict[str, bytes]) -> None:
         other = words["en" if language == "es" else "es"]
         assert words[language] in text
         assert other not in text
+        assert reader.metadata is not None
         assert str(reader.metadata["/CreationDate"]).startswith("D:20260102030405")
         assert all(page.extract_text().strip() for page in reader.pages)  # none is blank

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -73,7 +74,7 @@ class Sheet:
         delimiter: str = ",",
         encoding: str = "latin-1",
         line_end: str = "\r\n",
-        quoting: int = csv.QUOTE_MINIMAL,
+        quoting: Literal[0, 1, 2, 3] = csv.QUOTE_MINIMAL,
     ) -> bytes:
         text = io.StringIO()
         writer = csv.DictWriter(

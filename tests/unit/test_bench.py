@@ -12,6 +12,7 @@ import pytest
 from bench import run
 from bench.figures import FIGURES, FULL_FIGURES, Figure, Target, judge, probes_of, render
 from bench.probes import PROBES
+from demo.airflow_home import ROOT
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.survey import Period
 
@@ -94,7 +95,7 @@ sys.stdin = io.StringIO(json.dumps({"probe": "seen", "seed": 1}))
 probes.main()
 """
     told = subprocess.run(
-        [sys.executable, "-c", code], cwd=run.ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     loaded = set(json.loads(told.stdout)["modules"])
     assert not loaded & {"airflow", "great_expectations", "numpy", "pandas", "pyarrow", "pydantic"}
@@ -142,7 +143,12 @@ def test_every_figure_has_its_probe():
 
 def test_the_sides_take_turns(monkeypatch):
     order = []
-    monkeypatch.setattr(run, "_run", lambda request, probe: order.append(probe) or {"seconds": 1.0})
+
+    def note(request: object, probe: str) -> dict[str, float]:
+        order.append(probe)
+        return {"seconds": 1.0}
+
+    monkeypatch.setattr(run, "_run", note)
     samples = run.take_turns({}, ["a", "b"], repeats=3)
     assert order == ["a", "b", "b", "a", "a", "b"]
     assert {probe: len(taken) for probe, taken in samples.items()} == {"a": 3, "b": 3}

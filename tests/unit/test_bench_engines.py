@@ -134,7 +134,8 @@ def test_a_score_beside_its_peer_has_no_ratio():
 
 
 def test_the_ablations_table_has_medians_and_spread():
-    samples = [dict.fromkeys(engines.ABLATION_COLUMNS.values(), value) for value in (1, 3, 2)]
+    columns = engines.ABLATION_COLUMNS.values()
+    samples = [dict.fromkeys(columns, value) for value in (1.0, 3.0, 2.0)]
     line = engines.render_ablation([engines._variation("whole", samples)]).splitlines()[1]
     assert line.startswith("whole  2.0000 (1.0000-3.0000)")
 

@@ -339,7 +339,9 @@ def plain(seed: int) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 def test_the_scores_of_a_narrow_survey_are_sdmetrics_own() -> None:
     (real, metadata), (other, _) = plain(1), plain(2)
-    report = reports.QualityReport()
+    from sdmetrics.reports.single_table import QualityReport
+
+    report = QualityReport()
     report.num_rows_subsample = None
     report.real_correlation_threshold = reports.CORRELATION_THRESHOLD
     report.real_association_threshold = reports.ASSOCIATION_THRESHOLD

@@ -52,7 +52,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
 
 
 def stays_up(service: dict[str, Any]) -> bool:
-    return service.get("restart", "no") != "no"
+    return bool(service.get("restart", "no") != "no")
 
 
 def test_example_names_every_required_variable_and_gives_none_a_value() -> None:

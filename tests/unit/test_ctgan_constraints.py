@@ -13,18 +13,19 @@ import pandas as pd
 import pytest
 import torch
 
-from include.espejo.errors import ParameterError
-from include.espejo.synthesis.ctgan.encoding.constraints import find_constraints
-from include.espejo.synthesis.ctgan.encoding.encode import encode
-from include.espejo.synthesis.ctgan.encoding.layout import Layout
-from include.espejo.synthesis.ctgan.encoding.places import MOST_PLACE_CODES
-from include.espejo.synthesis.ctgan.fit import Trained
-from include.espejo.synthesis.ctgan.model import Model, load_model, save_model
-from include.espejo.synthesis.ctgan.sampling import sample_rows
-from include.espejo.synthesis.interface.engine import Learning, SampleRequest
-from include.espejo.synthesis.sample import broken_rules
-from include.espejo.table.frames import to_frame
-from include.espejo.table.rules import relations
+from include.espejo.ctgan import sampling
+from include.espejo.ctgan.constraints import find_constraints
+from include.espejo.ctgan.encode import encode
+from include.espejo.ctgan.fit import Trained
+from include.espejo.ctgan.layout import Layout
+from include.espejo.ctgan.model import Model, load_model, save_model
+from include.espejo.ctgan.places import MOST_PLACE_CODES
+from include.espejo.ctgan.sampling import sample_rows
+from include.espejo.engines.interface import Learning, SampleRequest
+from include.espejo.errors import EspejoError, ParameterError
+from include.espejo.rules import relations
+from include.espejo.sample import broken_rules
+from include.espejo.tables import to_frame
 from tests.unit.test_ctgan_support import (
     PERIOD,
     drawn,
@@ -71,17 +72,23 @@ def test_rules_hold_whatever_the_weights(name: str, scale: float) -> None:
     assert len(found) >= 6
 
 
+def count_draws(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows are drawn each time, filled as they are."""
+    counted, draw = list[int](), sampling._draw
+
+    def count(model: Any, size: int, *rest: Any) -> Any:
+        counted.append(size)
+        return draw(model, size, *rest)
+
+    monkeypatch.setattr(sampling, "_draw", count)
+    return counted
+
+
 @pytest.mark.parametrize("name", SURVEYS)
 def test_hardly_any_row_has_to_be_drawn_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By construction, not by rejection: one row in a hundred at most is drawn again (a leap day
     hangs on the year within an interval of ages)."""
-    from include.espejo.synthesis.ctgan import sampling
-
-    counted = []
-    draw = sampling._draw
-    monkeypatch.setattr(
-        sampling, "_draw", lambda m, size, g, w: counted.append(size) or draw(m, size, g, w)
-    )
+    counted = count_draws(monkeypatch)
     table_of(with_random_weights(SURVEYS[name][0](), 1.0), 4000)
     assert counted[0] == 4000
     assert sum(counted[1:]) <= 40
@@ -203,7 +210,7 @@ def placed_learning(*rules: Mapping[str, Any], towns: int = 90, rows: int = ROWS
         "nation": np.full(rows, "N", dtype=object),
         "state": np.where(town % 3 == 0, "A", "B").astype(object),
         "town": np.array([None if t == 5 else f"T{t:05}" for t in town], dtype=object),
-        "x": random.choice(["p", "q", "r", None], rows).astype(object),
+        "x": random.choice(np.array(["p", "q", "r", None], dtype=object), rows).astype(object),
         "y": random.choice(["1", "2"], rows).astype(object),
         "born": np.array([f"T{t:05}" for t in random.integers(0, 80, rows)], dtype=object),
     }
@@ -267,14 +274,8 @@ def test_the_constraints_leave_the_rows_that_keep_a_rule_about_places_and_no_oth
 def test_rules_about_places_are_kept_at_the_first_draw(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from include.espejo.synthesis.ctgan import sampling
-
     learning = placed_learning(*ABOUT_PLACES[name])
-    counted = []
-    draw = sampling._draw
-    monkeypatch.setattr(
-        sampling, "_draw", lambda m, size, g, w: counted.append(size) or draw(m, size, g, w)
-    )
+    counted = count_draws(monkeypatch)
     table = table_of(with_random_weights(fitted(learning, epochs=1), 1.0), 3000)
     assert counted == [3000]
     share = to_frame(learning.table)["town"].value_counts(normalize=True)

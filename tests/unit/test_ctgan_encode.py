@@ -28,7 +28,8 @@ from tests.unit.test_ctgan_support import (
 
 random = np.random.default_rng(7)
 ROWS = 600
-GEOGRAPHY = {"levels": ["state", "town", "block"], "functions": {"size": "town"}}
+LEVELS = ["state", "town", "block"]
+GEOGRAPHY = {"levels": LEVELS, "functions": {"size": "town"}}
 
 
 def field_of(encoding: Encoding, column: str) -> Field:
@@ -239,8 +240,8 @@ def test_codes_are_used_without_holes() -> None:
 
 def test_leaves_are_the_tuples_of_the_table_with_their_counts() -> None:
     frame = to_frame(table_with_places().table)
-    places = Places.of(frame, GEOGRAPHY["levels"], ["size"])
-    wanted = frame[[*GEOGRAPHY["levels"], "size"]].astype(object)
+    places = Places.of(frame, LEVELS, ["size"])
+    wanted = frame[[*LEVELS, "size"]].astype(object)
     wanted = wanted.where(wanted.notna(), None).value_counts(dropna=False)
     found = {tuple(t): c for t, c in zip(places.tuples.itertuples(index=False), places.counts,
                                          strict=True)}  # fmt: skip
@@ -252,9 +253,9 @@ def test_leaves_are_the_tuples_of_the_table_with_their_counts() -> None:
 def test_paths_are_a_tree() -> None:
     """A node has one parent, and two leaves share a node exactly where they share the codes."""
     frame = to_frame(table_with_places().table)
-    places = Places.of(frame, GEOGRAPHY["levels"], ["size"])
+    places = Places.of(frame, LEVELS, ["size"])
     for depth in range(1, 4):
-        tuples = places.tuples[GEOGRAPHY["levels"][:depth]].apply(tuple, axis=1)
+        tuples = places.tuples[LEVELS[:depth]].apply(tuple, axis=1)
         nodes = places.paths[:, depth - 1]
         assert len(set(zip(tuples, nodes, strict=True))) == len(set(tuples)) == len(set(nodes))
     levels = [set(places.paths[:, d]) for d in range(3)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random as standard_random
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -216,7 +217,7 @@ def test_a_store_that_cannot_read_is_no_fresh_start() -> None:
 @pytest.mark.parametrize("ticks", [9, 12])
 def test_max_steps_replays_a_time_budget(monkeypatch: pytest.MonkeyPatch, ticks: int) -> None:
     clock = iter(np.arange(0, 10_000, 1.0))
-    monkeypatch.setattr(run_module.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
     limited = fitted(parks_learning(), max_minutes=(ticks - 0.5) / 60)
     monkeypatch.undo()
     be_patient(monkeypatch)
@@ -409,7 +410,7 @@ def test_a_training_that_diverges_ends_with_the_best_so_far(
 def test_a_divergence_at_the_end_of_a_time_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     nan_from(9, monkeypatch)
     clock = iter(np.arange(0, 10_000, 1.0))
-    monkeypatch.setattr(run_module.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
     trained = fitted(parks_learning(), max_minutes=9.5 / 60)
     assert all(torch.isfinite(t).all() for t in weights_of(trained).values())
 

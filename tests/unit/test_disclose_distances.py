@@ -136,7 +136,7 @@ def changed_distance(spec: SurveySpec, **changes: object) -> int:
 def test_only_equal_rows_have_no_distance(enoe: SurveySpec):
     assert changed_distance(enoe) == 0
     for name, value in PERSON.items():
-        other = None if isinstance(value, str) else value + 1
+        other = value + 1 if isinstance(value, float) else None
         assert changed_distance(enoe, **{name: other}) >= 1, name
         assert changed_distance(enoe, **{name: None}) >= 1, name
 

@@ -149,6 +149,7 @@ def score_of(attacks: list[Attack], name: str) -> list[float]:
 
 def test_uniques_and_what_keys_disclose(enoe: SurveySpec):
     # Two alone with their age, two who share theirs; the synthetic rows know ages 40 to 42.
+    ages: list[dict[str, Any]]
     ages = [{"EDA": 40.0}, {"EDA": 41.0, "POS_OCU": "3"}, {"EDA": 42.0}, {"EDA": 42.0}]
     real = people(*((1, age) for age in ages), size=1)
     told = [{"EDA": 40.0}, {"EDA": 41.0}, {"EDA": 42.0}, {"EDA": 43.0}, {"EDA": 43.0}]

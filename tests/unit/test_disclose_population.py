@@ -71,11 +71,11 @@ def test_a_key_without_a_column_on_one_side_is_refused(
     same = [sides[0], sides[0]]
     same[side] = same[side].drop(columns="H_MUD")
     with pytest.raises(InputError, match="column H_MUD"):
-        gather(*same, rows(sides, enoe), enoe, 1)
+        gather(same[0], same[1], rows(sides, enoe), enoe, 1)
     same = [sides[0], sides[0]]
     same[side] = same[side].assign(TIPO=pd.Categorical(["1"] * len(sides[0])))  # it is optional
     with pytest.raises(InputError, match="column TIPO: in one of train and holdout only"):
-        gather(*same, rows(sides, enoe), enoe, 1)
+        gather(same[0], same[1], rows(sides, enoe), enoe, 1)
 
 
 def test_a_key_that_protection_has_blanked_merges_nobody_across_the_split(

@@ -67,7 +67,8 @@ def test_only_a_file_exists(lake, at) -> None:
 
 def test_the_kind_of_lake_follows_from_the_uri(at, monkeypatch) -> None:
     monkeypatch.setattr(lake_store, "S3Lake", lambda options: ("s3", options))
-    assert open_lake("s3://bucket/key", {"key": "k"}) == ("s3", {"key": "k"})
+    opened: object = open_lake("s3://bucket/key", {"key": "k"})
+    assert opened == ("s3", {"key": "k"})
     assert isinstance(open_lake(at("x")), LocalLake)
     assert isinstance(open_lake("file:///x"), LocalLake)
 
@@ -119,7 +120,7 @@ def test_of_many_who_create_one_wins(lake, at, tmp_path) -> None:
 
     def create(number: int) -> bool:
         start.wait()
-        return lake.create(at("latest.json"), b"%d" % number * 10_000)
+        return bool(lake.create(at("latest.json"), b"%d" % number * 10_000))
 
     with ThreadPoolExecutor(16) as pool:
         won = list(pool.map(create, range(16)))
@@ -432,7 +433,7 @@ class _Answers:
 
 def s3_lake(error: Exception) -> S3Lake:
     lake = S3Lake.__new__(S3Lake)
-    lake._fs = _Answers(error)  # type: ignore[assignment]
+    lake._fs = _Answers(error)
     return lake
 
 

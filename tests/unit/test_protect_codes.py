@@ -142,7 +142,7 @@ def test_a_blank_takes_the_whole_set_with_it() -> None:
 def test_only_rows_where_every_rule_can_be_kept_fill_an_unknown() -> None:
     """`w` has no unknown, so the set can be blanked only where it is 0 already."""
     columns = {"a": code("1", "2"), "b": code("1"), "w": code("0", "1", blank="never")}
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"kind": "together", "name": "t", "columns": ["a", "b"]},
         {"kind": "implies", "name": "i", "if": "blank(a)", "then": 'w == "0"'},
     ]

@@ -1,5 +1,6 @@
 """Numbers: cuts, merging with neighbours, and birth years that follow their ages."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ FLOOR = Floor(people=10, households=3)
 NO_CUTS = Cuts(np.array([]), np.array([]))
 
 
-def merge(values: list[float], cuts: Cuts = NO_CUTS, **more: Any) -> dict[float, int]:
+def merge(values: Sequence[float], cuts: Cuts = NO_CUTS, **more: Any) -> dict[float, int]:
     """Merge with a household for each row; how many rows tell each number."""
     numbers = np.array(values, dtype=float)
     merged = merge_rare(numbers, np.arange(len(numbers)), FLOOR, cuts, **more)

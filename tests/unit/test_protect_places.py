@@ -52,7 +52,8 @@ def kept(source: pd.DataFrame, spec: SurveySpec | None = None) -> dict[str, int]
     assert under_floor(result, places, home, floor.people, floor.households) == 0
     assert (result["town"].isna() == result["size"].isna()).all()
     names = result[["region", "town", "block"]].astype(object).fillna("-")
-    return names.agg(" ".join, axis=1).value_counts().to_dict()
+    counted: dict[str, int] = names.agg(" ".join, axis=1).value_counts().to_dict()
+    return counted
 
 
 def test_places_that_hold_the_floor_stay() -> None:

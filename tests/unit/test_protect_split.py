@@ -1,5 +1,7 @@
 """The split: whole households, on the same side in every quarter, for whoever has the salt."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,6 +56,7 @@ def test_a_panel_key_keeps_a_dwelling_together_over_its_households() -> None:
         "school": code(),
     }
     disclosure = {"key_sets": {"all": ["sex"]}, "panel_key": ["dwelling"]}
+    keys: dict[str, Any]
     keys = {"household_key": ["dwelling", "home"], "person_key": "none", "disclosure": disclosure}
     spec = invented_spec(columns, rules=[], **keys)
     sides = pd.Series(split(source, spec, 0.5, SALT)).groupby(source["dwelling"].to_numpy())

@@ -54,4 +54,5 @@ def test_a_map_has_a_tile_for_every_place() -> None:
         spec = load_spec(path)
         tiles = getattr(spec.geography, "tiles", ())
         drawn = {code for row in tiles for code in row if code}
-        assert not tiles or drawn == spec.columns[spec.geography.levels[0]].code_set
+        levels: list[str] = list(getattr(spec.geography, "levels", ()))
+        assert not tiles or drawn == spec.columns[levels[0]].code_set

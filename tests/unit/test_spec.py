@@ -4,6 +4,7 @@ import dataclasses
 import re
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -81,6 +82,7 @@ def test_a_spec_saved_by_another_editor_is_the_same(change, parks: SurveySpec) -
 
 
 def test_a_spec_is_frozen(parks: SurveySpec) -> None:
+    part: Any
     for part in (parks, parks.source, parks.columns["age"], parks.rules[0], parks.model):
         with pytest.raises(ValidationError, match="frozen"):
             part.survey = "other"

@@ -39,9 +39,10 @@ def people(seed: int, rows: int = 2000) -> pd.DataFrame:
         random.random(rows) < 0.5, 0, (age * 100 + random.normal(0, 300, rows)).round(-2)
     )
     texts = np.array(["a", "b", "c", "d"])[place]
+    sexes = np.array(["1", "2", None], dtype=object)
     return pd.DataFrame(
         {
-            "sex": pd.Categorical(random.choice(["1", "2", None], rows, p=[0.48, 0.5, 0.02])),
+            "sex": pd.Categorical(random.choice(sexes, rows, p=[0.48, 0.5, 0.02])),
             "place": pd.Categorical(texts),
             "age": np.where(random.random(rows) < 0.02, 98, age),
             "pay": np.where(random.random(rows) < 0.02, np.nan, pay),

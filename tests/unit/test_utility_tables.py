@@ -42,7 +42,7 @@ def numbers_of(values: list[float], floor: int = 10, **column: Any) -> dict[str,
     spec = invented_spec({"x": number(**column), "y": code()}, rules=[])
     frame = pd.DataFrame({"x": values, "y": pd.Categorical(["a"] * len(values))})
     coded = code_tables(frame, [frame], spec)
-    return describe_numbers(coded.fields, *coded.tables, floor)["x"]
+    return describe_numbers(coded.fields, coded.tables[0], coded.tables[1], floor)["x"]
 
 
 def test_the_whole_is_seeded_ready_for_json_and_complete() -> None:
@@ -87,7 +87,8 @@ def test_columns_that_do_not_vary_are_blank_or_have_a_thousand_codes() -> None:
     kinds = {"same": code(), "thousand": code(), "empty": code(), "void": number()}
     kinds |= {"seven": number(), "only_special": number(special={99: "x"}), "free": number()}
     spec = invented_spec(kinds, rules=[])
-    found = utility_of(*(odd_frame(500, seed) for seed in (1, 2, 3)), spec=spec)
+    first, second, third = (odd_frame(500, seed) for seed in (1, 2, 3))
+    found = utility_of(first, second, third, spec)
     assert found["unscored_columns"] == ["empty", "void"]
     columns = found["column_shapes"]["columns"]
     assert set(columns) == {"same", "thousand", "seven", "only_special", "free"}
@@ -139,7 +140,8 @@ def test_parts_of_few_people_are_merged_or_left_out() -> None:
     parts = utility_of(train, train, spec=PARTS)["parts"]
     assert set(parts["parts"]) == {"A", "B", OTHERS}
     assert (parts["merged"], parts["left_out"]) == (2, 0)
-    few = utility_of(*[parts_frame(A=300, B=100, C=98, D=1)] * 2, spec=PARTS)["parts"]
+    train = parts_frame(A=300, B=100, C=98, D=1)
+    few = utility_of(train, train, spec=PARTS)["parts"]
     assert set(few["parts"]) == {"A", "B"}
     assert (few["merged"], few["left_out"]) == (0, 2)
 
@@ -214,7 +216,8 @@ def test_a_lost_relation_shows_in_the_difference() -> None:
     train = pd.DataFrame({"x": pd.Categorical(x.astype(str)), "y": y, "z": -y})
     lost = train.assign(y=random.permutation(y))
     coded = code_tables(train, [lost, train], spec)
-    found = compare_associations(coded.fields, *coded.tables, floor=10)
+    real, synthetic, holdout = coded.tables
+    found = compare_associations(coded.fields, real, synthetic, holdout, floor=10)
     assert found["measures"][0][1] == "correlation_ratio"
     assert found["measures"][1][2] == "spearman"
     assert found["real"][0][1] > 0.9
@@ -231,6 +234,6 @@ def test_an_association_of_a_few_people_is_not_told() -> None:
         y[:rows] = np.arange(rows)
         frame = pd.DataFrame({"x": np.arange(50.0), "y": y})
         coded = code_tables(frame, [frame], spec)
-        found = compare_associations(coded.fields, *coded.tables, None, floor=10)
+        found = compare_associations(coded.fields, coded.tables[0], coded.tables[1], None, floor=10)
         assert (found["real"][0][1] is not None) is told
         assert found["undefined"] == ([] if told else [["x", "y"]])

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 from include.espejo.errors import InputError, MetricError
-from include.espejo.survey import Period, SurveySpec
-from include.espejo.table.frames import to_frame
-from include.espejo.validate import Validation, check, check_survey
+from include.espejo.spec import Period, SurveySpec
+from include.espejo.tables import to_frame
+from include.espejo.validate import Validation, check, validate
+from tests.unit.conftest import Sheet
 
 # Columns that a file must have to be told apart by person; a rule on some of them needs all.
 KEY = ("CD_A", "ENT", "CON", "V_SEL", "N_HOG", "H_MUD", "N_REN")
@@ -33,7 +34,7 @@ def warned(validation: Validation) -> dict[str, int]:
 
 
 @pytest.fixture
-def adult(sheet) -> int:
+def adult(sheet: Sheet) -> int:
     """An employee of 34 whose date of birth is known."""
     return sheet.find(C_RES="1", POS_OCU="1", EDA="34", NAC_ANIO="1980", NAC_MES="11", T_LOC="1")
 
