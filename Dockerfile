@@ -1,8 +1,8 @@
 # Airflow with all that Espejo's steps need.
 #
 # From plain Python and not from apache/airflow: that image brings some forty providers with pins of
-# their own, which pull against this project's. Here is exactly what constraints.txt names, which is
-# what the tests ran with.
+# their own, which pull against this project's. Here is exactly what the lock files name, which is
+# what the tests ran with; pip refuses a file whose hash is another.
 FROM python:3.11-slim-bookworm
 
 # chromium and a font draw the report's pictures; libgomp1 is what torch and scikit-learn thread with.
@@ -17,20 +17,20 @@ RUN useradd --uid 50000 --gid 0 --home-dir /opt/airflow --create-home airflow \
     && chmod 0700 /opt/airflow/auth
 
 WORKDIR /opt/espejo
-COPY requirements.txt constraints.txt ./
+COPY requirements.txt requirements.lock requirements-cuda.lock ./
 
-# Without TORCH_INDEX_URL, pip's default index gives a CUDA build of several GB. The address of the
-# CPU wheels is shown on pytorch.org's "Start locally" page. That index is asked for torch alone:
-# what torch needs comes with the rest, by the constraints.
+# The lock files hold torch's CUDA build apart. Without TORCH_INDEX_URL it is taken, several GB with
+# what it needs. The address of the CPU wheels is shown on pytorch.org's "Start locally" page. That
+# index is asked for torch alone, whose hash no lock file holds: pip checks the one that the index
+# gives. What torch needs comes with the rest.
 ARG TORCH_INDEX_URL
 RUN if [ -n "${TORCH_INDEX_URL}" ]; then \
         pip install --no-cache-dir --no-deps --index-url "${TORCH_INDEX_URL}" \
             "$(grep --max-count=1 '^torch==' requirements.txt)"; \
+    else \
+        pip install --no-cache-dir --no-deps --require-hashes --requirement requirements-cuda.lock; \
     fi
-
-# The two drivers are for the server's PostgreSQL only; on a desk Airflow keeps to SQLite.
-RUN pip install --no-cache-dir --requirement requirements.txt --constraint constraints.txt \
-        psycopg2-binary==2.9.13 asyncpg==0.32.0
+RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock
 
 COPY include/ include/
 COPY plugins/ plugins/

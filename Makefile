@@ -11,7 +11,7 @@ SURVEY ?= enoe_sdem
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo ui test check unit bench clean
+.PHONY: help setup lock browser demo ui test check unit bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt
 	@touch $@
 
 setup: $(VENV)/.installed  ## the virtual environment with the pinned packages
+
+lock:  ## requirements*.lock anew, with hashes, from the requirements and constraints.txt
+	.ci/lock $(PYTHON)
 
 browser:
 	@if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then \

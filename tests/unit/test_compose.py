@@ -242,7 +242,10 @@ def test_image_can_draw_pictures() -> None:
 
 
 def test_image_takes_what_was_tested() -> None:
-    assert re.search(r"--requirement requirements\.txt --constraint constraints\.txt", DOCKERFILE)
+    installed = re.findall(r"pip install ([^;]*?)(?:;|\n\n)", DOCKERFILE)
+    assert len(installed) == 3
+    locked = [line for line in installed if "--require-hashes" in line]
+    assert [line.split()[-1] for line in locked] == ["requirements-cuda.lock", "requirements.lock"]
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "docker-compose.yaml", ".env.example"])
