@@ -82,3 +82,10 @@ def test_the_command_runs_from_another_folder(wheel: zipfile.ZipFile, tmp_path: 
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith("usage: espejo ")
     assert "validate" in told.stdout
+
+
+def test_the_version_is_the_changelog_s_newest() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.+)$", text, re.M)
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ \(\d{4}-\d\d-\d\d\)", name) for name in sections)
+    assert sections[0].split()[0] == PROJECT["version"]
