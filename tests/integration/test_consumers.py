@@ -221,7 +221,7 @@ def test_where_no_release_stands_the_block_says_so(
     program, code = script("en", heading)
     if program == "r":
         require_r()
-    place = PublicPlace(released.spec.places.public, "withdrawn_survey")
+    place = PublicLocation(released.spec.places.public, "withdrawn_survey")
     pointer: dict[str, Any]
     pointer = {"survey": place.survey, "period": None, "release": None, "manifest": None,
                "history": []}  # fmt: skip

@@ -251,7 +251,7 @@ def test_attempts_are_counted_before_anything_is_known(
     disclose_it(3, reason)
     assert len(audits) == 4
     put_candidate(works[3], SAFE)
-    done = publish(office.run(jobs[3], works[3]))
+    done: Any = publish(office.run(jobs[3], works[3]))
     override = json.loads(Path(done["manifest"]).read_text())["override"]
     assert override == {"gates": ["attempts"], "reason": reason}
 
@@ -317,7 +317,7 @@ def test_the_second_audit_is_also_held_against_the_first_quarters_people(panel: 
     columns = list(panel.job.spec.model_columns())
     copies = pd.concat([some, left[gone]])[columns]
     write(panel.second.synthetic, to_parquet(to_table(copies, panel.job.spec)))
-    done = disclose(panel.office.run(panel.job, panel.second))
+    done: Any = disclose(panel.office.run(panel.job, panel.second))
     found = json.loads(Path(panel.second.audit).read_text())
     assert found["periods"] == 2
     attacks = [name for name in done["failed"] if not name.startswith("floor")]

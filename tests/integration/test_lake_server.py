@@ -341,8 +341,8 @@ def test_server_that_does_not_come_up_says_why(
 def test_port_taken_meanwhile_is_tried_again_with_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lake_server: LakeServer
 ) -> None:
-    find = module._find_free_ports
-    found: list[module.Ports] = []
+    find = lake_process.find_free_ports
+    found: list[lake_process.Ports] = []
 
     def first_the_ports_in_use() -> lake_process.Ports:
         assert lake_server._ports is not None

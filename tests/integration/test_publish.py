@@ -44,7 +44,7 @@ def public(lake_server: LakeServer) -> Lake:
 
 
 @pytest.fixture
-def place() -> PublicPlace:
+def place() -> PublicLocation:
     """A public place of its own for each test."""
     return PublicLocation(f"s3://{PUBLIC_BUCKET}/{uuid4().hex}", "parks")
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from include.espejo.disclose.gates import Audit, Gate, Outcome
+from include.espejo.disclose.verdict import failed_gates
 from include.espejo.errors import LakeError
 from include.espejo.lake import Lake
 from include.espejo.lake.keys import workspace
@@ -20,7 +22,6 @@ from include.espejo.synthesis import progress as progress_module
 from include.espejo.synthesis.interface.engine import EpochProgress
 from include.espejo.synthesis.progress import (
     LiveProgress,
-    failed_gates,
     read_progress,
     seconds_left,
 )
@@ -339,9 +340,23 @@ def test_failed_gates_are_told_by_name_and_remedy_only(tmp_path: Path) -> None:
     lake: Lake = LocalLake()
     work = workspace(str(tmp_path), SURVEY, PERIOD, A)
     assert failed_gates(lake, work) == []
-    gates = [
-        {"name": "membership", "passed": False, "figure": 0.123, "limit": 0.1, "remedy": "wait"},
-        {"name": "identical", "passed": True, "figure": 0.0, "limit": 0.1, "remedy": "none"},
-    ]
-    lake.write(work.audit, json.dumps({"gates": gates}).encode())
+    leak = Gate(
+        name="membership",
+        figure=0.123,
+        unit="AUC",
+        limit=0.1,
+        outcome=Outcome.LEAK,
+        remedy="wait",
+        p=0.0001,
+        detectable=0.05,
+    )
+    fine = Gate(
+        name="identical",
+        figure=0.0,
+        unit="share of rows",
+        limit=0.1,
+        outcome=Outcome.PASSED,
+        remedy="none",
+    )
+    lake.write(work.audit, Audit(gates=(leak, fine)).to_json())
     assert failed_gates(lake, work) == [{"name": "membership", "remedy": "wait"}]

@@ -166,8 +166,8 @@ def test_figures_of_every_period_stand_side_by_side() -> None:
     early = {"overall": 0.9, "column_shapes": 0.95, "column_pair_trends": None}
     quality = early | {"references": {"overall": {"score": 0.88, "ceiling": 0.9}}}
     manifest = {"gates": [{"name": "rules", "passed": True}, {"name": "floor", "passed": False}]}
-    previous = [Release("2026T2", "last", manifest, quality, utility(0.8)),
-                Release("2026T1", "old", manifest, early, None)]  # fmt: skip
+    previous = [EarlierRelease("2026T2", "last", manifest, quality, utility(0.8)),
+                EarlierRelease("2026T1", "old", manifest, early, None)]  # fmt: skip
     inputs: dict[str, Any] = {"drift": {"job": {}}, "codes": {}}
     found = compare_periods("2026T3", utility(0.75), previous, "2026T2", inputs)
     assert (found["periods"], found["compared_with"]) == (["2026T3", "2026T2", "2026T1"], "2026T2")

@@ -13,19 +13,19 @@ import pandas as pd
 import pytest
 import torch
 
-from include.espejo.ctgan import sampling
-from include.espejo.ctgan.constraints import find_constraints
-from include.espejo.ctgan.encode import encode
-from include.espejo.ctgan.fit import Trained
-from include.espejo.ctgan.layout import Layout
-from include.espejo.ctgan.model import Model, load_model, save_model
-from include.espejo.ctgan.places import MOST_PLACE_CODES
-from include.espejo.ctgan.sampling import sample_rows
-from include.espejo.engines.interface import Learning, SampleRequest
-from include.espejo.errors import EspejoError, ParameterError
-from include.espejo.rules import relations
-from include.espejo.sample import broken_rules
-from include.espejo.tables import to_frame
+from include.espejo.errors import ParameterError
+from include.espejo.synthesis.ctgan import sampling
+from include.espejo.synthesis.ctgan.encoding.constraints import find_constraints
+from include.espejo.synthesis.ctgan.encoding.encode import encode
+from include.espejo.synthesis.ctgan.encoding.layout import Layout
+from include.espejo.synthesis.ctgan.encoding.places import MOST_PLACE_CODES
+from include.espejo.synthesis.ctgan.fit import Trained
+from include.espejo.synthesis.ctgan.model import Model, load_model, save_model
+from include.espejo.synthesis.ctgan.sampling import sample_rows
+from include.espejo.synthesis.interface.engine import Learning, SampleRequest
+from include.espejo.synthesis.sample import broken_rules
+from include.espejo.table.frames import to_frame
+from include.espejo.table.rules import relations
 from tests.unit.test_ctgan_support import (
     PERIOD,
     drawn,
@@ -54,6 +54,18 @@ def with_random_weights(trained: Trained, scale: float, seed: int = 1) -> Model:
     return model
 
 
+def count_draws(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows are drawn each time, filled as they are."""
+    counted, draw = list[int](), sampling._draw
+
+    def count(model: Any, size: int, *rest: Any) -> Any:
+        counted.append(size)
+        return draw(model, size, *rest)
+
+    monkeypatch.setattr(sampling, "_draw", count)
+    return counted
+
+
 def table_of(model: Model, rows: int, seed: int = 2) -> pd.DataFrame:
     request = SampleRequest(rows, seed, calibrate=False)
     return pd.concat([to_frame(t) for t in sample_rows(model, request)])
@@ -70,18 +82,6 @@ def test_rules_hold_whatever_the_weights(name: str, scale: float) -> None:
     found = relations(table.reset_index(drop=True), real.spec, PERIOD)
     assert {b.rule: b.count for b in found if b.count} == {}
     assert len(found) >= 6
-
-
-def count_draws(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows are drawn each time, filled as they are."""
-    counted, draw = list[int](), sampling._draw
-
-    def count(model: Any, size: int, *rest: Any) -> Any:
-        counted.append(size)
-        return draw(model, size, *rest)
-
-    monkeypatch.setattr(sampling, "_draw", count)
-    return counted
 
 
 @pytest.mark.parametrize("name", SURVEYS)

@@ -121,7 +121,7 @@ def test_the_input_stays_as_it_is() -> None:
 def test_the_seed_alone_decides_and_no_global_generator_is_touched() -> None:
     spec, source = invented_spec(), invented_rows(12)
     before: Any = np.random.get_state()  # noqa: NPY002  it is this one that must not move
-    first, again, other = (protect(source, spec, PERIOD, seed) for seed in (1, 1, 2))
+    first, again, other = (hold_floors(source, spec, PERIOD, seed) for seed in (1, 1, 2))
     after: Any = np.random.get_state()  # noqa: NPY002
     assert (after[1] == before[1]).all()
     pd.testing.assert_frame_equal(first.frame, again.frame)

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from include.espejo.errors import InputError, MetricError
-from include.espejo.spec import Period, SurveySpec
-from include.espejo.tables import to_frame
-from include.espejo.validate import Validation, check, validate
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.frames import to_frame
+from include.espejo.validate import Validation, check, check_survey
 from tests.unit.conftest import Sheet
 
 # Columns that a file must have to be told apart by person; a rule on some of them needs all.

@@ -64,10 +64,9 @@ def blind(name: str = "membership") -> Gate:
     return attack(name, Outcome.TOO_FEW, detectable=None)
 
 
-def audit(*gates: Gate) -> dict[str, Any]:
-    told = json.dumps(Audit(gates, {"distance_to_train_p5": 17.25}).as_dict())
-    read: dict[str, Any] = json.loads(told)
-    return read
+def audit(*gates: Gate) -> Audit:
+    """As it is read back from the workspace."""
+    return read_audit(Audit(gates=gates, information={"distance_to_train_p5": 17.25}).to_json())
 
 
 def assert_rounded(text: str) -> None:
