@@ -11,7 +11,7 @@ SURVEY ?= enoe_sdem
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser demo ui test check unit bench clean
+.PHONY: help setup lock browser demo ui test check unit bench clean figures architecture
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,12 @@ test: setup browser check  ## all tests, after lint, format and types
 
 bench: setup  ## speed, memory and engines, beside the notebook's own; INPUT=file.csv and NATIONAL=file.csv for files of yours
 	$(BIN)/python -m bench.run --engines --period $(PERIOD) $(if $(INPUT),--input "$(INPUT)") $(if $(NATIONAL),--national "$(NATIONAL)")
+
+figures: setup  ## the shape of the code: circles, names, types, lengths
+	$(BIN)/python -m checks.figures
+
+architecture: setup  ## the drawing of the wings in docs/architecture.md, from the imports
+	$(BIN)/python -m checks.architecture
 
 clean:  ## removes what the commands made, but for the virtual environment
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache

@@ -114,8 +114,9 @@ def public_definitions(modules: list[Module]) -> dict[str, list[str]]:
     places: dict[str, list[str]] = defaultdict(list)
     for module in modules:
         for node in module.tree.body:
-            is_named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            if is_named and not node.name.startswith("_"):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            if not node.name.startswith("_"):
                 places[node.name].append(module.name)
     return {name: where for name, where in sorted(places.items()) if len(where) > 1}
 

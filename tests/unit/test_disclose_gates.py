@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from include.espejo.disclose.attacks.attack import Attack, classes
+from include.espejo.disclose.attacks.attack import Attack
 from include.espejo.disclose.attacks.matches import match_attacks
 from include.espejo.disclose.audit import _gate
 from include.espejo.disclose.checks import check_floors, check_rules
@@ -17,6 +17,7 @@ from include.espejo.disclose.gates import Audit, Gate, Outcome
 from include.espejo.disclose.statistics.excess import Excess
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.disclosure import Floor
+from include.espejo.table.classes import classes
 from include.espejo.table.people import Population, gather
 
 PERSON = {

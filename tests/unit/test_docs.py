@@ -8,6 +8,17 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from checks.architecture import PAGES, drawn
+from checks.figures import (
+    CODE,
+    circles,
+    folder_graph,
+    import_graph,
+    public_definitions,
+    read_modules,
+    renaming_aliases,
+    ways_back,
+)
 from include.espejo.parameters import bounds_of
 from include.espejo.survey.disclosure import Disclosure, Limits
 from include.espejo.survey.model import ModelSettings
@@ -73,3 +84,22 @@ def test_bounds_in_the_documents_are_those_of_the_code(name: str) -> None:
         (line,) = [x for x in (DOCS / page).read_text().splitlines() if x.startswith(f"| `{name}`")]
         for bound in (low, high, *([step] if step > 1 else [])):
             assert f"{bound:,}".replace(",", thousands) in line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_drawing_of_the_wings_is_that_of_the_imports(page: Path) -> None:
+    assert page.read_text() == drawn(page), "run: make architecture"
+
+
+def test_imports_run_one_way() -> None:
+    modules = read_modules(CODE)
+    graph = import_graph(modules)
+    folders = folder_graph(modules, graph)
+    assert (circles(graph), ways_back(graph)) == ([], [])
+    assert (circles(folders), ways_back(folders)) == ([], [])
+
+
+def test_a_name_is_defined_once_and_kept_where_it_is_used() -> None:
+    modules = read_modules(CODE)
+    assert public_definitions(modules) == {}
+    assert renaming_aliases(modules) == []

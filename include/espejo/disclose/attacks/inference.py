@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from include.espejo.disclose.attacks.attack import Attack, classes
+from include.espejo.disclose.attacks.attack import Attack
 from include.espejo.disclose.distance.distances import Distances
 from include.espejo.disclose.statistics.score import Score
 from include.espejo.survey import SurveySpec
+from include.espejo.table.classes import classes, features_of
 from include.espejo.table.people import Population
 
 FITTED_ROWS = 50_000
 _TREES = 40
-_MOST_CATEGORIES = 255
 # A round of boosting grows a tree for each class, so that time grows with them, and among many rare
 # ones the fit diverges: of 2,000 copied rows with 200 uneven classes it guessed no more than of
 # strangers. With the rarest sharing one, it guesses half of them. Each rare class by itself is what
@@ -59,22 +59,6 @@ def inference_attacks(
             for attacker, guess in guesses.items()
         ]
     return found
-
-
-def features_of(population: Population, known: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Real and synthetic rows as the trees take them: codes as categories where they are few."""
-    real, synthetic = population.real[known], population.synthetic[known]
-    many = [
-        name
-        for name in known
-        if isinstance(real[name].dtype, pd.CategoricalDtype)
-        and len(real[name].cat.categories) > _MOST_CATEGORIES
-    ]
-    tables = []
-    for table in (real, synthetic):
-        codes = {name: table[name].cat.codes.astype(float) for name in many}
-        tables.append(table.assign(**codes))
-    return tables[0], tables[1]
 
 
 def _boosted_guesses(

@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from include.espejo.disclose.attacks.attack import Attack, classes
+from include.espejo.disclose.attacks.attack import Attack
 from include.espejo.disclose.distance.encode import fixed_columns
 from include.espejo.disclose.statistics.score import Score
 from include.espejo.survey import SurveySpec
+from include.espejo.table.classes import classes
 from include.espejo.table.people import Population
 from include.espejo.table.rules import group_numbers
 

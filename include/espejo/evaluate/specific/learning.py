@@ -15,11 +15,10 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from include.espejo.disclose.attacks.attack import classes
-from include.espejo.disclose.attacks.inference import features_of
 from include.espejo.evaluate.scoring.bootstrap import LEVEL, draw_units, percentile_interval
 from include.espejo.evaluate.specific.learning_scores import TestPeople, scores_of
 from include.espejo.survey import SurveySpec
+from include.espejo.table.classes import classes, features_of
 from include.espejo.table.floors import count_behind
 from include.espejo.table.people import Population
 
