@@ -50,21 +50,38 @@ EXTRACT_FIGURES = (
     _ours("column shapes, calibrated", "", "calibrated_shapes"),
     _ours("column pair trends, calibrated", "", "calibrated_pairs"),
     _ours("all column pairs, calibrated", "", "calibrated_pairs_all"),
-    _ours("distinct rows against real, calibrated", "", "calibrated_distinct_of_real",
-          Target(0.95, side="at least")),
+    _ours(
+        "distinct rows against real, calibrated",
+        "",
+        "calibrated_distinct_of_real",
+        Target(0.95, side="at least"),
+    ),
     _beside("exact copies, plain", "", "plain_copies"),
     _ours("exact copies, calibrated", "", "calibrated_copies", Target(0.02, side="at most")),
-    _beside("rows in places that do not exist, plain", "", "plain_impossible_places",
-            Target(0, side="at most")),
-    _ours("rows in places that do not exist, calibrated", "", "calibrated_impossible_places",
-          Target(0, side="at most")),
-    _beside("rows that break a relation, plain", "", "plain_broken_share",
-            Target(0, side="at most")),
-    _ours("rows that break a relation, calibrated", "", "calibrated_broken_share",
-          Target(0, side="at most")),
+    _beside(
+        "rows in places that do not exist, plain",
+        "",
+        "plain_impossible_places",
+        Target(0, side="at most"),
+    ),
+    _ours(
+        "rows in places that do not exist, calibrated",
+        "",
+        "calibrated_impossible_places",
+        Target(0, side="at most"),
+    ),
+    _beside(
+        "rows that break a relation, plain", "", "plain_broken_share", Target(0, side="at most")
+    ),
+    _ours(
+        "rows that break a relation, calibrated",
+        "",
+        "calibrated_broken_share",
+        Target(0, side="at most"),
+    ),
     _ours("steps taken", "steps", "steps"),
     _ours("step whose checkpoint was kept", "steps", "best_step"),
-)  # fmt: skip
+)
 NATIONAL_FIGURES = (
     _ours("whole fit, to its best checkpoint", "s", "best_seconds", Target(120, side="at most")),
     _ours("whole fit, to its end", "s", "fit_seconds"),
@@ -78,11 +95,19 @@ NATIONAL_FIGURES = (
     _ours("sampling, peak memory, calibrated", "MB", "calibrated_peak_mb"),
     _ours("quality, plain", "", "plain_overall"),
     _ours("quality, calibrated", "", "calibrated_overall"),
-    _ours("rows in places that do not exist, calibrated", "", "calibrated_impossible_places",
-          Target(0, side="at most")),
-    _ours("rows that break a relation, calibrated", "", "calibrated_broken_share",
-          Target(0, side="at most")),
-)  # fmt: skip
+    _ours(
+        "rows in places that do not exist, calibrated",
+        "",
+        "calibrated_impossible_places",
+        Target(0, side="at most"),
+    ),
+    _ours(
+        "rows that break a relation, calibrated",
+        "",
+        "calibrated_broken_share",
+        Target(0, side="at most"),
+    ),
+)
 
 
 def measure_extract(survey: Path, period: Period, seeds: Sequence[int]) -> dict[str, Any]:
@@ -115,9 +140,13 @@ def measure_national(survey: Path, period: Period, seeds: Sequence[int]) -> dict
         request, rows = _prepared(survey, period, scratch)
         sides: list[dict[str, Any]] = [
             {"probe": "national_ours", "engine": "ctgan"},
-            {"probe": "national_sdv", "engine": "sdv", "steps": SDV_NATIONAL_STEPS,
-             "limit_seconds": SDV_NATIONAL_SECONDS},
-        ]  # fmt: skip
+            {
+                "probe": "national_sdv",
+                "engine": "sdv",
+                "steps": SDV_NATIONAL_STEPS,
+                "limit_seconds": SDV_NATIONAL_SECONDS,
+            },
+        ]
         samples = _take_turns(request, sides, seeds)
         (profile,) = _run(request | {"probe": "profile", "seed": seeds[0]})
     return {

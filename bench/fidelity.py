@@ -49,8 +49,12 @@ def measure_fidelity(
         list(run_child("bench.probes", request))
         for seed in seeds:
             for name in ("held-out people", *OURS, *PEERS, *peers):
-                asked = request | {"probe": "fidelity", "contestant": name, "seed": seed,
-                                   "command": peers.get(name)}  # fmt: skip
+                asked = request | {
+                    "probe": "fidelity",
+                    "contestant": name,
+                    "seed": seed,
+                    "command": peers.get(name),
+                }
                 (sample,) = run_child("bench.fidelity_probes", asked)
                 found[name].append(sample)
                 print(f"fidelity {name}, seed {seed}", file=sys.stderr)

@@ -93,9 +93,13 @@ def _by_command(command: str, train: pd.DataFrame, spec: SurveySpec) -> pd.DataF
 
 
 def _figures(
-    train: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec,
-    period: Any, seed: int,
-) -> Sample:  # fmt: skip
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    spec: SurveySpec,
+    period: Any,
+    seed: int,
+) -> Sample:
     from include.espejo.evaluate import score_quality
     from include.espejo.evaluate.general.utility import general_utility
     from include.espejo.evaluate.specific.utility import specific_utility
@@ -117,9 +121,12 @@ def _figures(
 
 
 def _gates(
-    train: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec,
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    spec: SurveySpec,
     period: Any,
-) -> Sample:  # fmt: skip
+) -> Sample:
     from include.espejo.disclose.audit import run_audit
 
     found = run_audit(train, holdout, synthetic, spec, period, 0)

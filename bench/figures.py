@@ -103,9 +103,16 @@ def render(cases: Iterable[Mapping[str, Any]], peer: str = "notebook") -> str:
     for case in cases:
         ratio = "-" if case["ratio"] is None else f"{case['ratio']:.2f}x"
         reached = {None: "-", True: "yes", False: "no"}[case["reached"]]
-        lines.append((case["name"], _written(case["measured"], case["unit"]),
-                      _written(case["peer"], case["unit"]), ratio,
-                      case["asked_for"] or "-", reached))  # fmt: skip
+        lines.append(
+            (
+                case["name"],
+                _written(case["measured"], case["unit"]),
+                _written(case["peer"], case["unit"]),
+                ratio,
+                case["asked_for"] or "-",
+                reached,
+            )
+        )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

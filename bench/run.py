@@ -96,8 +96,10 @@ def _engine_tables(engines: dict[str, Any]) -> str:
         if "ablation" in found:
             parts += ["\nWhat each idea is worth", render_ablation(found["ablation"])]
         parts.append(render_profile(found["profile"]))
-    parts += ["\nBeyond pairs, a split of the households for each seed",
-              render_fidelity(engines["fidelity"])]  # fmt: skip
+    parts += [
+        "\nBeyond pairs, a split of the households for each seed",
+        render_fidelity(engines["fidelity"]),
+    ]
     return "\n".join(parts)
 
 
@@ -109,8 +111,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="the evaluation too: minutes")
     parser.add_argument("--engines", action="store_true", help="the engines too: tens of minutes")
     parser.add_argument("--national", type=Path, help="a survey file of national size")
-    parser.add_argument("--peer", type=_peer, action="append", default=[], metavar="NAME=COMMAND",
-                        help="another method, run as COMMAND TRAIN.csv OUT.csv")  # fmt: skip
+    parser.add_argument(
+        "--peer",
+        type=_peer,
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="another method, run as COMMAND TRAIN.csv OUT.csv",
+    )
     parser.add_argument("--seeds", type=_positive, nargs="+", default=list(SEEDS))
     parser.add_argument("--national-seeds", type=_positive, default=1, help="how many of them")
     parser.add_argument("--out", type=Path, default=BUILD / "bench.json")

@@ -34,10 +34,13 @@ def build_indicators(spec: SurveySpec) -> DAG:
         max_active_runs=1,
         doc_md=DOC.format(spec=spec),
         tags=["espejo", spec.survey, "consumer"],
-        default_args={"retries": 3, "retry_delay": timedelta(minutes=1),
-                      "retry_exponential_backoff": True,
-                      "execution_timeout": timedelta(hours=1)},
-    ) as dag:  # fmt: skip
+        default_args={
+            "retries": 3,
+            "retry_delay": timedelta(minutes=1),
+            "retry_exponential_backoff": True,
+            "execution_timeout": timedelta(hours=1),
+        },
+    ) as dag:
 
         @traced(partial(datasets_of_indicators, spec))
         @guarded

@@ -85,8 +85,11 @@ def upload(server: LakeServer, spec: SurveySpec, period: Period, survey: Path) -
 def _run_dag(spec: SurveySpec, period: Period, options: argparse.Namespace) -> DagRun:
     subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"],
-        check=True, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        check=True,
+        env=os.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     from dags.synthesis import build_synthesis
 
     dag = build_synthesis(spec)

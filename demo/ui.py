@@ -31,13 +31,17 @@ class AirflowStandalone:
     ):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.environment = airflow_environment(home, connections) | {
-            "AIRFLOW__API__PORT": str(port),
-            "AIRFLOW__API__BASE_URL": self.url,
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
-        } | (extra or {})  # fmt: skip
+        self.environment = (
+            airflow_environment(home, connections)
+            | {
+                "AIRFLOW__API__PORT": str(port),
+                "AIRFLOW__API__BASE_URL": self.url,
+                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+                "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+                "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+            }
+            | (extra or {})
+        )
         self.home = home
         self.log_path = home / "standalone.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,8 +50,11 @@ class AirflowStandalone:
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "airflow", "standalone"],
-                env=self.environment, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         try:
             self._wait_until_healthy()
         except BaseException:

@@ -11,14 +11,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 _home = tempfile.mkdtemp(prefix="espejo-tests-")
-os.environ.update({
-    "AIRFLOW_HOME": _home,
-    "PYTHONPATH": str(ROOT),
-    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-    "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-    "GX_ANALYTICS_ENABLED": "False",
-})  # fmt: skip
+os.environ.update(
+    {
+        "AIRFLOW_HOME": _home,
+        "PYTHONPATH": str(ROOT),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "GX_ANALYTICS_ENABLED": "False",
+    }
+)
 
 
 def pytest_sessionfinish() -> None:

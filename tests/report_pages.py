@@ -33,8 +33,14 @@ REASON = "membership: the head of the data office, after reading the report"
 GATES = ("rules", "floor", "floor_codes", "identical", "membership", "disclosive:key:column")
 
 FIRST: dict[str, Any]
-FIRST = {"periods": ["2015T2"], "compared_with": None, "previous": [], "codes": {}, "drift": {},
-         "indicators": []}  # fmt: skip
+FIRST = {
+    "periods": ["2015T2"],
+    "compared_with": None,
+    "previous": [],
+    "codes": {},
+    "drift": {},
+    "indicators": [],
+}
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
@@ -64,8 +70,12 @@ def bare_page(folder: Path) -> bytes:
     write_parks(folder / "bare.csv", rows=60)
     frame = to_frame(read_survey(open_lake(str(folder)), str(folder / "bare.csv"), spec).table)
     frame = frame[list(spec.model_columns())].head(4)
-    return render_page(spec, release_of(spec, 4), PublicFigures({}, {}, {}),
-                       distributions(frame, frame, spec, everybody(frame)))  # fmt: skip
+    return render_page(
+        spec,
+        release_of(spec, 4),
+        PublicFigures({}, {}, {}),
+        distributions(frame, frame, spec, everybody(frame)),
+    )
 
 
 def everybody(frame: pd.DataFrame) -> np.ndarray:
@@ -96,23 +106,27 @@ def odd_survey(rows: int = 3000) -> tuple[SurveySpec, pd.DataFrame]:
         name: Column(kind="code", role="quasi", label=Label(es=f"{name} {SCRIPT}", en=name), **keys)
         for name, keys in odd.items()
     } | {"spent": plain.columns["spent"].model_copy(update={"unit": None})}
-    spec = plain.model_copy(update={
-        "columns": columns,
-        "indicators": (),
-        "rules": (),
-        "model": plain.model.model_copy(update={"columns": tuple(columns)}),
-        "disclosure": plain.disclosure.model_copy(update={"key_sets": {"all": ("one",)}}),
-        "title": Label(es="Encuesta <b>rara</b>", en="An <b>odd</b> survey"),
-    })  # fmt: skip
+    spec = plain.model_copy(
+        update={
+            "columns": columns,
+            "indicators": (),
+            "rules": (),
+            "model": plain.model.model_copy(update={"columns": tuple(columns)}),
+            "disclosure": plain.disclosure.model_copy(update={"key_sets": {"all": ("one",)}}),
+            "title": Label(es="Encuesta <b>rara</b>", en="An <b>odd</b> survey"),
+        }
+    )
     random = np.random.default_rng(1)
-    frame = pd.DataFrame({
-        "unlabelled": random.choice(list("abc"), rows),
-        "thousand": random.choice(list(codes), rows, p=_falling(len(codes))),
-        "one": "1",
-        "missing": pd.Series([None] * rows, dtype=object),
-        "hostile": SCRIPT,
-        "spent": random.lognormal(8, 1.2, rows).round(),
-    }).astype(dict.fromkeys(odd, "category"))  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "unlabelled": random.choice(list("abc"), rows),
+            "thousand": random.choice(list(codes), rows, p=_falling(len(codes))),
+            "one": "1",
+            "missing": pd.Series([None] * rows, dtype=object),
+            "hostile": SCRIPT,
+            "spent": random.lognormal(8, 1.2, rows).round(),
+        }
+    ).astype(dict.fromkeys(odd, "category"))
     return spec, frame
 
 
@@ -159,11 +173,19 @@ def page_of(
 def release_of(spec: SurveySpec, rows: int) -> dict[str, Any]:
     """The manifest's entries of a release without gates."""
     return {
-        "survey": spec.survey, "period": "2015T2", "release": "a1b2c3d4e5f6", "engine": "ctgan",
-        "epochs": 10, "batch_size": 100, "calibrated": True, "spec_sha256": "0" * 64,
-        "code_version": "0123456789ab", "rows": rows, "created": "2026-01-02T03:04:05+00:00",
+        "survey": spec.survey,
+        "period": "2015T2",
+        "release": "a1b2c3d4e5f6",
+        "engine": "ctgan",
+        "epochs": 10,
+        "batch_size": 100,
+        "calibrated": True,
+        "spec_sha256": "0" * 64,
+        "code_version": "0123456789ab",
+        "rows": rows,
+        "created": "2026-01-02T03:04:05+00:00",
         "versions": {"pandas": "2.3.3"},
-    }  # fmt: skip
+    }
 
 
 def gates(*failed: str) -> list[dict[str, Any]]:
@@ -172,8 +194,15 @@ def gates(*failed: str) -> list[dict[str, Any]]:
         {"name": name, "applicable": True, "passed": name not in failed, "safe_to_within": 0.02}
         for name in GATES
     ]
-    return [*told, {"name": "membership_outliers", "applicable": False, "passed": True,
-                    "safe_to_within": None}]  # fmt: skip
+    return [
+        *told,
+        {
+            "name": "membership_outliers",
+            "applicable": False,
+            "passed": True,
+            "safe_to_within": None,
+        },
+    ]
 
 
 def quality_of() -> dict[str, Any]:
@@ -190,35 +219,55 @@ def quality_of() -> dict[str, Any]:
     return {
         **{name: scores[0] for name, scores in named.items()},
         "diagnostic": {"overall": 1.0, "data_validity": 1.0, "data_structure": 1.0},
-        "metrics": {"aggregate": 0.9, "table": [
-            {"metric": "CSTest", "raw_score": 0.99, "score": 0.99, "rows": 10}]},
+        "metrics": {
+            "aggregate": 0.9,
+            "table": [{"metric": "CSTest", "raw_score": 0.99, "score": 0.99, "rows": 10}],
+        },
         "settings": {"rows": {"real": 10, "synthetic": 10}},
         "broken_rules": [],
         "references": references,
-    }  # fmt: skip
+    }
 
 
 def comparison_of(spec: SurveySpec) -> dict[str, Any]:
     """A comparison.json with two earlier releases."""
-    overlap = {"mean_overlap": 0.8, "median_absolute_relative_error": 0.04, "disjoint": 1,
-               "missing": 0}  # fmt: skip
+    overlap = {
+        "mean_overlap": 0.8,
+        "median_absolute_relative_error": 0.04,
+        "disjoint": 1,
+        "missing": 0,
+    }
     earlier = [
-        {"period": period, "release": "0a1b2c3d4e5f", "overall": overall, "column_shapes": 0.9,
-         "column_pair_trends": 0.9, "equal_rows": equal,
-         "gates": {"rules": True, "membership": overall > 0.92},
-         "indicators": {"employed_share": overlap}}
+        {
+            "period": period,
+            "release": "0a1b2c3d4e5f",
+            "overall": overall,
+            "column_shapes": 0.9,
+            "column_pair_trends": 0.9,
+            "equal_rows": equal,
+            "gates": {"rules": True, "membership": overall > 0.92},
+            "indicators": {"employed_share": overlap},
+        }
         for period, overall, equal in (("2015T1", 0.93, {"overall": 0.92}), ("2014T4", 0.91, {}))
-    ]  # fmt: skip
+    ]
     (indicator, *_) = spec.indicators
-    figure = {"statistic": "share", "group": "ENT=09, SEX=1", "category": "",
-              "real": [0.7, 0.69, None], "synthetic": [0.5, 0.51, 0.52]}  # fmt: skip
+    figure = {
+        "statistic": "share",
+        "group": "ENT=09, SEX=1",
+        "category": "",
+        "real": [0.7, 0.69, None],
+        "synthetic": [0.5, 0.51, 0.52],
+    }
     return {
         "periods": ["2015T2", "2015T1", "2014T4"],
         "compared_with": "2015T1",
         "previous": earlier,
         "codes": {"CS_P13_1": {"appeared": ["09"], "vanished": []}},
-        "drift": {"SEX": {"distance": 0.01, "chance": 0.01, "moved": False},
-                  "EDA": {"distance": 0.12, "chance": 0.02, "moved": True}},
-        "indicators": [{"name": indicator.name, "label": indicator.label.model_dump(),
-                        "figures": [figure]}],
-    }  # fmt: skip
+        "drift": {
+            "SEX": {"distance": 0.01, "chance": 0.01, "moved": False},
+            "EDA": {"distance": 0.12, "chance": 0.02, "moved": True},
+        },
+        "indicators": [
+            {"name": indicator.name, "label": indicator.label.model_dump(), "figures": [figure]}
+        ],
+    }

@@ -74,9 +74,14 @@ class Shop:
             for n, c in files.items()
         ]
         manifest: dict[str, Any] = {
-            "survey": SURVEY, "period": period, "release": name, "engine": "ctgan", "rows": 1,
-            "created": "2026-05-01T00:00:00+00:00", "files": entries,
-        }  # fmt: skip
+            "survey": SURVEY,
+            "period": period,
+            "release": name,
+            "engine": "ctgan",
+            "rows": 1,
+            "created": "2026-05-01T00:00:00+00:00",
+            "files": entries,
+        }
         if gates is not None:
             manifest["gates"] = gates
         for path, content in files.items():

@@ -46,8 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     validate = commands.add_parser("validate", help="ingest and validate a survey")
     _add_survey(validate, "INPUT")
-    validate.add_argument("--suggest", metavar="FILE", nargs="?", const="",
-                          help="also rules that the spec lacks, printed or in FILE")  # fmt: skip
+    validate.add_argument(
+        "--suggest",
+        metavar="FILE",
+        nargs="?",
+        const="",
+        help="also rules that the spec lacks, printed or in FILE",
+    )
     protect = commands.add_parser("protect", help="hold the floors, and hold households back")
     _add_survey(protect, "INPUT", "OUT_DIR")
     protect.add_argument("--holdout-share", type=float, metavar="F")
@@ -68,10 +73,14 @@ def _parser() -> argparse.ArgumentParser:
             help=f"{low:,} to {high:,}{multiple}",
         )
     synthesize.add_argument("--engine", metavar="E")
-    synthesize.add_argument("--calibrate", action=argparse.BooleanOptionalAction,
-                            help="draw rows to the training margins, or as they come")  # fmt: skip
-    synthesize.add_argument("--restricted", metavar="DIR",
-                            help="for rows, model, figures (OUT_DIR.restricted)")  # fmt: skip
+    synthesize.add_argument(
+        "--calibrate",
+        action=argparse.BooleanOptionalAction,
+        help="draw rows to the training margins, or as they come",
+    )
+    synthesize.add_argument(
+        "--restricted", metavar="DIR", help="for rows, model, figures (OUT_DIR.restricted)"
+    )
     withdraw = commands.add_parser("withdraw", help="withdraw a release from the public place")
     withdraw.add_argument("--survey", required=True)
     withdraw.add_argument("--period", required=True)

@@ -140,8 +140,12 @@ def protect_command(options: argparse.Namespace) -> Result:
     for name, rows in (("train.csv", ~held), ("holdout.csv", held)):
         table = to_table(protected.frame[rows], spec)
         lake.write(join(options.out_dir, name), source_csv(table, spec))
-    return {"rows": len(frame), "train_rows": int((~held).sum()), "holdout_rows": int(held.sum()),
-            "touched": protected.touched}  # fmt: skip
+    return {
+        "rows": len(frame),
+        "train_rows": int((~held).sum()),
+        "holdout_rows": int(held.sum()),
+        "touched": protected.touched,
+    }
 
 
 @without_values

@@ -116,8 +116,13 @@ def release_name(input_sha256: str, spec_digest: str, parameters: Parameters, pe
 
     The same input, spec, code and parameters give the same name, so a rerun finds its own work.
     """
-    identity = {"input": input_sha256, "spec": spec_digest, "code": code_version(),
-                "period": period, "parameters": parameters.model_dump()}  # fmt: skip
+    identity = {
+        "input": input_sha256,
+        "spec": spec_digest,
+        "code": code_version(),
+        "period": period,
+        "parameters": parameters.model_dump(),
+    }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -17,14 +17,17 @@ log = logging.getLogger(__name__)
 def notify_failure(context: Any, connection_id: str) -> None:
     """Callback of a task that has failed for good."""
     instance = context["ti"]
-    send(connection_id, {
-        "event": "failed",
-        "dag": instance.dag_id,
-        "run": instance.run_id,
-        "task": instance.task_id,
-        # The library's messages hold no person's value; others' are withheld before here.
-        "message": f"{instance.task_id} failed; its log says what to do",
-    })  # fmt: skip
+    send(
+        connection_id,
+        {
+            "event": "failed",
+            "dag": instance.dag_id,
+            "run": instance.run_id,
+            "task": instance.task_id,
+            # The library's messages hold no person's value; others' are withheld before here.
+            "message": f"{instance.task_id} failed; its log says what to do",
+        },
+    )
 
 
 def notify_deadline(connection_id: str, dag_id: str, **_: Any) -> None:

@@ -33,12 +33,15 @@ def lake_by(connection_id: str, uri: str, address: str = "endpoint_url") -> Lake
     if missing:
         raise AirflowFailException(missing)
     extra = connection.extra_dejson
-    return open_lake(uri, {
-        "key": connection.login,
-        "secret": connection.password,
-        "endpoint_url": extra.get(address) or extra.get("endpoint_url"),
-        "client_kwargs": {"region_name": extra.get("region_name", "us-east-1")},
-    })  # fmt: skip
+    return open_lake(
+        uri,
+        {
+            "key": connection.login,
+            "secret": connection.password,
+            "endpoint_url": extra.get(address) or extra.get("endpoint_url"),
+            "client_kwargs": {"region_name": extra.get("region_name", "us-east-1")},
+        },
+    )
 
 
 def lakes_of(spec: SurveySpec) -> Lakes:

@@ -23,30 +23,38 @@ def form(spec: SurveySpec) -> dict[str, Param]:
     how: dict[str, Any] = {"section": "Cómo / How"}  # folded; what has no section is seen at once
     return {
         "period": Param(
-            None, type=["null", "string"], pattern=PERIOD_PATTERN,
+            None,
+            type=["null", "string"],
+            pattern=PERIOD_PATTERN,
             title="Periodo / Period",
             description_md="Trimestre, p. ej. `2026T3`; vacío: el último publicado. "
             "Quarter, such as `2026T3`; empty: the last one published.",
         ),
         "rows": _setting("rows", None),
         "dry_run": Param(
-            False, type="boolean", title="Ensayo / Dry run",
+            False,
+            type="boolean",
+            title="Ensayo / Dry run",
             description_md="Hace todo salvo publicar. Everything but publishing.",
         ),
         "override_reason": Param(
-            None, type=["null", "string"], minLength=SHORTEST_REASON, maxLength=2000,
+            None,
+            type=["null", "string"],
+            minLength=SHORTEST_REASON,
+            maxLength=2000,
             title="Motivo para publicar pese a una prueba / Reason to override a gate",
             description_md="Qué pruebas (`attempts`: el límite de intentos), quién lo decide y por "
             "qué; va al manifiesto. Vacío: una prueba que no pasa detiene la publicación. Which "
             "gates (`attempts`: the limit of attempts), who decides and why; into the manifest. "
-            "Empty: a gate that fails holds the release back.", **how,
+            "Empty: a gate that fails holds the release back.",
+            **how,
         ),
         "engine": _setting("engine", spec.model.engine, **how),
         "epochs": _setting("epochs", spec.model.epochs, **how),
         "batch_size": _setting("batch_size", spec.model.batch_size, **how),
         "calibrate": _setting("calibrate", spec.model.calibrate, **how),
         "seed": _setting("seed", None, **how),
-    }  # fmt: skip
+    }
 
 
 def _setting(name: str, default: int | bool | str | None, **more: Any) -> Param:

@@ -17,8 +17,21 @@ from plugins.espejo_pages.surveys import Survey
 from plugins.espejo_pages.views import gate_name, uses_of
 
 # In the order in which data passes; others of the DAG follow.
-STEPS = ("plan", "wait_for_file", "open_scratch", "ingest", "validate", "close_scratch", "protect",
-         "train", "sample", "evaluate", "disclose", "report", "publish")  # fmt: skip
+STEPS = (
+    "plan",
+    "wait_for_file",
+    "open_scratch",
+    "ingest",
+    "validate",
+    "close_scratch",
+    "protect",
+    "train",
+    "sample",
+    "evaluate",
+    "disclose",
+    "report",
+    "publish",
+)
 
 
 def describe_run(survey: Survey, run_id: str, session: Session) -> dict[str, Any] | None:

@@ -64,6 +64,8 @@ def gate_name(name: str) -> dict[str, Any]:
     """A gate as readers know it, and its own name."""
     label, _ = gate_text(name)
     subject = gate_subject(name)
-    said = {lang: f"{text} ({subject})" if subject else text
-            for lang, text in (("es", label.es), ("en", label.en))}  # fmt: skip
+    said = {
+        lang: f"{text} ({subject})" if subject else text
+        for lang, text in (("es", label.es), ("en", label.en))
+    }
     return {"gate": name, "label": said}

@@ -79,8 +79,17 @@ def test_a_synthesis_has_deadline_setup_teardown_and_asset(bag: Any) -> None:
         ]
         assert dag.get_task("wait_for_file").deferrable
         order = [t.task_id for t in dag.topological_sort()]
-        flow = ["ingest", "validate", "protect", "train", "sample", "evaluate", "disclose",
-                "report", "publish"]  # fmt: skip
+        flow = [
+            "ingest",
+            "validate",
+            "protect",
+            "train",
+            "sample",
+            "evaluate",
+            "disclose",
+            "report",
+            "publish",
+        ]
         assert [t for t in order if t in flow] == flow
 
 

@@ -115,10 +115,14 @@ def test_the_flows_own_tasks_are_traced() -> None:
     from include.espejo_airflow.lineage import TracedOperator
 
     spec = load_spec("enoe_sdem")
-    wired = [(build_synthesis(spec), "publish", {"period": "2026T3", "release": "abc"}),
-             (build_indicators(spec), "write_indicators",
-              {"period": "2026T3", "release": "abc", "indicators": "s3://espejo-downstream/i.csv"}),
-             ]  # fmt: skip
+    wired = [
+        (build_synthesis(spec), "publish", {"period": "2026T3", "release": "abc"}),
+        (
+            build_indicators(spec),
+            "write_indicators",
+            {"period": "2026T3", "release": "abc", "indicators": "s3://espejo-downstream/i.csv"},
+        ),
+    ]
     names = []
     for dag, task_id, result in wired:
         task = dag.get_task(task_id)

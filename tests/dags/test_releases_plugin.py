@@ -19,8 +19,16 @@ from tests.shop import PERIOD, Shop
 PAGES = ROOT / "plugins" / "espejo_pages"
 A = "a" * 12
 AT = f"/releases/parks_synthesis/{PERIOD}/{A}"
-ROUTES = ["/releases", "/releases/data", AT, f"{AT}/about", f"{AT}/check", f"{AT}/report",
-          "/runs/parks_synthesis/manual__1", "/runs/parks_synthesis/manual__1/state"]  # fmt: skip
+ROUTES = [
+    "/releases",
+    "/releases/data",
+    AT,
+    f"{AT}/about",
+    f"{AT}/check",
+    f"{AT}/report",
+    "/runs/parks_synthesis/manual__1",
+    "/runs/parks_synthesis/manual__1/state",
+]
 
 
 class Manager:
@@ -106,8 +114,12 @@ def test_the_pages_are_served_under_any_base_path(client: TestClient) -> None:
 def test_a_release_is_told_with_files_and_gates(client: TestClient) -> None:
     told = client.get(f"{AT}/about").json()
     assert {file["name"] for file in told["files"]} == {
-        "synthetic.csv", "quality.json", "report.html", "plots/a.png", "manifest.json",
-    }  # fmt: skip
+        "synthetic.csv",
+        "quality.json",
+        "report.html",
+        "plots/a.png",
+        "manifest.json",
+    }
     assert told["every_gate"][0]["gate"] == "membership"
     assert client.get(f"{AT}/check").json() == {"vouched": True, "changes": []}
     assert client.get(AT.replace(A, "b" * 12) + "/about").status_code == 404
@@ -257,9 +269,13 @@ def test_a_score_stands_beside_the_ceiling_of_as_many_rows(shop: Shop, shown: Sh
 
 @pytest.mark.parametrize(
     ("step", "gates", "override", "nothing"),
-    [("train", 0, False, True), ("publish", 1, False, True),
-     ("publish", 0, False, False), ("publish", 1, True, False)],
-)  # fmt: skip
+    [
+        ("train", 0, False, True),
+        ("publish", 1, False, True),
+        ("publish", 0, False, False),
+        ("publish", 1, True, False),
+    ],
+)
 def test_that_nothing_was_published_is_said_only_where_it_is_sure(
     shown: Shown, step: str, gates: int, override: bool, nothing: bool
 ) -> None:
@@ -267,10 +283,17 @@ def test_that_nothing_was_published_is_said_only_where_it_is_sure(
     label = {"es": "Pertenencia", "en": "Membership"}
     task = {"id": step, "state": "failed", "try_number": 4, "most_tries": 4, "seconds": 1}
     state = {
-        "state": "failed", "dry_run": False, "override": override, "period": PERIOD, "release": A,
-        "published": False, "tasks": [task], "progress": None, "candidate": None,
+        "state": "failed",
+        "dry_run": False,
+        "override": override,
+        "period": PERIOD,
+        "release": A,
+        "published": False,
+        "tasks": [task],
+        "progress": None,
+        "candidate": None,
         "failed_gates": [{"gate": "membership", "label": label, "remedy": "wait"}] * gates,
-    }  # fmt: skip
+    }
     text = shown("/runs/parks_synthesis/manual__1", "failed.", state)
     assert ("failed. Nothing was published." in text) == nothing
     assert ("The list of releases says" in text) != nothing

@@ -52,8 +52,10 @@ def put_attempts(place: Restricted, others: int) -> None:
         Bucket=RESTRICTED_BUCKET, Key=f"{SURVEY}/ledger/attempts/{period}.json"
     )
     work = server.identities["work"]
-    lake = open_lake("s3://", {"key": work.access_key, "secret": work.secret_key,
-                               "endpoint_url": server.endpoint_url})  # fmt: skip
+    lake = open_lake(
+        "s3://",
+        {"key": work.access_key, "secret": work.secret_key, "endpoint_url": server.endpoint_url},
+    )
     ledger = Ledger(lake, f"s3://{RESTRICTED_BUCKET}", SURVEY)
     for number in range(others):
         ledger.attempt(Period.parse(period), f"{number:012x}", limit=others, override=None)

@@ -97,8 +97,13 @@ class Api:
 
     def clear(self, run: str, task: str, downstream: bool = False) -> None:
         """Have the task done again, and what comes after it if asked."""
-        body = {"dag_run_id": run, "task_ids": [task], "include_downstream": downstream,
-                "only_failed": False, "dry_run": False}  # fmt: skip
+        body = {
+            "dag_run_id": run,
+            "task_ids": [task],
+            "include_downstream": downstream,
+            "only_failed": False,
+            "dry_run": False,
+        }
         self.call("POST", f"/api/v2/dags/{DAG}/clearTaskInstances", body)
 
 

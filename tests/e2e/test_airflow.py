@@ -102,16 +102,22 @@ def test_the_log_shows_the_training(api: Api, done: str) -> None:
 def test_no_public_byte_holds_a_canary(stage: Stage, done: str) -> None:
     released = keys(stage, PUBLIC_BUCKET, "enoe_sdem/2015T2/")
     files = {key: stage.read(PUBLIC_BUCKET, key) for key in released}
-    assert {key.rpartition("/")[2] for key in files} >= {"synthetic.csv", "synthetic.parquet",
-                                                        "manifest.json", "report.html"}  # fmt: skip
+    assert {key.rpartition("/")[2] for key in files} >= {
+        "synthetic.csv",
+        "synthetic.parquet",
+        "manifest.json",
+        "report.html",
+    }
     found = {key: found_in_file(key.rpartition("/")[2], body) for key, body in files.items()}
     assert not any(found.values()), found
     assert not [key for key, body in files.items() if str(SEED).encode() in body]
 
 
 def test_the_ledger_has_the_attempt_and_the_households(stage: Stage, done: str) -> None:
-    ledger = {k.removeprefix("enoe_sdem/ledger/").partition(".")[0]
-              for k in keys(stage, RESTRICTED_BUCKET, "enoe_sdem/ledger/")}  # fmt: skip
+    ledger = {
+        k.removeprefix("enoe_sdem/ledger/").partition(".")[0]
+        for k in keys(stage, RESTRICTED_BUCKET, "enoe_sdem/ledger/")
+    }
     assert {"salt", "attempts/2015T2", "households/2015T2"} <= ledger
     assert not [key for key in keys(stage, PUBLIC_BUCKET) if "ledger" in key]
 
@@ -535,8 +541,14 @@ def test_a_report_that_was_changed_reaches_nothing_and_is_told_by_its_hash(
             assert page.locator("iframe").count() == 0
             page.get_by_role("button", name="Show it all the same").click()
             told = page.frame_locator("iframe").locator("#told")
-            expected = ("cookie", "storage", "parent", "top", "/api/v2/dags",
-                        "/espejo/releases/data")  # fmt: skip
+            expected = (
+                "cookie",
+                "storage",
+                "parent",
+                "top",
+                "/api/v2/dags",
+                "/espejo/releases/data",
+            )
             until(lambda: told.inner_text().count("refused") == len(expected), "its attempts")
             assert "reached" not in told.inner_text()
             assert [url for url in answered if url.endswith("/report")]

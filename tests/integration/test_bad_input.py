@@ -63,8 +63,21 @@ def synthesize(
 
     def run(frame: pd.DataFrame, content: dict[str, Any]) -> End:
         table, spec = write(frame, content, tmp_path)
-        code = main(["synthesize", table, str(tmp_path / "out"), "--survey", spec, "--period",
-                     PERIOD, "--epochs", "1", "--seed", "5"])  # fmt: skip
+        code = main(
+            [
+                "synthesize",
+                table,
+                str(tmp_path / "out"),
+                "--survey",
+                spec,
+                "--period",
+                PERIOD,
+                "--epochs",
+                "1",
+                "--seed",
+                "5",
+            ]
+        )
         told = capsys.readouterr().err
         # A spec that is refused is none to compare with.
         return End(code, told, tmp_path, spec_of(content) if code != 2 else None)  # type: ignore[arg-type]
@@ -76,21 +89,25 @@ def survey(rows: int = ROWS, **columns: pd.Series) -> pd.DataFrame:
     """People of three a household; who is under 15 has no work."""
     random = np.random.default_rng(1)
     age = random.integers(0, 90, rows).astype(float)
-    return pd.DataFrame({
-        "area": codes(random.integers(0, 4, rows), list("abcd")),
-        "sex": codes(random.integers(0, 2, rows), ["m", "f"]),
-        "age": age,
-        "work": codes(random.integers(0, 3, rows), list("xyz"), age < 15),
-        "home": codes(np.arange(rows) // 3, [f"h{i}" for i in range(rows // 3 + 1)]),
-    } | columns)  # fmt: skip
+    return pd.DataFrame(
+        {
+            "area": codes(random.integers(0, 4, rows), list("abcd")),
+            "sex": codes(random.integers(0, 2, rows), ["m", "f"]),
+            "age": age,
+            "work": codes(random.integers(0, 3, rows), list("xyz"), age < 15),
+            "home": codes(np.arange(rows) // 3, [f"h{i}" for i in range(rows // 3 + 1)]),
+        }
+        | columns
+    )
 
 
 def content(frame: pd.DataFrame, **columns: Any) -> dict[str, Any]:
     """The spec of such a survey, with its rule where it has the columns."""
     made = content_of(frame, "home" if "home" in frame else None, **columns)
     if frame["age"].nunique() > 1 and len(frame["work"].cat.categories) == 3:
-        made["rules"] = [{"kind": "blank", "name": "work_from_15", "columns": ["work"],
-                          "when": "age < 15"}]  # fmt: skip
+        made["rules"] = [
+            {"kind": "blank", "name": "work_from_15", "columns": ["work"], "when": "age < 15"}
+        ]
     return made
 
 
@@ -155,8 +172,9 @@ def test_awkward_columns_beside_each_other(synthesize: Callable[..., End]) -> No
 
 def test_numbers_only(synthesize: Callable[..., End]) -> None:
     random = np.random.default_rng(3)
-    frame = pd.DataFrame({f"n{i}": np.round(random.gamma(2, 50 * (i + 1), ROWS), i % 3)
-                          for i in range(4)})  # fmt: skip
+    frame = pd.DataFrame(
+        {f"n{i}": np.round(random.gamma(2, 50 * (i + 1), ROWS), i % 3) for i in range(4)}
+    )
     assert_keeps_its_spec(synthesize(frame, content_of(frame)))
 
 

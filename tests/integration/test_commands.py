@@ -22,8 +22,22 @@ from include.espejo.__main__ import main
 from tests.canaries import found_in_file, found_in_table, found_in_text, plant
 from tests.conftest import ROOT
 
-COLUMNS = ["LOC", "MUN", "MAN", "T_LOC", "CD_A", "ENT", "SEX", "EDA", "NAC_DIA", "NAC_MES",
-           "NAC_ANIO", "CS_P13_1", "POS_OCU", "INGOCUP"]  # fmt: skip
+COLUMNS = [
+    "LOC",
+    "MUN",
+    "MAN",
+    "T_LOC",
+    "CD_A",
+    "ENT",
+    "SEX",
+    "EDA",
+    "NAC_DIA",
+    "NAC_MES",
+    "NAC_ANIO",
+    "CS_P13_1",
+    "POS_OCU",
+    "INGOCUP",
+]
 SEED = "987654321"  # must be nowhere but in the restricted area
 SETTINGS = ("--epochs", "1", "--rows", "900", "--seed", SEED)
 
@@ -31,8 +45,11 @@ SETTINGS = ("--epochs", "1", "--rows", "900", "--seed", SEED)
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "include.espejo", *arguments],
-        capture_output=True, text=True, cwd=ROOT, env=os.environ | environment,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | environment,
+    )
 
 
 @dataclass(frozen=True)
@@ -90,8 +107,16 @@ def test_validate_says_so_and_writes_nothing(survey: Path) -> None:
 
 def test_synthesize_says_what_the_contract_lists(made: dict[str, Any]) -> None:
     said = made["said"]
-    assert {"rows", "fit_seconds", "sample_seconds", "steps", "overall", "peak_rss_mb",
-            "fit_peak_rss_mb", "release"} <= set(said)  # fmt: skip
+    assert {
+        "rows",
+        "fit_seconds",
+        "sample_seconds",
+        "steps",
+        "overall",
+        "peak_rss_mb",
+        "fit_peak_rss_mb",
+        "release",
+    } <= set(said)
     assert said["rows"] == 900
     assert said["passed"] is True
     assert said["failed"] == []
@@ -115,9 +140,17 @@ def test_the_release_has_its_files_and_the_manifest_knows_them(made: dict[str, A
     manifest = json.loads((out / "manifest.json").read_text())
     present = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
     assert present == {entry["name"] for entry in manifest["files"]} | {"manifest.json"}
-    assert {"synthetic.parquet", "synthetic.csv", "report.html", "quality.json",
-            "column_shapes.csv", "column_pair_trends.csv", "utility.json", "comparison.json",
-            "datapackage.json"} <= present  # fmt: skip
+    assert {
+        "synthetic.parquet",
+        "synthetic.csv",
+        "report.html",
+        "quality.json",
+        "column_shapes.csv",
+        "column_pair_trends.csv",
+        "utility.json",
+        "comparison.json",
+        "datapackage.json",
+    } <= present
     assert {f"plots/{name}.png" for name in COLUMNS} <= present
     for entry in manifest["files"]:
         content = (out / entry["name"]).read_bytes()
@@ -126,8 +159,20 @@ def test_the_release_has_its_files_and_the_manifest_knows_them(made: dict[str, A
 
 
 def test_the_notebooks_own_read_csv_reads_it(made: dict[str, Any]) -> None:
-    text = ["LOC", "MUN", "T_LOC", "MAN", "CD_A", "ENT", "AGEB", "SEX", "NAC_DIA", "NAC_MES",
-            "CS_P13_1", "POS_OCU"]  # fmt: skip
+    text = [
+        "LOC",
+        "MUN",
+        "T_LOC",
+        "MAN",
+        "CD_A",
+        "ENT",
+        "AGEB",
+        "SEX",
+        "NAC_DIA",
+        "NAC_MES",
+        "CS_P13_1",
+        "POS_OCU",
+    ]
     numbers = ["EDA", "NAC_ANIO", "INGOCUP", "FAC"]
     table = pd.read_csv(
         made["out"] / "synthetic.csv",
@@ -151,11 +196,23 @@ def test_the_notebooks_own_read_csv_reads_it(made: dict[str, Any]) -> None:
 def test_restricted_things_stay_in_the_restricted_folder(made: dict[str, Any]) -> None:
     out: Path = made["out"]
     restricted = out.with_name(out.name + ".restricted")
-    for name in ("typed.parquet", "run.json", "validation.json", "training.json", "losses.csv",
-                 "manifest.json", "candidate/manifest.json", "figures/quality.json",
-                 "figures/utility.json", "figures/comparison.json",
-                 "figures/disclosure.json", "train.parquet", "holdout.parquet",
-                 "protection.json", "internal.html"):  # fmt: skip
+    for name in (
+        "typed.parquet",
+        "run.json",
+        "validation.json",
+        "training.json",
+        "losses.csv",
+        "manifest.json",
+        "candidate/manifest.json",
+        "figures/quality.json",
+        "figures/utility.json",
+        "figures/comparison.json",
+        "figures/disclosure.json",
+        "train.parquet",
+        "holdout.parquet",
+        "protection.json",
+        "internal.html",
+    ):
         assert (restricted / name).is_file(), name
     assert not (restricted / "scratch").exists()
     assert json.loads((restricted / "manifest.json").read_text())["seed"] == int(SEED)
@@ -203,9 +260,11 @@ def test_public_files_tell_scores_to_two_decimals(made: dict[str, Any]) -> None:
     exact = json.loads((made["restricted"] / "figures/quality.json").read_text())
     public = json.loads((made["out"] / "quality.json").read_text())
     assert public["overall"] == round(exact["overall"], 2) != exact["overall"]
-    finer = {p.name: re.findall(r"(?<![\w.])\d+\.\d{3,}(?![\w.])", text_of(p))
-             for p in public_files(made) if p.suffix in (".json", ".html")
-             or p.name.startswith("column_")}  # fmt: skip
+    finer = {
+        p.name: re.findall(r"(?<![\w.])\d+\.\d{3,}(?![\w.])", text_of(p))
+        for p in public_files(made)
+        if p.suffix in (".json", ".html") or p.name.startswith("column_")
+    }
     assert {"utility.json", "comparison.json", "quality.json", "report.html"} <= set(finer)
     assert not any(finer.values()), finer
 
@@ -268,8 +327,16 @@ def test_another_release_does_not_overwrite_it(
 ) -> None:
     out: Path = made["out"]
     before = (out / "manifest.json").read_bytes()
-    done = call("synthesize", str(survey), str(out), *SURVEY, "--epochs", "2", "--restricted",
-               str(out.parent / "other"))  # fmt: skip
+    done = call(
+        "synthesize",
+        str(survey),
+        str(out),
+        *SURVEY,
+        "--epochs",
+        "2",
+        "--restricted",
+        str(out.parent / "other"),
+    )
     assert done.returncode == 2
     assert "never overwritten" in done.stderr
     assert (out / "manifest.json").read_bytes() == before
@@ -319,9 +386,11 @@ def test_the_commands_take_s3_addresses(
 
     def validate_as(name: str, uri: str) -> Ended:
         identity = lake_server.identities[name]
-        for variable, value in (("AWS_ACCESS_KEY_ID", identity.access_key),
-                                ("AWS_SECRET_ACCESS_KEY", identity.secret_key),
-                                ("AWS_ENDPOINT_URL", lake_server.endpoint_url)):  # fmt: skip
+        for variable, value in (
+            ("AWS_ACCESS_KEY_ID", identity.access_key),
+            ("AWS_SECRET_ACCESS_KEY", identity.secret_key),
+            ("AWS_ENDPOINT_URL", lake_server.endpoint_url),
+        ):
             monkeypatch.setenv(variable, value)
         return call("validate", uri, *SURVEY)
 

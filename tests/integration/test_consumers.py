@@ -83,8 +83,10 @@ class Released:
 
 def as_identity(server: LakeServer, name: str) -> Lake:
     key = server.identities[name]
-    return open_lake("s3://", {"key": key.access_key, "secret": key.secret_key,
-                               "endpoint_url": server.endpoint_url})  # fmt: skip
+    return open_lake(
+        "s3://",
+        {"key": key.access_key, "secret": key.secret_key, "endpoint_url": server.endpoint_url},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +101,21 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
         lake = as_identity(server, "publish")
         place = PublicLocation(spec.places.public, spec.survey)
         candidate = write_candidate(
-            open_lake(str(folder)), str(folder / "candidate"),
+            open_lake(str(folder)),
+            str(folder / "candidate"),
             release_files(spec, table, str(PERIOD), "abc"),
-        )  # fmt: skip
+        )
         publish_release(open_lake(str(folder)), candidate, lake, place, str(PERIOD), "abc")
         frame = to_frame(table)
-        yield Released(server, lake, place, spec, expected(frame, spec),
-                       len(frame), int(frame.isna().sum().sum()))  # fmt: skip
+        yield Released(
+            server,
+            lake,
+            place,
+            spec,
+            expected(frame, spec),
+            len(frame),
+            int(frame.isna().sum().sum()),
+        )
 
 
 def expected(frame: Any, spec: SurveySpec) -> dict[str, dict[str, float]]:
@@ -113,11 +123,15 @@ def expected(frame: Any, spec: SurveySpec) -> dict[str, dict[str, float]]:
     (declared,) = [i for i in spec.indicators if i.name == "employed_share"]
     by_sex = Indicator(**(dict(declared) | {"by": ("SEX",)}))
     figures = compute_indicators(frame, spec.model_copy(update={"indicators": (by_sex,)}), PERIOD)
-    shares = {group.removeprefix("SEX="): value
-              for group, value in zip(figures["group"], figures["value"], strict=True)}  # fmt: skip
+    shares = {
+        group.removeprefix("SEX="): value
+        for group, value in zip(figures["group"], figures["value"], strict=True)
+    }
     labels = spec.columns["SEX"].codes
-    return {language: {getattr(labels[code], language): share for code, share in shares.items()}
-            for language in PAGES}  # fmt: skip
+    return {
+        language: {getattr(labels[code], language): share for code, share in shares.items()}
+        for language in PAGES
+    }
 
 
 def blocks(page: str) -> dict[str, tuple[str, str]]:
@@ -137,9 +151,14 @@ def run(
     code: str, language: str, folder: Path, environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        PROGRAMS[language], input=code, env=environment, cwd=folder, capture_output=True, text=True,
+        PROGRAMS[language],
+        input=code,
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
         timeout=300,
-    )  # fmt: skip
+    )
 
 
 def require_r() -> None:
@@ -223,8 +242,13 @@ def test_where_no_release_stands_the_block_says_so(
         require_r()
     place = PublicLocation(released.spec.places.public, "withdrawn_survey")
     pointer: dict[str, Any]
-    pointer = {"survey": place.survey, "period": None, "release": None, "manifest": None,
-               "history": []}  # fmt: skip
+    pointer = {
+        "survey": place.survey,
+        "period": None,
+        "release": None,
+        "manifest": None,
+        "history": [],
+    }
     released.lake.write(place.latest(), json.dumps(pointer).encode())
     other = code.replace("enoe_sdem", "withdrawn_survey")
     done = run(other, program, tmp_path, released.environment)
@@ -235,7 +259,8 @@ def test_where_no_release_stands_the_block_says_so(
 def test_the_environment_is_the_pages(released: Released) -> None:
     """The variables that the tests set are those that the page says to set, in both languages."""
     for page in PAGES.values():
-        (shell,) = re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"),
-                              re.MULTILINE | re.DOTALL)  # fmt: skip
+        (shell,) = re.findall(
+            r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        )
         named = set(re.findall(r"(AWS_\w+)=", shell))
         assert named == {name for name in released.environment if name.startswith("AWS_")}

@@ -18,10 +18,23 @@ SPEC = ROOT / "tests/surveys/parks.yaml"
 
 def demo(build: Path, survey: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "demo.run", "--survey", str(SPEC), "--input", str(survey),
-         "--build", str(build), *more],
-        capture_output=True, text=True, cwd=ROOT, env=os.environ,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "demo.run",
+            "--survey",
+            str(SPEC),
+            "--input",
+            str(survey),
+            "--build",
+            str(build),
+            *more,
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ,
+    )
 
 
 def test_a_second_survey_goes_through_the_same_dag(tmp_path: Path) -> None:

@@ -37,13 +37,24 @@ from tests.surveys.parks import SPEC, write_parks
 
 REASON = "identical: the director of the survey, 3 May"
 LEAK = Gate(
-    name="identical", figure=0.123456, unit="share of rows", limit=0.0, outcome=Outcome.LEAK,
-    remedy="train shorter", p=0.0001, detectable=0.05,
-)  # fmt: skip
+    name="identical",
+    figure=0.123456,
+    unit="share of rows",
+    limit=0.0,
+    outcome=Outcome.LEAK,
+    remedy="train shorter",
+    p=0.0001,
+    detectable=0.05,
+)
 UNDER_FLOOR = Gate(
-    name="floor", figure=7.0, unit="people", limit=10.0, outcome=Outcome.BROKEN,
-    about="under it", remedy="protect again",
-)  # fmt: skip
+    name="floor",
+    figure=7.0,
+    unit="people",
+    limit=10.0,
+    outcome=Outcome.BROKEN,
+    about="under it",
+    remedy="protect again",
+)
 SAFE = Gate(name="rules", figure=0.0, unit="rows", limit=0.0, outcome=Outcome.PASSED)
 
 

@@ -17,10 +17,15 @@ AT = f"s3://{PUBLIC_BUCKET}/listing"
 
 def lake_of(server: LakeServer, name: str) -> Lake:
     identity = server.identities[name]
-    return open_lake("s3://", {
-        "key": identity.access_key, "secret": identity.secret_key,
-        "endpoint_url": server.endpoint_url, "client_kwargs": {"region_name": REGION},
-    })  # fmt: skip
+    return open_lake(
+        "s3://",
+        {
+            "key": identity.access_key,
+            "secret": identity.secret_key,
+            "endpoint_url": server.endpoint_url,
+            "client_kwargs": {"region_name": REGION},
+        },
+    )
 
 
 def test_a_listing_is_of_one_folder_and_its_tags_change_with_the_objects(

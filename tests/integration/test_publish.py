@@ -28,9 +28,13 @@ FILES = 3  # of a candidate here, beside its manifest
 def lake_as(server: LakeServer, name: str) -> Lake:
     identity = server.identities[name]
     return open_lake(
-        "s3://", {"key": identity.access_key, "secret": identity.secret_key,
-                  "endpoint_url": server.endpoint_url}
-    )  # fmt: skip
+        "s3://",
+        {
+            "key": identity.access_key,
+            "secret": identity.secret_key,
+            "endpoint_url": server.endpoint_url,
+        },
+    )
 
 
 @pytest.fixture
@@ -168,8 +172,12 @@ def test_a_withdrawal_steps_back_to_the_predecessor_and_then_to_none(
     assert [entry["withdrawn"] for entry in pointer["history"]] == [True, True]
     journal = json.loads(public.read(place.changes()))
     told = [(entry["event"], entry["release"]) for entry in journal["entries"]]
-    assert told == [("published", "aaa"), ("published", "bbb"),
-                    ("withdrawn", "bbb"), ("withdrawn", "aaa")]  # fmt: skip
+    assert told == [
+        ("published", "aaa"),
+        ("published", "bbb"),
+        ("withdrawn", "bbb"),
+        ("withdrawn", "aaa"),
+    ]
     with pytest.raises(LakeError, match="was withdrawn"):
         publish_release(work, second, public, place, PERIOD, "bbb")
 
@@ -259,8 +267,11 @@ def test_nobody_else_may_use_the_ledger(lake_server: LakeServer, name: str) -> N
     restricted = f"s3://{RESTRICTED_BUCKET}/{uuid4().hex}"
     Ledger(lake_as(lake_server, "work"), restricted, "parks").salt()
     ledger = Ledger(lake_as(lake_server, name), restricted, "parks")
-    for use in (ledger.salt, lambda: ledger.attempt(Period(2026, 3), "aaa", 3, None),
-                lambda: ledger.earlier(Period(2026, 3), 5)):  # fmt: skip
+    for use in (
+        ledger.salt,
+        lambda: ledger.attempt(Period(2026, 3), "aaa", 3, None),
+        lambda: ledger.earlier(Period(2026, 3), 5),
+    ):
         with pytest.raises(LakeError, match="refused"):
             use()
 

@@ -60,13 +60,21 @@ def opened(browser: Browser, pages: dict[str, bytes]) -> Iterator[Opened]:
     ) -> Page:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
-            locale=locale, color_scheme=scheme, java_script_enabled=scripts,
-        )  # fmt: skip
+            locale=locale,
+            color_scheme=scheme,
+            java_script_enabled=scripts,
+        )
         contexts.append(context)
         page = context.new_page()
         headers = {"Content-Security-Policy": policy, "Content-Type": "text/html; charset=utf-8"}
-        page.route("**", lambda route: route.fulfill(body=pages[name], headers=headers)
-                   if route.request.url == ADDRESS else route.abort())  # fmt: skip
+        page.route(
+            "**",
+            lambda route: (
+                route.fulfill(body=pages[name], headers=headers)
+                if route.request.url == ADDRESS
+                else route.abort()
+            ),
+        )
         page.on("console", lambda message: told.append(message.text))
         page.on("pageerror", lambda error: told.append(str(error)))
         page.on("requestfailed", lambda request: told.append(request.url))
@@ -138,9 +146,14 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(part => part.open = tru
 
 @pytest.mark.parametrize(
     ("name", "scheme", "open_all"),
-    [("enoe", "light", False), ("enoe", "dark", False), ("parks", "dark", False),
-     ("bare", "light", True), ("odd", "light", True)],
-)  # fmt: skip
+    [
+        ("enoe", "light", False),
+        ("enoe", "dark", False),
+        ("parks", "dark", False),
+        ("bare", "light", True),
+        ("odd", "light", True),
+    ],
+)
 def test_axe_finds_nothing(opened: Opened, name: str, scheme: str, open_all: bool) -> None:
     page = opened(name, scheme=scheme, policy="default-src 'unsafe-inline' 'unsafe-eval'")
     if open_all:

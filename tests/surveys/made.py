@@ -36,19 +36,31 @@ def content_of(frame: pd.DataFrame, household: str | None = None, **columns: Any
         made[name] = {**column, **columns.get(name, {})}
     modelled = [name for name in frame.columns if name != household]
     return {
-        "survey": "made", "title": "Made up", "description": "Made up",
+        "survey": "made",
+        "title": "Made up",
+        "description": "Made up",
         "source": {"encodings": ["utf-8"], "min_rows": 1, "max_rows": 1_000_000},
-        "places": {"raw": "s3://raw/{period}/*.csv", "restricted": "s3://restricted",
-                   "public": "s3://public", "downstream": "s3://downstream"},
+        "places": {
+            "raw": "s3://raw/{period}/*.csv",
+            "restricted": "s3://restricted",
+            "public": "s3://public",
+            "downstream": "s3://downstream",
+        },
         "schedule": {"months_after": 1, "day": 1},
-        "columns": made, "geography": "none", "person_key": "none",
+        "columns": made,
+        "geography": "none",
+        "person_key": "none",
         "household_key": [household] if household else "none",
         "rules": [],
         "model": {"columns": modelled},
         "disclosure": {"key_sets": {"some": modelled[:2]}},
-        "outputs": {"licence": "none", "licence_url": "none", "attribution": "nobody",
-                    "caution": "none"},
-    }  # fmt: skip
+        "outputs": {
+            "licence": "none",
+            "licence_url": "none",
+            "attribution": "nobody",
+            "caution": "none",
+        },
+    }
 
 
 def spec_of(content: dict[str, Any]) -> SurveySpec:

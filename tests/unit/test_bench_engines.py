@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import engine_probes, engines, fidelity, run, trees
+from bench import engine_probes, engine_runs, engines, fidelity, run, trees
 from bench.figures import Figure, Target, judge, render
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.process.child import run_child
@@ -85,13 +85,13 @@ def test_variations_differ_from_what_is_shipped():
 
 
 def test_a_step_is_timed_without_the_warm_up():
-    ends = [float(100 * i) for i in range(engine_probes.WARM_UP + 1)]
-    ends += [ends[-1] + 0.5 * i for i in range(1, engine_probes.WARM_UP + 1)]
-    assert engine_probes._milliseconds(ends) == pytest.approx(500)
+    ends = [float(100 * i) for i in range(engine_runs.WARM_UP + 1)]
+    ends += [ends[-1] + 0.5 * i for i in range(1, engine_runs.WARM_UP + 1)]
+    assert engine_runs.milliseconds(ends) == pytest.approx(500)
 
 
 def test_a_few_steps_are_timed_by_their_later_half():
-    assert engine_probes._milliseconds([0.0, 5.0, 6.0, 7.0]) == pytest.approx(1000)
+    assert engine_runs.milliseconds([0.0, 5.0, 6.0, 7.0]) == pytest.approx(1000)
 
 
 def test_the_engines_take_turns(monkeypatch):
@@ -129,8 +129,16 @@ def test_a_score_beside_its_peer_has_no_ratio():
     assert case["ratio"] is None
     heading, line = render([case], peer="sdv").splitlines()
     assert heading.split()[:2] == ["measured", "sdv"]
-    assert line.split() == ["impossible", "0.0000", "(0.0000-0.0000)", "0.4200",
-                            "(0.4200-0.4200)", "-", "-", "-"]  # fmt: skip
+    assert line.split() == [
+        "impossible",
+        "0.0000",
+        "(0.0000-0.0000)",
+        "0.4200",
+        "(0.4200-0.4200)",
+        "-",
+        "-",
+        "-",
+    ]
 
 
 def test_the_ablations_table_has_medians_and_spread():
@@ -156,8 +164,12 @@ def test_the_engines_enter_the_file_and_the_tables(monkeypatch, tmp_path, capsys
     variation = engines._variation("whole", [dict.fromkeys(engines.ABLATION_COLUMNS.values(), 1)])
     profile = {"operators": 7.0, "longest": [{"operator": "mm", "calls": 2.0, "share": 0.5}]}
     case = judge(Figure("fit", "s", "ctgan", "x", "sdv"), {"ctgan": [{"x": 1}], "sdv": [{"x": 4}]})
-    part = {"input": {"name": "tiny.csv", "rows": 5, "bytes": 9}, "seeds": [1], "cases": [case],
-            "profile": profile}  # fmt: skip
+    part = {
+        "input": {"name": "tiny.csv", "rows": 5, "bytes": 9},
+        "seeds": [1],
+        "cases": [case],
+        "profile": profile,
+    }
     asked: list[tuple[Path, list[int]]] = []
 
     def measured(path: Path, period: object, seeds: list[int]) -> dict[str, Any]:
@@ -173,9 +185,16 @@ def test_the_engines_enter_the_file_and_the_tables(monkeypatch, tmp_path, capsys
         return {"seeds": [4], "contestants": {"circuits": [{"k3": 940.0, "closed": 2.0}]}}
 
     monkeypatch.setattr(run, "measure_fidelity", compared)
-    monkeypatch.setattr(run, "measure", lambda *_: {
-        "machine": {"cpus": 1, "python": "3"}, "input": part["input"], "repeats": 1, "cases": []
-    })  # fmt: skip
+    monkeypatch.setattr(
+        run,
+        "measure",
+        lambda *_: {
+            "machine": {"cpus": 1, "python": "3"},
+            "input": part["input"],
+            "repeats": 1,
+            "cases": [],
+        },
+    )
     extract, national, out = (tmp_path / name for name in ("e.csv", "n.csv", "bench.json"))
     arguments = ["--input", str(extract), "--national", str(national), "--out", str(out)]
     arguments += ["--engines", "--seeds", "4", "5", "--peer", "circuits=python it.py --fast"]

@@ -156,9 +156,15 @@ def test_a_figure_of_hardly_any_row_agrees_with_nothing(rows: int, told: bool) -
 
 @pytest.mark.parametrize(
     ("people", "with_it", "stands"),
-    [(29, 14, False), (30, 15, True),  # people of the group
-     (100, 9, False), (100, 10, True), (100, 90, True), (100, 91, False)],  # on either side
-)  # fmt: skip
+    [
+        (29, 14, False),
+        (30, 15, True),  # people of the group
+        (100, 9, False),
+        (100, 10, True),
+        (100, 90, True),
+        (100, 91, False),
+    ],  # on either side
+)
 def test_a_share_stands_on_enough_people(people: int, with_it: int, stands: bool) -> None:
     found = shares(np.array([with_it]), np.array([people]))
     assert found.stand(FLOOR).tolist() == [stands]

@@ -63,8 +63,10 @@ def test_releases_come_newest_first_with_verdict_and_scores(shop: Shop) -> None:
     shop.release(C)
     found = shop.catalog.releases()
     assert [(r.period, r.name, r.current) for r in found] == [
-        ("2026T1", C, True), ("2026T1", B, False), ("2025T4", A, False),
-    ]  # fmt: skip
+        ("2026T1", C, True),
+        ("2026T1", B, False),
+        ("2025T4", A, False),
+    ]
     assert found[0].scores == {"overall": 0.9, "column_shapes": 0.91, "column_pair_trends": None}
     assert found[0].ceilings == {"overall": 0.97}
     assert found[0].manifest is not None
@@ -77,8 +79,10 @@ def test_a_withdrawn_release_is_shown_with_its_reason(shop: Shop) -> None:
     shop.release(B)
     withdraw_release(shop.lake, shop.place, PERIOD, B, "wrong file")
     assert (shop.find(B).withdrawn, shop.find(B).reason, shop.find(B).current) == (
-        True, "wrong file", False,
-    )  # fmt: skip
+        True,
+        "wrong file",
+        False,
+    )
     assert shop.find(A).current
 
 
@@ -138,10 +142,14 @@ def test_without_the_restricted_copy_the_check_says_so(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"not json", b"[]", b'{"rows": "<b>", "created": "x", "gates": [], "files": []}',
-     b'{"rows": 1, "created": "x", "gates": [], "files": '
-     b'[{"name": "../../latest.json", "size": 1, "sha256": "' + b"0" * 64 + b'"}]}'],
-)  # fmt: skip
+    [
+        b"not json",
+        b"[]",
+        b'{"rows": "<b>", "created": "x", "gates": [], "files": []}',
+        b'{"rows": 1, "created": "x", "gates": [], "files": '
+        b'[{"name": "../../latest.json", "size": 1, "sha256": "' + b"0" * 64 + b'"}]}',
+    ],
+)
 def test_a_manifest_of_another_form_is_not_shown(shop: Shop, content: bytes) -> None:
     shop.release(A)
     shop.path(A, "manifest.json").write_bytes(content)
@@ -197,10 +205,13 @@ def test_a_sealed_copy_of_another_form_vouches_for_nothing(shop: Shop) -> None:
 
 
 def test_beside_a_ceiling_stands_the_score_of_as_many_rows(shop: Shop) -> None:
-    shop.release(A, references={
-        "overall": {"all_rows": 0.9, "score": 0.88, "ceiling": 0.97},
-        "column_shapes": {"all_rows": 0.91, "score": 0.86, "ceiling": None},
-    })  # fmt: skip
+    shop.release(
+        A,
+        references={
+            "overall": {"all_rows": 0.9, "score": 0.88, "ceiling": 0.97},
+            "column_shapes": {"all_rows": 0.91, "score": 0.86, "ceiling": None},
+        },
+    )
     scores = {"overall": 0.88, "column_shapes": 0.91, "column_pair_trends": None}
     assert shop.find(A).scores == scores
     assert shop.find(A).ceilings.get("overall") == 0.97
@@ -239,9 +250,12 @@ def test_files_are_hashed_in_pieces(shop: Shop, monkeypatch: pytest.MonkeyPatch)
 
 def told(epoch: int, of: int = 10, **more: Any) -> EpochProgress:
     figures: dict[str, Any] = {
-        "generator_loss": 1.23456, "critic_loss": -0.98765, "seconds": 10.0 * epoch,
-        "score": 0.912345, "rows_per_second": 12345.6,
-    }  # fmt: skip
+        "generator_loss": 1.23456,
+        "critic_loss": -0.98765,
+        "seconds": 10.0 * epoch,
+        "score": 0.912345,
+        "rows_per_second": 12345.6,
+    }
     return EpochProgress(epoch=epoch, epochs=of, **(figures | more))
 
 
@@ -268,9 +282,14 @@ def test_progress_is_rounded_and_holds_nothing_else(at: str, every_epoch: None) 
     live.tell(told(2))
     point = {"epoch": 2, "generator_loss": 1.235, "critic_loss": -0.988, "score": 0.912}
     assert read(at) == {
-        "done": False, **point, "of": 10, "seconds": 20, "seconds_left": 80,
-        "rows_per_second": 12000, "curve": [point | {"epoch": 1}, point],
-    }  # fmt: skip
+        "done": False,
+        **point,
+        "of": 10,
+        "seconds": 20,
+        "seconds_left": 80,
+        "rows_per_second": 12000,
+        "curve": [point | {"epoch": 1}, point],
+    }
     assert seconds_left(told(2)) == 80
 
 
@@ -321,8 +340,10 @@ def test_a_diverged_training_has_no_figures(at: str) -> None:
     live = LiveProgress(LocalLake(), at)
     live.tell(told(1, generator_loss=math.nan, score=None, rows_per_second=None))
     assert (read(at)["generator_loss"], read(at)["score"], read(at)["rows_per_second"]) == (
-        None, None, None,
-    )  # fmt: skip
+        None,
+        None,
+        None,
+    )
 
 
 def test_training_goes_on_where_progress_cannot_be_written(

@@ -63,12 +63,17 @@ def frame_of(spec: SurveySpec) -> pd.DataFrame:
 def with_columns(spec: SurveySpec, **columns: Any) -> SurveySpec:
     """The spec with columns changed, or, given None, no longer modelled."""
     kept = [name for name in spec.model.columns if columns.get(name, name) is not None]
-    changed = {n: type(spec.columns[n])(**(dict(spec.columns[n]) | update))
-               for n, update in columns.items() if update}  # fmt: skip
-    return spec.model_copy(update={
-        "columns": spec.columns | changed,
-        "model": spec.model.model_copy(update={"columns": tuple(kept)}),
-    })  # fmt: skip
+    changed = {
+        n: type(spec.columns[n])(**(dict(spec.columns[n]) | update))
+        for n, update in columns.items()
+        if update
+    }
+    return spec.model_copy(
+        update={
+            "columns": spec.columns | changed,
+            "model": spec.model.model_copy(update={"columns": tuple(kept)}),
+        }
+    )
 
 
 def test_a_first_release_has_no_predecessor(
@@ -114,8 +119,10 @@ def test_columns_rules_and_spec_that_changed_are_told(
     release("bbb", spec=other)
     changed = entries(lake, place)[-1]["changed"]
     assert changed["columns"] == {
-        "vanished": ["pass_type"], "other_type": ["rating"], "other_labels": ["hours"]
-    }  # fmt: skip
+        "vanished": ["pass_type"],
+        "other_type": ["rating"],
+        "other_labels": ["hours"],
+    }
     # These two rules name the column that is gone.
     assert changed["rules"] == {"vanished": ["honorary_pays_nothing", "pass_of_members"]}
     assert changed["spec"] is True
@@ -128,8 +135,9 @@ def test_a_rule_of_another_content_is_told(
     lake: Lake, place: PublicLocation, release: Publish, parks: SurveySpec
 ) -> None:
     release("aaa")
-    wider = [r.model_copy(update={"gap": (0, 2)}) if r.kind == "birth_year" else r
-             for r in parks.rules]  # fmt: skip
+    wider = [
+        r.model_copy(update={"gap": (0, 2)}) if r.kind == "birth_year" else r for r in parks.rules
+    ]
     release("bbb", spec=parks.model_copy(update={"rules": tuple(wider)}))
     assert entries(lake, place)[-1]["changed"]["rules"] == {"changed": ["age_birth_year"]}
 
@@ -238,9 +246,13 @@ def test_a_predecessor_without_rules_in_its_data_package_is_compared(
 @pytest.mark.parametrize("content", [None, b"{}", b"not json"])
 @pytest.mark.parametrize("name", ["datapackage.json", "synthetic.parquet", "manifest.json"])
 def test_a_damaged_predecessor_does_not_hold_a_publication_back(
-    lake: Lake, place: PublicLocation, release: Publish, caplog: pytest.LogCaptureFixture,
-    name: str, content: bytes | None,
-) -> None:  # fmt: skip
+    lake: Lake,
+    place: PublicLocation,
+    release: Publish,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    content: bytes | None,
+) -> None:
     release("aaa")
     damaged = Path(place.release("2026T3", "aaa")) / name
     damaged.unlink() if content is None else damaged.write_bytes(content)
@@ -275,14 +287,22 @@ def test_a_lake_that_does_not_answer_is_asked_again_for_the_predecessor(
 
 
 def test_the_page_lists_a_few_of_many_codes_and_the_newest_entry_first() -> None:
-    published = {"event": "published", "date": "2026-10-01", "period": "2026T3", "rows": 10,
-                 "override": False,
-                 "predecessor": {"period": "2026T2", "release": "aaa"}}  # fmt: skip
+    published = {
+        "event": "published",
+        "date": "2026-10-01",
+        "period": "2026T3",
+        "rows": 10,
+        "override": False,
+        "predecessor": {"period": "2026T2", "release": "aaa"},
+    }
     codes = [f"{i:03}" for i in range(40)]
-    journal = {"survey": "parks", "entries": [
-        published | {"release": "bbb", "changed": {"codes": {"park": {"appeared": codes}}}},
-        published | {"release": "ccc", "changed": {}},
-    ]}  # fmt: skip
+    journal = {
+        "survey": "parks",
+        "entries": [
+            published | {"release": "bbb", "changed": {"codes": {"park": {"appeared": codes}}}},
+            published | {"release": "ccc", "changed": {}},
+        ],
+    }
     text = render_changes(journal).decode()
     assert text.index("`ccc`") < text.index("`bbb`")
     assert "`011` y otros / *and others*: 28" in text

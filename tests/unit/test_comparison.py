@@ -24,18 +24,33 @@ from include.espejo.table.frames import to_parquet, to_table
 from tests.unit.test_protect_support import code, invented_spec
 
 SPEC = invented_spec(
-    {"home": code(role="direct", blank="never"), "line": code(role="direct", blank="never"),
-     "job": code(), "dog": code()},
-    rules=[], floor={"people": 5, "households": 3},
-)  # fmt: skip
+    {
+        "home": code(role="direct", blank="never"),
+        "line": code(role="direct", blank="never"),
+        "job": code(),
+        "dog": code(),
+    },
+    rules=[],
+    floor={"people": 5, "households": 3},
+)
 NOW = Period(2026, 3)
 
 
 def utility(real: float) -> dict[str, Any]:
-    figure = {"statistic": "share", "group": "", "category": "", "real": real, "synthetic": 0.5,
-              "real_interval": [0.4, 0.6]}  # fmt: skip
-    agreement = {"mean_overlap": real, "median_absolute_relative_error": 0.1, "disjoint": 1,
-                 "missing": 0}  # fmt: skip
+    figure = {
+        "statistic": "share",
+        "group": "",
+        "category": "",
+        "real": real,
+        "synthetic": 0.5,
+        "real_interval": [0.4, 0.6],
+    }
+    agreement = {
+        "mean_overlap": real,
+        "median_absolute_relative_error": 0.1,
+        "disjoint": 1,
+        "missing": 0,
+    }
     indicator = {"name": "working", "label": {"es": "x", "en": "x"}, "figures": [figure]}
     return {"general": {}, "specific": {"indicators": [indicator | agreement]}}
 
@@ -68,15 +83,19 @@ class Office:
             files = {"quality.json": json.dumps(quality).encode()}
             if score is not None:
                 files["utility.json"] = json.dumps(utility(score)).encode()
-            entries = [{"name": n, "size": len(c), "sha256": hashlib.sha256(c).hexdigest()}
-                       for n, c in files.items()]  # fmt: skip
+            entries = [
+                {"name": n, "size": len(c), "sha256": hashlib.sha256(c).hexdigest()}
+                for n, c in files.items()
+            ]
             gates = [{"name": "rules", "applicable": True, "passed": True}]
             manifest = {"rows": 1, "created": "2026-10-01", "gates": gates, "files": entries}
             files["manifest.json"] = json.dumps(manifest).encode()
             for file, content in files.items():
                 self.lakes.publish.write(f"{self.place.release(period, name)}/{file}", content)
-        history = [{"period": period, "release": name, "withdrawn": name == withdrawn}
-                   for period, name, _ in releases]  # fmt: skip
+        history = [
+            {"period": period, "release": name, "withdrawn": name == withdrawn}
+            for period, name, _ in releases
+        ]
         self.lakes.publish.write(self.place.latest(), json.dumps({"history": history}).encode())
 
     def names(self, release: str = "new", periods: int = 5) -> list[tuple[str, str]]:
@@ -104,10 +123,15 @@ def office(tmp_path: Path) -> Office:
 def test_the_last_standing_release_of_each_period_is_read_newest_first(office: Office) -> None:
     assert office.names() == []
     office.publish(
-        ("2026T1", "old", 0.7), ("2025T4", "older", None), ("2026T2", "first", 0.8),
-        ("2026T2", "second", 0.85), ("2026T2", "bad", 0.1), ("2026T3", "new", 0.9),
-        ("2026T4", "later", 0.9), withdrawn="bad",
-    )  # fmt: skip
+        ("2026T1", "old", 0.7),
+        ("2025T4", "older", None),
+        ("2026T2", "first", 0.8),
+        ("2026T2", "second", 0.85),
+        ("2026T2", "bad", 0.1),
+        ("2026T3", "new", 0.9),
+        ("2026T4", "later", 0.9),
+        withdrawn="bad",
+    )
     assert office.names() == [("2026T2", "second"), ("2026T1", "old"), ("2025T4", "older")]
     assert office.names(periods=2) == [("2026T2", "second"), ("2026T1", "old")]
     # Another release of the same period stands beside it.
@@ -166,8 +190,10 @@ def test_figures_of_every_period_stand_side_by_side() -> None:
     early = {"overall": 0.9, "column_shapes": 0.95, "column_pair_trends": None}
     quality = early | {"references": {"overall": {"score": 0.88, "ceiling": 0.9}}}
     manifest = {"gates": [{"name": "rules", "passed": True}, {"name": "floor", "passed": False}]}
-    previous = [EarlierRelease("2026T2", "last", manifest, quality, utility(0.8)),
-                EarlierRelease("2026T1", "old", manifest, early, None)]  # fmt: skip
+    previous = [
+        EarlierRelease("2026T2", "last", manifest, quality, utility(0.8)),
+        EarlierRelease("2026T1", "old", manifest, early, None),
+    ]
     inputs: dict[str, Any] = {"drift": {"job": {}}, "codes": {}}
     found = compare_periods("2026T3", utility(0.75), previous, "2026T2", inputs)
     assert (found["periods"], found["compared_with"]) == (["2026T3", "2026T2", "2026T1"], "2026T2")
@@ -178,9 +204,15 @@ def test_figures_of_every_period_stand_side_by_side() -> None:
     assert (last["equal_rows"], old["equal_rows"]) == ({"overall": 0.88}, {})
     assert old["indicators"] == {}
     (indicator,) = found["indicators"]
-    assert indicator["figures"] == [{"statistic": "share", "group": "", "category": "",
-                                     "real": [0.75, 0.8, None],
-                                     "synthetic": [0.5, 0.5, None]}]  # fmt: skip
+    assert indicator["figures"] == [
+        {
+            "statistic": "share",
+            "group": "",
+            "category": "",
+            "real": [0.75, 0.8, None],
+            "synthetic": [0.5, 0.5, None],
+        }
+    ]
     assert found["drift"] == {"job": {}}
 
 

@@ -154,9 +154,8 @@ def test_a_rule_with_a_column_that_is_blank_throughout() -> None:
     learning = hand_made(
         {"a": a, "b": b, "c": [None] * ROWS},
         kinds={"c": {"kind": "code"}},
-        rules=[{"kind": "implies", "name": "r", "if": "a == '1'",
-                "then": "blank(c) and b == '2'"}],
-    )  # fmt: skip
+        rules=[{"kind": "implies", "name": "r", "if": "a == '1'", "then": "blank(c) and b == '2'"}],
+    )
     encoding = encode(to_frame(learning.table), learning.spec, PERIOD)[0]
     assert [c.target for c in find_constraints(encoding)[0]] == [1]
 
@@ -168,8 +167,16 @@ def test_rules_that_wait_for_each_other_are_kept() -> None:
     who = random.integers(0, 8, ROWS)
     columns = {f"flag{i}": np.where(who == i, "1", "0").astype(object) for i in range(8)}
     columns["which"] = np.array([f"{w}" for w in who], dtype=object)
-    rules = [{"kind": "implies", "name": f"r{i}", "if": f"flag{i} == '1'",
-              "then": f"which == '{i}'", "both_ways": True} for i in range(8)]  # fmt: skip
+    rules = [
+        {
+            "kind": "implies",
+            "name": f"r{i}",
+            "if": f"flag{i} == '1'",
+            "then": f"which == '{i}'",
+            "both_ways": True,
+        }
+        for i in range(8)
+    ]
     learning = hand_made(columns, rules=rules)
     table = drawn(fitted(learning, epochs=1), 1500)
     assert broken_rules(table, learning.table, learning.spec, PERIOD) == []
@@ -235,14 +242,17 @@ ABOUT_PLACES = {
     "a blank town": [implies("blank(town) or town == 'T00003'", "x == 'p'")],
     "one code of many": [implies("town == 'T00003'", "x == 'p'")],
     "some codes of many, both ways": [
-        implies("town in ('T00003', 'T00004')", "blank(x)", both_ways=True)],
+        implies("town in ('T00003', 'T00004')", "blank(x)", both_ways=True)
+    ],
     "narrow and wide": [implies("state == 'A' and town != 'T00003' and y == '2'", "x == 'q'")],
     "wide against wide": [implies("town != nation and y == '1'", "x == 'q'")],
     "the same everywhere": [implies("nation == 'N' and y == '2'", "x == 'q'")],
     "nowhere": [implies("town == 'T99999'", "x == 'q'")],
-    "two rules": [implies("town == 'T00003'", "x == 'p'"),
-                  implies("state == 'A' and x == 'p'", "y == '1'", name="s")],
-}  # fmt: skip
+    "two rules": [
+        implies("town == 'T00003'", "x == 'p'"),
+        implies("state == 'A' and x == 'p'", "y == '1'", name="s"),
+    ],
+}
 
 
 @pytest.mark.parametrize("name", ABOUT_PLACES)
@@ -311,7 +321,9 @@ def test_the_wide_column_of_a_rule_becomes_the_classes_that_it_tells_apart() -> 
     learning = placed_learning(rule)
     encoding, _, _ = encode(to_frame(learning.table), learning.spec, PERIOD)
     assert [(f.columns, f.size, f.rule) for f in encoding.given] == [
-        (("state",), 2, None), (("town",), 3, "r")]  # fmt: skip
+        (("state",), 2, None),
+        (("town",), 3, "r"),
+    ]
     assert Layout.of(encoding).sizes[:2] == (2, 3)
 
 
@@ -360,8 +372,9 @@ def test_sixty_thousand_places_take_memory_by_places_and_classes() -> None:
     """Not by places times codes: 60,000 towns by 80 places of birth would be gigabytes."""
     learning = placed_learning(
         implies("town in ('T00003', 'T00004') and born == 'T00009'", "x == 'p' and y == '1'"),
-        towns=60_000, rows=60_000,
-    )  # fmt: skip
+        towns=60_000,
+        rows=60_000,
+    )
     encoding = encode(to_frame(learning.table), learning.spec, PERIOD)[0]
     assert encoding.places is not None
     assert len(encoding.places.counts) > 59_000
@@ -382,9 +395,10 @@ def test_a_total_of_many_values_is_refused_before_training() -> None:
     learning = hand_made(
         {"p": parts[0], "q": parts[1], "total": np.round(parts.sum(0), 2)},
         kinds={n: {"kind": "decimal"} for n in ("p", "q", "total")},
-        rules=[{"kind": "implies", "name": "adds_up", "if": "not blank(p)",
-                "then": "total == p + q"}],
-    )  # fmt: skip
+        rules=[
+            {"kind": "implies", "name": "adds_up", "if": "not blank(p)", "then": "total == p + q"}
+        ],
+    )
     with pytest.raises(ParameterError, match="adds_up"):
         fitted(learning, epochs=1)
 

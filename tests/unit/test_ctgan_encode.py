@@ -66,9 +66,16 @@ def table_of_kinds() -> Learning:
             "heaped": {"special": {99999: "refused"}},
             "missing": {"kind": "code"},
         },
-        rules=[{"kind": "birth_year", "name": "ages", "age": "age", "birth_year": "born",
-                "gap": [0, 1]}],
-    )  # fmt: skip
+        rules=[
+            {
+                "kind": "birth_year",
+                "name": "ages",
+                "age": "age",
+                "birth_year": "born",
+                "gap": [0, 1],
+            }
+        ],
+    )
 
 
 def table_with_places() -> Learning:
@@ -159,17 +166,26 @@ def test_no_interval_lies_across_a_negative_constant() -> None:
     learning = hand_made(
         {"n": values, "c": ["x" if v < -8 else "y" for v in values]},
         kinds={"n": {"kind": "decimal"}},
-        rules=[{"kind": "implies", "name": "cold", "if": "n < -8", "then": "c == 'x'",
-                "both_ways": True}],
-    )  # fmt: skip
+        rules=[
+            {
+                "kind": "implies",
+                "name": "cold",
+                "if": "n < -8",
+                "then": "c == 'x'",
+                "both_ways": True,
+            }
+        ],
+    )
     field = field_of(there_and_back(learning)[2], "n")
     assert not ((field.low < -8) & (field.high > -8)).any()
 
 
 def test_special_codes_are_never_drawn_out_of_an_interval() -> None:
     values = np.concatenate([np.arange(0, 97), [98.0] * 3, np.arange(100, 300)])
-    learning = hand_made({"n": values, "c": ["x"] * len(values)},
-                         kinds={"n": {"special": {98: "unknown", 99: "refused"}}})  # fmt: skip
+    learning = hand_made(
+        {"n": values, "c": ["x"] * len(values)},
+        kinds={"n": {"special": {98: "unknown", 99: "refused"}}},
+    )
     frame, _, encoding = there_and_back(learning)
     for seed in range(20):
         back = there_and_back(learning, seed)[1]
@@ -181,8 +197,11 @@ def test_special_codes_are_never_drawn_out_of_an_interval() -> None:
 def test_a_number_without_a_single_heap_has_few_codes() -> None:
     values = random.permutation(np.arange(5000) / 7)
     field = field_of(
-        there_and_back(hand_made({"n": values, "c": ["x"] * 5000},
-                                 kinds={"n": {"kind": "decimal"}}))[2], "n")  # fmt: skip
+        there_and_back(
+            hand_made({"n": values, "c": ["x"] * 5000}, kinds={"n": {"kind": "decimal"}})
+        )[2],
+        "n",
+    )
     assert 10 < field.size <= MOST_BINS
 
 
@@ -243,8 +262,10 @@ def test_leaves_are_the_tuples_of_the_table_with_their_counts() -> None:
     places = Places.of(frame, LEVELS, ["size"])
     wanted = frame[[*LEVELS, "size"]].astype(object)
     wanted = wanted.where(wanted.notna(), None).value_counts(dropna=False)
-    found = {tuple(t): c for t, c in zip(places.tuples.itertuples(index=False), places.counts,
-                                         strict=True)}  # fmt: skip
+    found = {
+        tuple(t): c
+        for t, c in zip(places.tuples.itertuples(index=False), places.counts, strict=True)
+    }
     assert {tuple(None if pd.isna(v) else v for v in t): c for t, c in wanted.items()} == found
     assert places.counts.sum() == len(frame)
     assert places.paths.shape == (len(found), 3)
@@ -265,14 +286,20 @@ def test_paths_are_a_tree() -> None:
 
 def test_what_a_rule_concludes_from_is_drawn_first() -> None:
     order = [f.column for f in there_and_back(enoe_learning())[2].fields]
-    for first, then in [("EDA", "NAC_ANIO"), ("NAC_MES", "NAC_DIA"), ("EDA", "CS_P13_1"),
-                        ("NAC_ANIO", "NAC_DIA")]:  # fmt: skip
+    for first, then in [
+        ("EDA", "NAC_ANIO"),
+        ("NAC_MES", "NAC_DIA"),
+        ("EDA", "CS_P13_1"),
+        ("NAC_ANIO", "NAC_DIA"),
+    ]:
         assert order.index(first) < order.index(then)
 
 
 def test_a_circle_of_rules_is_cut() -> None:
-    rules = [{"kind": "implies", "name": f"r{a}", "if": f"{a} == 'x'", "then": f"{b} == 'x'"}
-             for a, b in ("ab", "bc", "ca")]  # fmt: skip
+    rules = [
+        {"kind": "implies", "name": f"r{a}", "if": f"{a} == 'x'", "then": f"{b} == 'x'"}
+        for a, b in ("ab", "bc", "ca")
+    ]
     cells = random.choice(["x", "y"], ROWS).astype(object)
     encoding = there_and_back(hand_made({n: cells for n in "abc"}, rules=rules))[2]
     assert sorted(f.column for f in encoding.fields) == ["a", "b", "c"]
@@ -282,8 +309,9 @@ def test_a_circle_of_rules_is_cut() -> None:
 
 
 def test_only_geography_is_refused_in_words() -> None:
-    learning = hand_made({"state": ["a", "b"] * 60, "town": ["1", "2"] * 60},
-                         geography={"levels": ["state", "town"]})  # fmt: skip
+    learning = hand_made(
+        {"state": ["a", "b"] * 60, "town": ["1", "2"] * 60}, geography={"levels": ["state", "town"]}
+    )
     with pytest.raises(Exception, match="no column to draw"):
         encode(to_frame(learning.table), learning.spec, PERIOD)
 

@@ -329,8 +329,9 @@ def test_no_household_is_on_both_sides() -> None:
     assert 400 <= len(held) <= 500
 
 
-@pytest.mark.parametrize(("rows", "held"), [(100_000, 10_000), (3000, 500), (1000, 250), (200, 50),
-                                            (1_000_000, 20_000)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rows", "held"), [(100_000, 10_000), (3000, 500), (1000, 250), (200, 50), (1_000_000, 20_000)]
+)
 def test_so_many_rows_are_held_out(rows: int, held: int) -> None:
     assert len(split_households(rows, None, np.random.default_rng(1))[1]) == held
 

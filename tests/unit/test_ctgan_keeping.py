@@ -21,9 +21,12 @@ def two_amounts() -> Learning:
     random = np.random.default_rng(0)
     low = np.round(random.gamma(2, 3000, ROWS))
     high = low + np.round(random.gamma(2, 1500, ROWS)) * (random.random(ROWS) < 0.7)
-    return hand_made({"net": low, "gross": high, "group": np.where(low > 6000, "x", "y")},
-                     rules=[{"kind": "implies", "name": "net_in_gross", "if": "net >= 0",
-                             "then": "net <= gross"}])  # fmt: skip
+    return hand_made(
+        {"net": low, "gross": high, "group": np.where(low > 6000, "x", "y")},
+        rules=[
+            {"kind": "implies", "name": "net_in_gross", "if": "net >= 0", "then": "net <= gross"}
+        ],
+    )
 
 
 def birth_dates() -> Learning:
@@ -35,10 +38,17 @@ def birth_dates() -> Learning:
     two = {"MONTH": month, "DAY": day}
     return hand_made(
         {"AGE": age, "YEAR": 2014 - age} | {n: [f"{v:02d}" for v in x] for n, x in two.items()},
-        rules=[{"kind": "birth_year", "name": "born", "age": "AGE", "birth_year": "YEAR",
-                "gap": [0, 1]},
-               {"kind": "date", "name": "date", "day": "DAY", "month": "MONTH", "year": "YEAR"}],
-    )  # fmt: skip
+        rules=[
+            {
+                "kind": "birth_year",
+                "name": "born",
+                "age": "AGE",
+                "birth_year": "YEAR",
+                "gap": [0, 1],
+            },
+            {"kind": "date", "name": "date", "day": "DAY", "month": "MONTH", "year": "YEAR"},
+        ],
+    )
 
 
 @pytest.mark.parametrize("learning", [two_amounts(), birth_dates()], ids=["amounts", "dates"])
@@ -70,18 +80,20 @@ def test_a_rule_that_the_bins_lose_is_told_before_training(
         lambda *_: pytest.fail("trains"),
     )
     amount = np.round(np.random.default_rng(0).gamma(2, 3000, ROWS))
-    learning = hand_made({"paid": amount, "received": amount}, rules=[
-        {"kind": "implies", "name": "same", "if": "paid >= 0", "then": "paid == received"}
-    ])  # fmt: skip
+    learning = hand_made(
+        {"paid": amount, "received": amount},
+        rules=[{"kind": "implies", "name": "same", "if": "paid >= 0", "then": "paid == received"}],
+    )
     with pytest.raises(ParameterError, match=r"column paid, received, rule same: about \d+%"):
         fitted(learning)
 
 
 def test_equal_numbers_of_few_values_are_no_loss() -> None:
     rooms = np.random.default_rng(0).integers(1, 9, ROWS).astype(float)
-    learning = hand_made({"rooms": rooms, "again": rooms}, rules=[
-        {"kind": "implies", "name": "same", "if": "rooms >= 0", "then": "rooms == again"}
-    ])  # fmt: skip
+    learning = hand_made(
+        {"rooms": rooms, "again": rooms},
+        rules=[{"kind": "implies", "name": "same", "if": "rooms >= 0", "then": "rooms == again"}],
+    )
     frame = to_frame(drawn(fitted(learning, max_steps=20), 500))
     assert (frame.rooms == frame.again).all()
 
@@ -90,8 +102,12 @@ def test_equal_numbers_of_few_values_are_no_loss() -> None:
 def test_the_blank_of_a_number_is_as_frequent_as_in_training(rows: int) -> None:
     random = np.random.default_rng(0)
     known = random.integers(0, 8, rows).astype(float)
-    learning = hand_made({"a": np.where(random.random(rows) < 0.4, np.nan, known),
-                          "c": np.where(random.random(rows) < 0.5, "x", "y").tolist()})  # fmt: skip
+    learning = hand_made(
+        {
+            "a": np.where(random.random(rows) < 0.4, np.nan, known),
+            "c": np.where(random.random(rows) < 0.5, "x", "y").tolist(),
+        }
+    )
     real = to_frame(learning.table).a.isna().mean()
     trained = fitted(learning, max_steps=20, epochs=1)
     for calibrate in (True, False):

@@ -113,8 +113,13 @@ pathlib.Path({str(tmp_path / "rows.parquet")!r}).write_bytes(to_parquet(tables[0
 names = {{m.split(".")[0] for m in sys.modules}}
 print(sorted(names & {{"sdv", "ctgan", "rdt", "copulas", "sdmetrics"}}), len(tables))
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
-                          env=os.environ | {"OMP_NUM_THREADS": "2"})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "2"},
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["[]", "1"]
     there = from_parquet((tmp_path / "rows.parquet").read_bytes())
@@ -128,8 +133,10 @@ print(sorted(names & {{"sdv", "ctgan", "rdt", "copulas", "sdmetrics"}}), len(tab
 def test_no_module_of_the_engine_names_the_other_library() -> None:
     import ast
 
-    for path in [*(ROOT / "include/espejo/ctgan").glob("*.py"),
-                 ROOT / "include/espejo/synthesis/ctgan/engine.py"]:  # fmt: skip
+    for path in [
+        *(ROOT / "include/espejo/ctgan").glob("*.py"),
+        ROOT / "include/espejo/synthesis/ctgan/engine.py",
+    ]:
         for node in ast.walk(ast.parse(path.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -177,14 +184,18 @@ def test_a_damaged_file_is_refused(saved: Path, file: str, damage: str) -> None:
         path.write_bytes(content.replace(b'"sizes"', b'"sixes"').replace(b'"fields"', b'"fidlds"'))
     else:
         middle = len(content) // 2
-        path.write_bytes({
-            "empty": b"",
-            "cut": content[:middle],
-            "text": b"nothing of the kind, but long enough",
-            "list": b"[1, 2]",
-            "flipped": content[:middle] + bytes([content[middle] ^ 0x40]) + content[middle + 1 :],
-            "longer": content + b"\0\0",
-        }[damage])  # fmt: skip
+        path.write_bytes(
+            {
+                "empty": b"",
+                "cut": content[:middle],
+                "text": b"nothing of the kind, but long enough",
+                "list": b"[1, 2]",
+                "flipped": content[:middle]
+                + bytes([content[middle] ^ 0x40])
+                + content[middle + 1 :],
+                "longer": content + b"\0\0",
+            }[damage]
+        )
     with pytest.raises(ModelError, match=r"missing or damaged|newer code"):
         load_model(saved, parks_learning().spec)
 

@@ -94,9 +94,12 @@ def test_a_row_whose_codes_are_all_zeros_is_still_drawn() -> None:
     generator = Generator(layout, [(), (0,)], {}, {}, Shape())
     codes = np.repeat([[0, 0], [1, 0]], 200, axis=0)
     found, _ = generator.draw(
-        torch.from_numpy(codes), torch.zeros(400, dtype=torch.long), 1, Masks([], layout, zeros),
+        torch.from_numpy(codes),
+        torch.zeros(400, dtype=torch.long),
+        1,
+        Masks([], layout, zeros),
         torch.rand(400, 2, generator=torch.Generator().manual_seed(1)),
-    )  # fmt: skip
+    )
     assert set(found[:200, 1].tolist()) == {0, 1, 2}
     assert set(found[200:, 1].tolist()) == {1, 2}
 

@@ -67,9 +67,17 @@ def test_blocks_do_not_hang_on_how_they_are_taken(
     assert [a.equals(b) for a, b in zip(shorter, together, strict=False)] == [True, True]
 
 
-@pytest.mark.parametrize("conditions", [{"SEX": "2"}, {"ENT": "09"}, {"SEX": "2", "ENT": "09"},
-                                        {"T_LOC": "4"}, {"POS_OCU": "3", "SEX": "1"}],
-                         ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"SEX": "2"},
+        {"ENT": "09"},
+        {"SEX": "2", "ENT": "09"},
+        {"T_LOC": "4"},
+        {"POS_OCU": "3", "SEX": "1"},
+    ],
+    ids=str,
+)
 def test_every_row_has_the_codes(conditions: dict[str, str]) -> None:
     real = to_frame(enoe_learning().table)
     if "ENT" in conditions and not (real["ENT"] == conditions["ENT"]).any():
@@ -115,17 +123,27 @@ def test_a_condition_chooses_its_places() -> None:
     random = np.random.default_rng(2)
     state = random.choice(["A", "B"], 1500).astype(object)
     tongue = np.where((state == "A") & (random.random(1500) < 0.2), "X", "Y").astype(object)
-    learning = hand_made({"state": state, "tongue": tongue,
-                          "other": random.choice(["1", "2"], 1500).astype(object)},
-                         geography={"levels": ["state"]})  # fmt: skip
+    learning = hand_made(
+        {"state": state, "tongue": tongue, "other": random.choice(["1", "2"], 1500).astype(object)},
+        geography={"levels": ["state"]},
+    )
     made = to_frame(drawn(fitted(learning), 2000, conditions={"tongue": "X"}))
     assert set(made["tongue"]) == {"X"}
     assert (made["state"] == "A").mean() > 0.95
 
 
-@pytest.mark.parametrize("conditions", [{"SEX": "9"}, {"ENT": "99"}, {"ENT": ""}, {"NOPE": "1"},
-                                        {"N_REN": "01"}, {"SEX": "2", "MUN": "575x"}],
-                         ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"SEX": "9"},
+        {"ENT": "99"},
+        {"ENT": ""},
+        {"NOPE": "1"},
+        {"N_REN": "01"},
+        {"SEX": "2", "MUN": "575x"},
+    ],
+    ids=str,
+)
 def test_a_code_never_seen_is_refused(conditions: dict[str, str]) -> None:
     with pytest.raises(ParameterError, match="condition"):
         drawn(trained_enoe(), 100, conditions=conditions)
@@ -134,16 +152,20 @@ def test_a_code_never_seen_is_refused(conditions: dict[str, str]) -> None:
 def test_places_that_do_not_go_together_are_refused() -> None:
     real = to_frame(enoe_learning().table)
     pairs = set(zip(real["ENT"], real["CD_A"], strict=True))
-    one, other = next((a, b) for a in set(real["ENT"]) for b in set(real["CD_A"])
-                      if (a, b) not in pairs)  # fmt: skip
+    one, other = next(
+        (a, b) for a in set(real["ENT"]) for b in set(real["CD_A"]) if (a, b) not in pairs
+    )
     with pytest.raises(ParameterError, match="no place has them all"):
         drawn(trained_enoe(), 100, conditions={"ENT": one, "CD_A": other})
 
 
 def pair_distance(real: pd.DataFrame, made: pd.DataFrame, columns: list[str]) -> float:
-    found = [distance(real[a].astype(str) + real[b].astype(str),
-                      made[a].astype(str) + made[b].astype(str))
-             for a, b in combinations(columns, 2)]  # fmt: skip
+    found = [
+        distance(
+            real[a].astype(str) + real[b].astype(str), made[a].astype(str) + made[b].astype(str)
+        )
+        for a, b in combinations(columns, 2)
+    ]
     return float(np.mean(found))
 
 
@@ -151,26 +173,31 @@ def test_calibrated_rows_are_nearer_to_the_training_margins() -> None:
     columns = ["T_LOC", "SEX", "CS_P13_1", "POS_OCU", "NAC_MES"]
     real = to_frame(enoe_learning().table)
     plain, calibrated = (
-        np.mean([
-            pair_distance(real, to_frame(drawn(trained_enoe(), 1200, seed, calibrate=calibrate)),
-                          columns)
-            for seed in (1, 2, 3)
-        ])
+        np.mean(
+            [
+                pair_distance(
+                    real, to_frame(drawn(trained_enoe(), 1200, seed, calibrate=calibrate)), columns
+                )
+                for seed in (1, 2, 3)
+            ]
+        )
         for calibrate in (False, True)
-    )  # fmt: skip
+    )
     assert calibrated < 0.9 * plain
 
 
 def test_weights_are_bounded_and_the_effective_share_is_theirs() -> None:
     random = np.random.default_rng(3)
     one, other = random.choice(3, 5000, p=[0.7, 0.2, 0.1]), random.integers(0, 4, 5000)
-    learning = hand_made({"a": np.array(list("xyz"))[one].tolist(),
-                          "b": np.array(list("pqrs"))[other].tolist()})  # fmt: skip
+    learning = hand_made(
+        {"a": np.array(list("xyz"))[one].tolist(), "b": np.array(list("pqrs"))[other].tolist()}
+    )
     encoding, leaves, codes = encode(to_frame(learning.table), learning.spec, PERIOD)
     layout = Layout.of(encoding)
     margins = count_margins(layout.rows(leaves, codes), encoding, layout)
-    far = np.stack([random.integers(0, 3, 8000), random.choice(4, 8000, p=[0.97, 0.01, 0.01,
-                                                                          0.01])], 1)  # fmt: skip
+    far = np.stack(
+        [random.integers(0, 3, 8000), random.choice(4, 8000, p=[0.97, 0.01, 0.01, 0.01])], 1
+    )
     found = rake(far, margins, layout)
     assert found.weights.mean() == pytest.approx(1)
     assert found.weights.max() / found.weights.min() <= BOUNDS[1] / BOUNDS[0] + 1e-9
@@ -185,8 +212,12 @@ def test_weights_are_bounded_and_the_effective_share_is_theirs() -> None:
 
 @pytest.mark.parametrize(("rows", "held"), [(FLOOR - 1, False), (FLOOR, True)])
 def test_a_cell_is_held_from_the_floor_up(rows: int, held: bool) -> None:
-    learning = hand_made({"a": ["x"] * rows + ["y"] * 400, "b": ["p", "q"] * ((rows + 400) // 2)
-                          + ["p"] * ((rows + 400) % 2)})  # fmt: skip
+    learning = hand_made(
+        {
+            "a": ["x"] * rows + ["y"] * 400,
+            "b": ["p", "q"] * ((rows + 400) // 2) + ["p"] * ((rows + 400) % 2),
+        }
+    )
     encoding, leaves, codes = encode(to_frame(learning.table), learning.spec, PERIOD)
     layout = Layout.of(encoding)
     margins = count_margins(layout.rows(leaves, codes), encoding, layout)

@@ -79,8 +79,13 @@ def hand_made(
     values = {name: list(cells) for name, cells in columns.items()}
     for key in ("period_column", "period_format"):
         content["source"].pop(key)
-    content |= {"geography": geography, "rules": [dict(r) for r in rules], "indicators": [],
-                "person_key": "none", "household_key": "none"}  # fmt: skip
+    content |= {
+        "geography": geography,
+        "rules": [dict(r) for r in rules],
+        "indicators": [],
+        "person_key": "none",
+        "household_key": "none",
+    }
     content["columns"] = {
         name: {"label": name, "role": "quasi", "kind": "code" if _is_text(cells) else "integer"}
         | dict((kinds or {}).get(name, {}))
@@ -93,10 +98,12 @@ def hand_made(
         content["model"]["columns"].append("void")
         values["void"] = [None] * len(next(iter(values.values())))
     spec = parse_spec(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), "made.yaml")
-    frame = pd.DataFrame({
-        name: pd.Series(cells, dtype=object if spec.columns[name].is_code() else float)
-        for name, cells in values.items()
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            name: pd.Series(cells, dtype=object if spec.columns[name].is_code() else float)
+            for name, cells in values.items()
+        }
+    )
     return Learning(to_table(frame, spec), spec, PERIOD)
 
 
@@ -105,9 +112,12 @@ def _is_text(cells: list[Any]) -> bool:
 
 
 def fitted(
-    learning: Learning, settings: FitSettings = SETTINGS, store: Store | None = None,
-    progress: Callable[[EpochProgress], None] = quiet, **changes: Any,
-) -> Trained:  # fmt: skip
+    learning: Learning,
+    settings: FitSettings = SETTINGS,
+    store: Store | None = None,
+    progress: Callable[[EpochProgress], None] = quiet,
+    **changes: Any,
+) -> Trained:
     return fit(learning, replace(settings, **changes), progress, store or NoStore())
 
 

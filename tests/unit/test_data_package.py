@@ -102,8 +102,11 @@ def test_resources_have_bytes_and_hash(spec: SurveySpec) -> None:
 def test_labels_are_in_both_languages(enoe: SurveySpec) -> None:
     files = release_files(enoe, every_value(enoe), "2015T2", "abc")
     sex = fields(files)["SEX"]
-    expected = [{"value": code, "label": label.en, "label_es": label.es}
-                for code, label in enoe.columns["SEX"].codes.items() if label]  # fmt: skip
+    expected = [
+        {"value": code, "label": label.en, "label_es": label.es}
+        for code, label in enoe.columns["SEX"].codes.items()
+        if label
+    ]
     assert sex["categories"] == expected
     assert (sex["title"], sex["title_es"]) == (
         enoe.columns["SEX"].label.en,

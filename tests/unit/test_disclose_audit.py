@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.disclosure import LEAKS, Split, keep_floor, plain, read_rows, split_rows
+from bench.leaks import LEAKS, Split, keep_floor, plain, read_rows, split_rows
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.disclose import Audit
 from include.espejo.disclose.audit import run_audit
@@ -45,11 +45,19 @@ def test_an_independent_table_passes(clean: Audit):
     assert clean.failed == ()
     assert clean.passed
     assert {gate.name for gate in clean.gates} >= NEEDS_CONTROL | {
-        "rules", "floor", "floor_codes", "identical_quasi", "membership_outliers",
-        "near_identical_households", "unique_matches", "rare_numbers",
-        "replicated_uniques:neighbour", "disclosive:neighbour:POS_OCU",
-        "attribute_inference:POS_OCU:nearest", "attribute_inference:INGOCUP:boosted",
-    }  # fmt: skip
+        "rules",
+        "floor",
+        "floor_codes",
+        "identical_quasi",
+        "membership_outliers",
+        "near_identical_households",
+        "unique_matches",
+        "rare_numbers",
+        "replicated_uniques:neighbour",
+        "disclosive:neighbour:POS_OCU",
+        "attribute_inference:POS_OCU:nearest",
+        "attribute_inference:INGOCUP:boosted",
+    }
 
 
 def test_every_tested_gate_says_what_it_would_have_caught(clean: Audit):
@@ -81,15 +89,21 @@ def test_a_seed_gives_one_answer_and_no_global_generator_is_touched(
     assert before[2] == after[2]
 
 
-@pytest.mark.parametrize("leak", [
-    "copied rows", "copied households, age", "isolated memorised", "under-floor block",
-    "memorised canary",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "copied rows",
+        "copied households, age",
+        "isolated memorised",
+        "under-floor block",
+        "memorised canary",
+    ],
+)
 def test_a_planted_leak_closes_the_gate_meant_for_it(
     leak: str, split: Split, enoe: SurveySpec, period: Period, monkeypatch: pytest.MonkeyPatch
 ):
     """With as many people as a test can wait for, 1 % of them are too few to tell from chance."""
-    monkeypatch.setattr("bench.disclosure.ISOLATED_SHARE", 0.02)
+    monkeypatch.setattr("bench.leaks.ISOLATED_SHARE", 0.02)
     plant, meant = LEAKS[leak]
     found = run(plant(split, enoe, np.random.default_rng(8)), enoe, period)
     assert not found.passed
@@ -164,8 +178,9 @@ def test_a_survey_of_single_rows_is_audited(visitors: Split, parks: SurveySpec, 
 
 
 def with_rows(split: Split, **sides: pd.DataFrame) -> Split:
-    return Split(**({"train": split.train, "holdout": split.holdout,
-                     "synthetic": split.synthetic} | sides))  # fmt: skip
+    return Split(
+        **({"train": split.train, "holdout": split.holdout, "synthetic": split.synthetic} | sides)
+    )
 
 
 def shared_household(split: Split) -> Split:

@@ -56,8 +56,12 @@ def tables() -> tuple[Encoded, Population]:
     synthetic[5] = random.integers(0, 40, 300)
     household = np.sort(random.integers(0, 900, real.shape[1]))
     train_rows = int(np.searchsorted(household, 700))
-    population = Population(pd.DataFrame(index=range(real.shape[1])), household, train_rows,
-                            pd.DataFrame(index=range(300)))  # fmt: skip
+    population = Population(
+        pd.DataFrame(index=range(real.shape[1])),
+        household,
+        train_rows,
+        pd.DataFrame(index=range(300)),
+    )
     return Encoded(real, synthetic, OPERATIONS, 3), population
 
 
@@ -116,10 +120,21 @@ def encoded_distances(real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveyS
 
 
 PERSON = {
-    "LOC": "0001", "MUN": "007", "T_LOC": "1", "MAN": "010", "CD_A": "01", "ENT": "09", "SEX": "1",
-    "EDA": 30.0, "NAC_DIA": "05", "NAC_MES": "07", "NAC_ANIO": 1985.0, "CS_P13_1": "03",
-    "POS_OCU": "1", "INGOCUP": 4300.0,
-}  # fmt: skip
+    "LOC": "0001",
+    "MUN": "007",
+    "T_LOC": "1",
+    "MAN": "010",
+    "CD_A": "01",
+    "ENT": "09",
+    "SEX": "1",
+    "EDA": 30.0,
+    "NAC_DIA": "05",
+    "NAC_MES": "07",
+    "NAC_ANIO": 1985.0,
+    "CS_P13_1": "03",
+    "POS_OCU": "1",
+    "INGOCUP": 4300.0,
+}
 
 
 def changed_distance(spec: SurveySpec, **changes: object) -> int:

@@ -32,12 +32,15 @@ def p_value(rows: TrainedHouseholds, score: Score, seed: int = 1) -> float:
     return measure_excess([score], [1.0], rows, SIGNIFICANCE, seed)[0].p_value
 
 
-@pytest.mark.parametrize(("in_train", "in_control", "closes"), [
-    (14, 0, False),  # by chance at four to one: 0.8 ** 14 is 4 %
-    (60, 0, True),
-    (60, 15, False),
-    (120, 8, True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("in_train", "in_control", "closes"),
+    [
+        (14, 0, False),  # by chance at four to one: 0.8 ** 14 is 4 %
+        (60, 0, True),
+        (60, 15, False),
+        (120, 8, True),
+    ],
+)
 def test_few_matches_prove_nothing_and_many_do(in_train: int, in_control: int, closes: bool):
     rows = households(800, 200)
     assert (p_value(rows, flags(rows, in_train, in_control)) <= SIGNIFICANCE / 50) == closes

@@ -21,17 +21,32 @@ from include.espejo.table.classes import classes
 from include.espejo.table.people import Population, gather
 
 PERSON = {
-    "LOC": "0001", "MUN": "007", "T_LOC": "1", "MAN": "010", "CD_A": "01", "ENT": "09", "SEX": "1",
-    "EDA": 30.0, "NAC_DIA": "05", "NAC_MES": "07", "NAC_ANIO": 1985.0, "CS_P13_1": "03",
-    "POS_OCU": "1", "INGOCUP": 4300.0,
-}  # fmt: skip
+    "LOC": "0001",
+    "MUN": "007",
+    "T_LOC": "1",
+    "MAN": "010",
+    "CD_A": "01",
+    "ENT": "09",
+    "SEX": "1",
+    "EDA": 30.0,
+    "NAC_DIA": "05",
+    "NAC_MES": "07",
+    "NAC_ANIO": 1985.0,
+    "CS_P13_1": "03",
+    "POS_OCU": "1",
+    "INGOCUP": 4300.0,
+}
 
 
 def people(*groups: tuple[int, dict[str, Any]], first: int = 0, size: int = 2) -> pd.DataFrame:
     """So many copies of PERSON with each change, in households of `size`."""
     rows = [PERSON | change for count, change in groups for _ in range(count)]
-    key = {"CON": [f"{first + k // size:05}" for k in range(len(rows))],
-           "V_SEL": "01", "N_HOG": "1", "H_MUD": "0"}  # fmt: skip
+    key = {
+        "CON": [f"{first + k // size:05}" for k in range(len(rows))],
+        "V_SEL": "01",
+        "N_HOG": "1",
+        "H_MUD": "0",
+    }
     return pd.DataFrame(rows).assign(**key)
 
 
@@ -60,15 +75,18 @@ def test_rows_like_the_real_ones_break_nothing(enoe: SurveySpec, period: Period)
     assert gate.figure == 0
 
 
-@pytest.mark.parametrize(("change", "told"), [
-    ({"EDA": 31.0}, "column EDA, NAC_ANIO, rule age_birth_year: 1 rows"),
-    ({"NAC_DIA": "32"}, "column NAC_DIA, rule code_list: 1 rows"),
-    ({"MUN": "008"}, "column MUN, rule code_that_no_real_row_has: 1 rows"),
-    ({"INGOCUP": -1.0}, "column INGOCUP, rule range: 1 rows"),
-    ({"INGOCUP": 10.5}, "column INGOCUP, rule whole_numbers: 1 rows"),
-    ({"POS_OCU": None, "INGOCUP": 0.0}, "column POS_OCU, rule not_blank: 1 rows"),
-    ({"T_LOC": "4", "CD_A": "86"}, "rule cd_a_of_loc_of_real_places: 1 rows"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"EDA": 31.0}, "column EDA, NAC_ANIO, rule age_birth_year: 1 rows"),
+        ({"NAC_DIA": "32"}, "column NAC_DIA, rule code_list: 1 rows"),
+        ({"MUN": "008"}, "column MUN, rule code_that_no_real_row_has: 1 rows"),
+        ({"INGOCUP": -1.0}, "column INGOCUP, rule range: 1 rows"),
+        ({"INGOCUP": 10.5}, "column INGOCUP, rule whole_numbers: 1 rows"),
+        ({"POS_OCU": None, "INGOCUP": 0.0}, "column POS_OCU, rule not_blank: 1 rows"),
+        ({"T_LOC": "4", "CD_A": "86"}, "rule cd_a_of_loc_of_real_places: 1 rows"),
+    ],
+)
 def test_a_row_that_breaks_a_rule_closes(
     change: dict[str, Any], told: str, enoe: SurveySpec, period: Period
 ):
@@ -82,12 +100,15 @@ def test_a_row_that_breaks_a_rule_closes(
 # --- floors ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("count", "size", "passes"), [
-    (10, 2, True),
-    (9, 2, False),  # too few people
-    (12, 4, True),
-    (12, 6, False),  # of too few households
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "size", "passes"),
+    [
+        (10, 2, True),
+        (9, 2, False),  # too few people
+        (12, 4, True),
+        (12, 6, False),  # of too few households
+    ],
+)
 def test_floor_behind_places(count: int, size: int, passes: bool, enoe: SurveySpec):
     block = {"MAN": "011"}
     real = people((36, {}), (count, block), size=size)
@@ -114,9 +135,15 @@ def test_floor_counts_train_and_holdout_together(enoe: SurveySpec):
     assert check_floors(both, enoe)[0].figure == 12
 
 
-@pytest.mark.parametrize(("count", "size", "passes"), [
-    (10, 2, True), (9, 2, False), (12, 6, False), (0, 2, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "size", "passes"),
+    [
+        (10, 2, True),
+        (9, 2, False),
+        (12, 6, False),
+        (0, 2, False),
+    ],
+)
 def test_floor_behind_the_special_codes_of_a_number(
     count: int, size: int, passes: bool, enoe: SurveySpec
 ):
@@ -130,9 +157,20 @@ def test_floor_behind_the_special_codes_of_a_number(
 
 
 def test_floor_of_a_survey_without_geography(parks: SurveySpec):
-    row = {"park": "Peñón", "age": 30.0, "birth_year": 1985.0, "month": "05", "day": "07",
-           "member": "no", "pass_type": None, "hours": 2.0, "spent": 1.0, "rating": 3.0,
-           "returns": "sí", "dog": None}  # fmt: skip
+    row = {
+        "park": "Peñón",
+        "age": 30.0,
+        "birth_year": 1985.0,
+        "month": "05",
+        "day": "07",
+        "member": "no",
+        "pass_type": None,
+        "hours": 2.0,
+        "spent": 1.0,
+        "rating": 3.0,
+        "returns": "sí",
+        "dog": None,
+    }
     rows = pd.DataFrame([row] * 5)
     place, codes = check_floors(population(rows, rows[:1], parks), parks)
     assert not place.applicable

@@ -16,10 +16,12 @@ def strangers(generator: np.random.Generator, classes: int) -> tuple[pd.DataFram
     """People whose class has nothing to do with what is known of them; most classes are rare."""
     odds = 1 / np.arange(1, classes + 1)
     towns = pd.CategoricalDtype([f"{town:02}" for town in range(TOWNS)])
-    known = pd.DataFrame({
-        "age": generator.integers(15, 90, ROWS).astype(float),
-        "town": pd.Series([f"{t:02}" for t in generator.integers(0, TOWNS, ROWS)], dtype=towns),
-    })  # fmt: skip
+    known = pd.DataFrame(
+        {
+            "age": generator.integers(15, 90, ROWS).astype(float),
+            "town": pd.Series([f"{t:02}" for t in generator.integers(0, TOWNS, ROWS)], dtype=towns),
+        }
+    )
     return known, generator.choice(classes, ROWS, p=odds / odds.sum())
 
 

@@ -43,10 +43,13 @@ def default(settings: type[BaseModel], key: str) -> object:
 
 
 @pytest.mark.parametrize("page", ["spec.md", "spec.es.md"])
-@pytest.mark.parametrize(("heading", "settings", "told_apart"), [
-    ("`model`", ModelSettings, {"columns", "max_training_minutes"}),
-    ("`disclosure`", Disclosure, {"key_sets", "panel_key", "limits"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("heading", "settings", "told_apart"),
+    [
+        ("`model`", ModelSettings, {"columns", "max_training_minutes"}),
+        ("`disclosure`", Disclosure, {"key_sets", "panel_key", "limits"}),
+    ],
+)
 def test_defaults_are_told_as_they_are(
     page: str, heading: str, settings: type[BaseModel], told_apart: set[str]
 ) -> None:
@@ -59,9 +62,13 @@ def test_defaults_are_told_as_they_are(
         assert limits == {key: written(default(Limits, key)) for key in Limits.model_fields}
 
 
-@pytest.mark.parametrize(("page", "heading"), [
-    ("disclosure.md", "The attacks"), ("disclosure.es.md", "Los ataques"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [
+        ("disclosure.md", "The attacks"),
+        ("disclosure.es.md", "Los ataques"),
+    ],
+)
 def test_limits_of_the_gates_are_told_as_they_are(page: str, heading: str) -> None:
     table = re.findall(r"^\| `([a-z_]+)[^|]*\|[^|]*\| ([0-9.]+) \|", section(page, heading), re.M)
     told = dict(table)

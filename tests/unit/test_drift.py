@@ -26,12 +26,14 @@ SPEC = invented_spec(
 def people(jobs: str, ages: list[float] | None = None, homes: int | None = None) -> pd.DataFrame:
     """A person a letter, `.` for a blank; each in a home of their own, or in one of `homes`."""
     rows = len(jobs)
-    return pd.DataFrame({
-        "home": pd.Categorical([f"h{row % (homes or rows)}" for row in range(rows)]),
-        "line": pd.Categorical(["1"] * rows),
-        "job": pd.Categorical([None if job == "." else job for job in jobs]),
-        "age": ages or [30.0] * rows,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "home": pd.Categorical([f"h{row % (homes or rows)}" for row in range(rows)]),
+            "line": pd.Categorical(["1"] * rows),
+            "job": pd.Categorical([None if job == "." else job for job in jobs]),
+            "age": ages or [30.0] * rows,
+        }
+    )
 
 
 def compared(before: pd.DataFrame, now: pd.DataFrame, spec: SurveySpec = SPEC) -> dict[str, Any]:

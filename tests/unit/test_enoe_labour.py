@@ -20,11 +20,31 @@ from include.espejo.validate import check_survey
 PERIOD = Period(2015, 2)
 EXTRACT = Path(__file__).parents[3] / "shared/data/enoe/sdem_2015t2_ent09.csv"
 
-WORKER = {"ENT": "09", "MUN": "002", "T_LOC": "1", "CD_A": "01", "C_RES": "1", "SEX": "1",
-          "EDA": 40, "CS_P13_1": "07", "CLASE1": "1", "CLASE2": "1", "POS_OCU": "1",
-          "RAMA_EST1": "3", "SUB_O": "0", "INGOCUP": 5000, "EMP_PPAL": "2"}  # fmt: skip
-AT_HOME = WORKER | {"CLASE1": "2", "CLASE2": "4", "POS_OCU": "0", "RAMA_EST1": "0",
-                    "INGOCUP": 0, "EMP_PPAL": "0"}  # fmt: skip
+WORKER = {
+    "ENT": "09",
+    "MUN": "002",
+    "T_LOC": "1",
+    "CD_A": "01",
+    "C_RES": "1",
+    "SEX": "1",
+    "EDA": 40,
+    "CS_P13_1": "07",
+    "CLASE1": "1",
+    "CLASE2": "1",
+    "POS_OCU": "1",
+    "RAMA_EST1": "3",
+    "SUB_O": "0",
+    "INGOCUP": 5000,
+    "EMP_PPAL": "2",
+}
+AT_HOME = WORKER | {
+    "CLASE1": "2",
+    "CLASE2": "4",
+    "POS_OCU": "0",
+    "RAMA_EST1": "0",
+    "INGOCUP": 0,
+    "EMP_PPAL": "0",
+}
 CHILD = AT_HOME | {"EDA": 3, "CS_P13_1": None, "CLASE1": "0", "CLASE2": "0"}
 ABSENTEE = CHILD | {"C_RES": "2", "SEX": None, "EDA": np.nan}
 SEEKER = AT_HOME | {"CLASE1": "1", "CLASE2": "2"}
@@ -79,10 +99,14 @@ def test_the_rates_are_over_their_own_populations(labour: SurveySpec) -> None:
     young = [informal | {"EDA": 14}] * 3  # asked, but under the age of the indicators
     figures = compute_indicators(table(labour, *rows, *young), labour, PERIOD)
     rates = figures[figures["group"] == "ENT=09, SEX=1"].set_index("indicator")["value"]
-    assert rates.to_dict() == pytest.approx({
-        "participation": 4 / 8, "unemployment": 1 / 4, "informality": 1 / 3,
-        "underemployment": 1 / 3,
-    })  # fmt: skip
+    assert rates.to_dict() == pytest.approx(
+        {
+            "participation": 4 / 8,
+            "unemployment": 1 / 4,
+            "informality": 1 / 3,
+            "underemployment": 1 / 3,
+        }
+    )
 
 
 def test_it_shares_no_place_and_no_day_with_the_other_table(labour: SurveySpec) -> None:

@@ -119,14 +119,18 @@ VARIANTS = {
         | {"T_LOC": "t_loc_tri", "FAC": "FAC_TRI"}
     ).to_bytes(),
     "unknown columns": lambda s: s.add("CVEGEO", "ñandú").add("FAC_MEN", "x").to_bytes(),
-    "unknown columns of one name": lambda s: s.add("X", "1").add("Y", "2").to_bytes().replace(
-        b",X,Y\r", b",X,X\r"
+    "unknown columns of one name": lambda s: (
+        s.add("X", "1").add("Y", "2").to_bytes().replace(b",X,Y\r", b",X,X\r")
     ),
-    "integers with decimals": lambda s: s.fill("EDA", lambda v: v.strip() and f"{v}.0")
-    .fill("INGOCUP", lambda v: f"{v}.00").fill("FAC", lambda v: f"{v}.").to_bytes(),
+    "integers with decimals": lambda s: (
+        s.fill("EDA", lambda v: v.strip() and f"{v}.0")
+        .fill("INGOCUP", lambda v: f"{v}.00")
+        .fill("FAC", lambda v: f"{v}.")
+        .to_bytes()
+    ),
     "integers with zeros in front": lambda s: s.fill("INGOCUP", lambda v: f"00{v}").to_bytes(),
     "integers with a sign": lambda s: s.fill("INGOCUP", lambda v: f"+{v}").to_bytes(),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)

@@ -46,9 +46,12 @@ def test_it_says_which_release_it_is(enoe: SurveySpec) -> None:
 
 @pytest.mark.parametrize(
     ("period", "days"),
-    [("2015T2", "2015-04-01/2015-06-30"), ("2024T1", "2024-01-01/2024-03-31"),
-     ("2026T4", "2026-10-01/2026-12-31")],
-)  # fmt: skip
+    [
+        ("2015T2", "2015-04-01/2015-06-30"),
+        ("2024T1", "2024-01-01/2024-03-31"),
+        ("2026T4", "2026-10-01/2026-12-31"),
+    ],
+)
 def test_the_coverage_is_the_quarter(parks: SurveySpec, period: str, days: str) -> None:
     assert dataset_jsonld(parks, released(parks, period))["temporalCoverage"] == days
 

@@ -104,8 +104,10 @@ def test_an_override_goes_beyond_the_limit_and_is_recorded(ledger: Ledger) -> No
     ledger.attempt(PERIOD, "aaa", 1, None)
     assert ledger.attempt(PERIOD, "bbb", 1, REASON) == 2
     recorded = json.loads(attempts_file(ledger).read_text())["attempts"]
-    assert recorded == [{"release": "aaa", "override": None},
-                        {"release": "bbb", "override": REASON}]  # fmt: skip
+    assert recorded == [
+        {"release": "aaa", "override": None},
+        {"release": "bbb", "override": REASON},
+    ]
     assert ledger.reason_beyond(PERIOD, "aaa", 1) is None
     assert ledger.reason_beyond(PERIOD, "bbb", 1) == REASON
     assert ledger.reason_beyond(PERIOD, "bbb", 2) is None  # within the limit none is needed
@@ -114,9 +116,17 @@ def test_an_override_goes_beyond_the_limit_and_is_recorded(ledger: Ledger) -> No
 
 
 @pytest.mark.parametrize(
-    "reason", ["", "   ", "yes", " " * 40, "attempts", "membership: the director, 3 May",
-               "the third of our attempted releases"],
-)  # fmt: skip
+    "reason",
+    [
+        "",
+        "   ",
+        "yes",
+        " " * 40,
+        "attempts",
+        "membership: the director, 3 May",
+        "the third of our attempted releases",
+    ],
+)
 def test_an_override_without_a_reason_goes_nowhere(ledger: Ledger, reason: str) -> None:
     ledger.attempt(PERIOD, "aaa", 1, None)
     with pytest.raises(EspejoError, match=r"override_reason|have been tried"):
@@ -146,9 +156,20 @@ def test_attempts_at_once_are_all_counted_and_no_more_pass_than_may(tmp_path: Pa
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"{}", b'{"attempts": 3}', b'{"attempts": [3]}', b'{"attempts": [{}]}',
-     b'{"attempts": {"a": 1}}', b'{"attempts": {}}', b'{"attempts": ""}', b"\xff\xfe"],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"attempts": 3}',
+        b'{"attempts": [3]}',
+        b'{"attempts": [{}]}',
+        b'{"attempts": {"a": 1}}',
+        b'{"attempts": {}}',
+        b'{"attempts": ""}',
+        b"\xff\xfe",
+    ],
+)
 def test_damaged_attempts_are_refused(ledger: Ledger, content: bytes) -> None:
     ledger.lake.write(str(attempts_file(ledger)), content)
     with pytest.raises(GateError, match="it is not what was written; put the ledger back"):
@@ -160,8 +181,10 @@ def test_attempts_that_are_gone_are_not_begun_anew(ledger: Ledger) -> None:
     ledger.attempt(PERIOD, "aaa", 3, None)
     ledger.enter(PERIOD, "aaa", np.zeros(1, dtype=np.uint64))
     attempts_file(ledger).unlink()
-    for ask in (lambda: ledger.attempt(PERIOD, "bbb", 3, REASON),
-                lambda: ledger.reason_beyond(PERIOD, "aaa", 3)):  # fmt: skip
+    for ask in (
+        lambda: ledger.attempt(PERIOD, "bbb", 3, REASON),
+        lambda: ledger.reason_beyond(PERIOD, "aaa", 3),
+    ):
         with pytest.raises(GateError, match=r"json: it is missing, .*; put the ledger back"):
             ask()
     assert not attempts_file(ledger).exists()
@@ -181,8 +204,13 @@ def test_only_the_last_five_periods_of_this_survey_are_found(
     ledger.enter(Period(2026, 2), "again", household)
     Ledger(ledger.lake, str(tmp_path), "museums").enter(Period(2026, 1), "other", household)
     found = ledger.earlier(PERIOD, 5)
-    last_four = [("2025T3", "of2025T3"), ("2025T4", "of2025T4"), ("2026T1", "of2026T1"),
-                 ("2026T2", "again"), ("2026T2", "of2026T2")]  # fmt: skip
+    last_four = [
+        ("2025T3", "of2025T3"),
+        ("2025T4", "of2025T4"),
+        ("2026T1", "of2026T1"),
+        ("2026T2", "again"),
+        ("2026T2", "of2026T2"),
+    ]
     assert found == [
         (Period.parse(period), workspace(str(tmp_path), "parks", period, release))
         for period, release in last_four
@@ -231,9 +259,15 @@ def use(ledger: Ledger, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "failing"),
-    [("salt", "create"), ("salt", "read"), ("attempt", "read_tagged"), ("attempt", "create"),
-     ("enter", "write"), ("earlier", "list")],
-)  # fmt: skip
+    [
+        ("salt", "create"),
+        ("salt", "read"),
+        ("attempt", "read_tagged"),
+        ("attempt", "create"),
+        ("enter", "write"),
+        ("earlier", "list"),
+    ],
+)
 def test_a_ledger_that_cannot_be_read_or_written_ends_the_run(
     tmp_path: Path, name: str, failing: str
 ) -> None:

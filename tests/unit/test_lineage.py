@@ -25,8 +25,10 @@ def test_each_released_column_comes_from_the_surveys_column(enoe: SurveySpec) ->
     for name, field in lineage.items():
         (source,) = field["inputFields"]
         assert (source["namespace"], source["name"], source["field"]) == (
-            "s3://espejo-raw", "enoe_sdem/2026T3", name
-        )  # fmt: skip
+            "s3://espejo-raw",
+            "enoe_sdem/2026T3",
+            name,
+        )
         (transformation,) = source["transformations"]
         assert transformation["masking"] is True
         assert transformation["description"].startswith("synthetic")

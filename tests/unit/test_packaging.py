@@ -32,14 +32,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Built from a copy, with the tools that are here: no network, no trace in the checkout."""
     source = tmp_path_factory.mktemp("source")
     for folder in ("include", "dags", "plugins", "demo", "bench", "tests"):
-        shutil.copytree(ROOT / folder, source / folder,
-                        ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+        shutil.copytree(
+            ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
     for file in ("pyproject.toml", "requirements.txt", "README.md"):
         shutil.copy(ROOT / file, source)
     built = subprocess.run(
         [sys.executable, "-c", BUILD, str(source / "dist")],
-        cwd=source, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        cwd=source,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert built.returncode == 0, built.stderr
     return zipfile.ZipFile(source / "dist" / built.stdout.split()[-1])
 
@@ -76,9 +80,13 @@ def test_the_command_runs_from_another_folder(wheel: zipfile.ZipFile, tmp_path: 
     wheel.extractall(tmp_path / "site")
     start = "import sys; sys.argv[0] = 'espejo'; from include.espejo.__main__ import main; main()"
     told = subprocess.run(
-        [sys.executable, "-c", start, "--help"], cwd=tmp_path, env={"PYTHONPATH": "site"},
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        [sys.executable, "-c", start, "--help"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": "site"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith("usage: espejo ")
     assert "validate" in told.stdout

@@ -201,10 +201,12 @@ def test_a_missing_modelled_column_is_refused() -> None:
 def test_a_column_of_which_nothing_would_be_left_is_refused() -> None:
     columns = {"sex": code("1", "2"), "id": code(residual={"zz": []})}
     spec = invented_spec(columns, rules=[])
-    source = pd.DataFrame({
-        "sex": pd.Categorical(["1", "2"] * 20),
-        "id": pd.Categorical([f"n{n}" for n in range(40)]),
-    })  # fmt: skip
+    source = pd.DataFrame(
+        {
+            "sex": pd.Categorical(["1", "2"] * 20),
+            "id": pd.Categorical([f"n{n}" for n in range(40)]),
+        }
+    )
     with pytest.raises(InputError, match="column id, rule floor: every one of its 40 rows"):
         hold_floors(source, spec, PERIOD, 1)
 

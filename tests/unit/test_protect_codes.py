@@ -1,5 +1,6 @@
 """Codes and unknowns: what stands for a rare code, and how a rare unknown is filled up."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,21 @@ def count(values: pd.Series) -> dict[Any, int]:
     return {None if pd.isna(value) else value: int(n) for value, n in found.items()}
 
 
-def protected(columns: dict[str, Any], rules: list[dict[str, Any]] = [], seed: int = 1,  # noqa: B006  never changed
-              **values: list[Any]) -> pd.DataFrame:  # fmt: skip
+def protected(
+    columns: dict[str, Any],
+    rules: Sequence[dict[str, Any]] = (),
+    seed: int = 1,
+    **values: list[Any],
+) -> pd.DataFrame:
     """Protect a table of these columns, without places and households."""
-    spec = invented_spec({**columns, "x": code("1", "2")}, rules=rules, floor={"people": 10})
+    spec = invented_spec({**columns, "x": code("1", "2")}, rules=list(rules), floor={"people": 10})
     rows = len(next(iter(values.values())))
-    frame = pd.DataFrame({
-        name: pd.Categorical(v) if columns[name]["kind"] == "code" else np.array(v, dtype=float)
-        for name, v in values.items()
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            name: pd.Categorical(v) if columns[name]["kind"] == "code" else np.array(v, dtype=float)
+            for name, v in values.items()
+        }
+    )
     frame["x"] = pd.Categorical(["1", "2"] * (rows // 2) + ["1"] * (rows % 2))
     return hold_floors(frame, spec, PERIOD, seed).frame
 
@@ -65,8 +72,11 @@ def test_a_rare_residual_is_filled_from_values_that_can_spare_it() -> None:
 
 
 def test_a_residual_is_filled_from_other_households() -> None:
-    columns = {"home": code(role="direct"), "c": code("1", "9", residual={"9": []}, blank="never"),
-               "x": code("1")}  # fmt: skip
+    columns = {
+        "home": code(role="direct"),
+        "c": code("1", "9", residual={"9": []}, blank="never"),
+        "x": code("1"),
+    }
     spec = invented_spec(
         columns, rules=[], person_key="none", floor={"people": 10, "households": 9}
     )
@@ -118,9 +128,13 @@ CHAIN_COLUMNS = {
 
 def test_an_unknown_age_takes_year_month_and_day_with_it() -> None:
     result = protected(
-        CHAIN_COLUMNS, CHAIN, age=[30.0] * 40 + [98] * 2, born=[1985.0] * 40 + [9999] * 2,
-        month=["01"] * 40 + ["99"] * 2, day=["01"] * 40 + ["99"] * 2,
-    )  # fmt: skip
+        CHAIN_COLUMNS,
+        CHAIN,
+        age=[30.0] * 40 + [98] * 2,
+        born=[1985.0] * 40 + [9999] * 2,
+        month=["01"] * 40 + ["99"] * 2,
+        day=["01"] * 40 + ["99"] * 2,
+    )
     unknown = result["age"] == 98
     assert unknown.sum() == 10
     for name, value in (("born", 9999), ("month", "99"), ("day", "99")):
@@ -157,10 +171,15 @@ def test_only_rows_where_every_rule_can_be_kept_fill_an_unknown() -> None:
 
 def test_mending_leaves_no_rule_broken_and_changes_what_is_fixed_nowhere() -> None:
     spec = invented_spec({**CHAIN_COLUMNS, "x": code("1")}, rules=CHAIN)
-    frame = pd.DataFrame({
-        "age": [30.0] * 12, "born": [1985.0] * 12, "month": codes(*["01"] * 12),
-        "day": codes(*["01"] * 12), "x": codes(*["1"] * 12),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "age": [30.0] * 12,
+            "born": [1985.0] * 12,
+            "month": codes(*["01"] * 12),
+            "day": codes(*["01"] * 12),
+            "x": codes(*["1"] * 12),
+        }
+    )
     mender = Mender(Draft(frame, spec, PERIOD, 1))
     part, kept = mender.set(np.arange(5), "month", "99")
     assert kept.all()

@@ -37,9 +37,9 @@ def place_rows(*places: tuple[str, int]) -> pd.DataFrame:
         home += [f"h{count + n // 2}" for n in range(people)]
         count += (people + 1) // 2
     columns |= {"home": home, "sex": ["1", "2"] * (len(rows) // 2) + ["1"] * (len(rows) % 2)}
-    return pd.DataFrame({
-        name: pd.Categorical([None if v == "-" else v for v in columns[name]]) for name in COLUMNS
-    })  # fmt: skip
+    return pd.DataFrame(
+        {name: pd.Categorical([None if v == "-" else v for v in columns[name]]) for name in COLUMNS}
+    )
 
 
 def kept(source: pd.DataFrame, spec: SurveySpec | None = None) -> dict[str, int]:
@@ -83,8 +83,9 @@ def test_a_remainder_of_five_takes_the_smallest_neighbour_with_it() -> None:
 def test_rows_blank_in_the_source_are_part_of_the_remainder() -> None:
     assert kept(place_rows(("A T -", 8), ("A T 1", 4), ("A T 2", 40))) == {"A T -": 12, "A T 2": 40}
     assert kept(place_rows(("A T -", 4), ("A T 1", 15), ("A T 2", 40))) == {
-        "A T -": 19, "A T 2": 40,
-    }  # fmt: skip
+        "A T -": 19,
+        "A T 2": 40,
+    }
 
 
 def test_a_town_under_the_floor_loses_its_size_too() -> None:
@@ -174,10 +175,12 @@ def test_rules_that_name_a_place_hold_after_it_is_blanked() -> None:
 def test_floors_hold_on_random_trees_and_little_is_lost(seed: int) -> None:
     random = np.random.default_rng(seed)
     places = [
-        (f"{random.choice(['A', 'B'])} {random.choice(list('TUVWX-'))} {random.integers(4)}",
-         int(random.pareto(1) * 5) + 1)
+        (
+            f"{random.choice(['A', 'B'])} {random.choice(list('TUVWX-'))} {random.integers(4)}",
+            int(random.pareto(1) * 5) + 1,
+        )
         for _ in range(int(random.integers(5, 60)))
-    ]  # fmt: skip
+    ]
     source = place_rows(*dict(places).items(), ("A T 8", 25), ("B T 8", 25))
     found = kept(source)
     assert sum(found.values()) == len(source)

@@ -32,26 +32,40 @@ COLUMNS: dict[str, Any] = {
     "size": code("1", "2"),
     "block": code(),
     "sex": code("1", "2"),
-    "age": number(range=[0, 97], top_code=97, special={98: LABEL, 99: LABEL},
-                  residual={98: [12, 97], 99: [0, 11]}),
+    "age": number(
+        range=[0, 97],
+        top_code=97,
+        special={98: LABEL, 99: LABEL},
+        residual={98: [12, 97], 99: [0, 11]},
+    ),
     "born": number(range=[1900, 2099], special={9999: LABEL}, residual={9999: [1900, 2099]}),
     "month": code(*(f"{n:02}" for n in range(1, 13)), "99", residual={"99": []}),
     "day": code(*(f"{n:02}" for n in range(1, 32)), "99", residual={"99": []}),
     "school": code("0", "1", "2", "3", "9", residual={"9": []}),
     "work": code("0", "1", "2", "3", "5", blank="never", residual={"5": ["1", "2", "3"]}),
     "pay": number(range=[0, 999999], role="sensitive", brackets=[1, 1000]),
-}  # fmt: skip
+}
 RULES: list[dict[str, Any]] = [
     {"kind": "birth_year", "name": "r_born", "age": "age", "birth_year": "born", "gap": [0, 1]},
     {"kind": "date", "name": "r_date", "day": "day", "month": "month", "year": "born"},
-    {"kind": "implies", "name": "r_year", "if": "age in (98, 99)", "then": "born == 9999",
-     "both_ways": True},
+    {
+        "kind": "implies",
+        "name": "r_year",
+        "if": "age in (98, 99)",
+        "then": "born == 9999",
+        "both_ways": True,
+    },
     {"kind": "implies", "name": "r_month", "if": "born == 9999", "then": 'month == "99"'},
     {"kind": "implies", "name": "r_day", "if": 'month == "99"', "then": 'day == "99"'},
-    {"kind": "blank", "name": "r_school", "columns": ["school"], "when": "age < 5",
-     "unless": "age == 99"},
+    {
+        "kind": "blank",
+        "name": "r_school",
+        "columns": ["school"],
+        "when": "age < 5",
+        "unless": "age == 99",
+    },
     {"kind": "implies", "name": "r_pay", "if": "pay > 0", "then": 'work in ("1", "2", "5")'},
-]  # fmt: skip
+]
 MODELLED = [name for name in COLUMNS if name not in ("home", "line")]
 
 

@@ -11,13 +11,27 @@ from include.espejo.report import public_figures
 def utility() -> dict[str, Any]:
     """Exact figures, as short as the structure lets."""
     score = {"score": 0.98765, "ceiling": 0.99123, "floor": 0.61234, "position": 0.12345}
-    told = {"mean": 4321.987, "standard_deviation": 5012.3, "quantiles": {"0.5": 4300.123},
-            "shares": {"ordinary": 0.98765}}  # fmt: skip
-    small = {"mean": 0.0123456, "standard_deviation": 0.0098765, "quantiles": {"0.5": None},
-             "shares": {}}  # fmt: skip
-    figure = {"group": "SEX=1", "category": "", "real_interval": [4301.23, 4455.55],
-              "synthetic": None, "synthetic_interval": None, "overlap": 0.87654,
-              "relative_error": -0.01234}  # fmt: skip
+    told = {
+        "mean": 4321.987,
+        "standard_deviation": 5012.3,
+        "quantiles": {"0.5": 4300.123},
+        "shares": {"ordinary": 0.98765},
+    }
+    small = {
+        "mean": 0.0123456,
+        "standard_deviation": 0.0098765,
+        "quantiles": {"0.5": None},
+        "shares": {},
+    }
+    figure = {
+        "group": "SEX=1",
+        "category": "",
+        "real_interval": [4301.23, 4455.55],
+        "synthetic": None,
+        "synthetic_interval": None,
+        "overlap": 0.87654,
+        "relative_error": -0.01234,
+    }
     indicator = {
         "label": {"es": "x", "en": "x"},
         "figures": [
@@ -32,14 +46,24 @@ def utility() -> dict[str, Any]:
             "column_shapes": score,
             "k_marginal": {"score": 976.54321, "position": 0.98765, "marginals": {"2": 13}},
             "propensity": {"logistic": model, "rows": 7654},
-            "classifier": {"score": 0.71234, "ceiling": 0.50123, "floor": 0.98765,
-                           "position": 0.56789, "rows": 6543, "folds": 3, "trees": 100},
+            "classifier": {
+                "score": 0.71234,
+                "ceiling": 0.50123,
+                "floor": 0.98765,
+                "position": 0.56789,
+                "rows": 6543,
+                "folds": 3,
+                "trees": 100,
+            },
             "numbers": {
                 "pay": dict.fromkeys(("real", "synthetic", "difference"), told),
                 "tiny": dict.fromkeys(("real", "synthetic", "difference"), small),
             },
-            "associations": {"real": [[1.0, 0.144]], "synthetic": [[1.0, None]],
-                             "difference": [[0.0, None]]},
+            "associations": {
+                "real": [[1.0, 0.144]],
+                "synthetic": [[1.0, None]],
+                "difference": [[0.0, None]],
+            },
             "settings": {"bins": 10, "rows": {"score": 2345}},
         },
         "specific": {
@@ -49,20 +73,34 @@ def utility() -> dict[str, Any]:
                 {"name": "tiny", "of": "pay", **indicator},
                 {"name": "sum", "of": "a + b", **indicator},
             ],
-            "groups": {"score": 0.81234, "ceiling": 0.94321, "floor": 0.41234, "position": 0.75432,
-                       "figures": 321},
+            "groups": {
+                "score": 0.81234,
+                "ceiling": 0.94321,
+                "floor": 0.41234,
+                "position": 0.75432,
+                "figures": 321,
+            },
             "learning": {
                 "targets": [{"target": "pay", "scores": {"auc": {"difference": -0.04321}}}],
-                "settings": {"learnt_rows": 5432, "tested_rows": 4567, "tested_households": 1234,
-                             "trees": 40},
+                "settings": {
+                    "learnt_rows": 5432,
+                    "tested_rows": 4567,
+                    "tested_households": 1234,
+                    "trees": 40,
+                },
             },
         },
-    }  # fmt: skip
+    }
 
 
 def comparison() -> dict[str, Any]:
-    mean = {"statistic": "mean", "group": "", "category": "", "real": [4388.77, None],
-            "synthetic": [4399.99, 4400.0]}  # fmt: skip
+    mean = {
+        "statistic": "mean",
+        "group": "",
+        "category": "",
+        "real": [4388.77, None],
+        "synthetic": [4399.99, 4400.0],
+    }
     return {
         "periods": ["2015T2", "2015T1"],
         "drift": {"pay": {"distance": 0.012345, "chance": 0.006789}},
@@ -91,8 +129,12 @@ def test_scores_have_two_decimals_and_marginals_none() -> None:
     assert public["column_shapes.csv"] == b"Column,Score\npay,0.99\n"
     assert public["quality.json"]["references"] == {"overall": {"ceiling": 0.99, "floor": 0.61}}
     general = public["utility.json"]["general"]
-    assert general["column_shapes"] == {"score": 0.99, "ceiling": 0.99, "floor": 0.61,
-                                        "position": 0.12}  # fmt: skip
+    assert general["column_shapes"] == {
+        "score": 0.99,
+        "ceiling": 0.99,
+        "floor": 0.61,
+        "position": 0.12,
+    }
     assert general["k_marginal"] == {"score": 977, "position": 0.99, "marginals": {"2": 13}}
     assert public["comparison.json"]["drift"] == {"pay": {"distance": 0.01, "chance": 0.01}}
 
@@ -100,8 +142,12 @@ def test_scores_have_two_decimals_and_marginals_none() -> None:
 def test_amounts_are_multiples_of_a_hundredth_of_their_spread() -> None:
     public = cut()
     numbers = public["utility.json"]["general"]["numbers"]
-    pay = {"mean": 4320, "standard_deviation": 5010, "quantiles": {"0.5": 4300},
-           "shares": {"ordinary": 0.99}}  # fmt: skip
+    pay = {
+        "mean": 4320,
+        "standard_deviation": 5010,
+        "quantiles": {"0.5": 4300},
+        "shares": {"ordinary": 0.99},
+    }
     assert numbers["pay"]["real"] == numbers["pay"]["synthetic"] == pay
     # Two decimals would leave nothing of it.
     assert numbers["tiny"]["real"]["mean"] == 0.01235
@@ -138,8 +184,10 @@ def test_a_difference_is_that_of_the_published_sides() -> None:
     """Cut by itself it would tell more of the exact figures than both sides do."""
     exact = utility()
     exact["general"]["associations"] = {
-        "real": [[0.344, None]], "synthetic": [[0.356, 0.2]], "difference": [[0.012, None]]
-    }  # fmt: skip
+        "real": [[0.344, None]],
+        "synthetic": [[0.356, 0.2]],
+        "difference": [[0.012, None]],
+    }
     sides = exact["general"]["numbers"]["pay"]
     sides["real"] = sides["real"] | {"mean": 4321.0}
     sides["difference"] = sides["difference"] | {"mean": 0.987}

@@ -17,8 +17,12 @@ from tests.unit.test_protect_support import PERIOD, code, invented_spec, number
 
 NAMES = ("overall", "column_shapes", "column_pair_trends", "column_pair_trends_all_pairs")
 SPEC = invented_spec({"place": code(), "job": code(), "age": number(), "pay": number()}, rules=[])
-METADATA = {"columns": {n: {"sdtype": "categorical" if c.is_code() else "numerical"}
-                        for n, c in SPEC.model_columns().items()}}  # fmt: skip
+METADATA = {
+    "columns": {
+        n: {"sdtype": "categorical" if c.is_code() else "numerical"}
+        for n, c in SPEC.model_columns().items()
+    }
+}
 
 
 def people(seed: int, rows: int = 1500) -> pd.DataFrame:
@@ -27,10 +31,17 @@ def people(seed: int, rows: int = 1500) -> pd.DataFrame:
     place = random.choice(3, rows)
     age = random.integers(15, 80, rows).astype(float)
     job = np.where(random.random(rows) < 0.8, place, random.choice(3, rows))
-    frame = pd.DataFrame({"place": place, "job": job, "age": age,
-                          "pay": (age * 100 + random.normal(0, 500, rows)).round()})  # fmt: skip
-    return frame.assign(**{n: pd.Categorical([f"c{v}" for v in frame[n]])
-                           for n in ("place", "job")})[list(SPEC.model_columns())]  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "place": place,
+            "job": job,
+            "age": age,
+            "pay": (age * 100 + random.normal(0, 500, rows)).round(),
+        }
+    )
+    return frame.assign(
+        **{n: pd.Categorical([f"c{v}" for v in frame[n]]) for n in ("place", "job")}
+    )[list(SPEC.model_columns())]
 
 
 def as_text(frame: pd.DataFrame) -> pd.DataFrame:
@@ -97,13 +108,15 @@ def test_a_column_that_does_not_vary_in_a_small_sample_has_no_reference() -> Non
 
 def odd(rows: int, seed: int) -> pd.DataFrame:
     random = np.random.default_rng(seed)
-    return pd.DataFrame({
-        "thousand": pd.Categorical([f"{n:04}" for n in random.integers(0, 1000, rows)]),
-        "same": pd.Categorical(["k"] * rows),
-        "empty": pd.Categorical([None] * rows, categories=["z"]),
-        "void": np.full(rows, np.nan),
-        "pay": random.gamma(2, 100, rows).round(),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "thousand": pd.Categorical([f"{n:04}" for n in random.integers(0, 1000, rows)]),
+            "same": pd.Categorical(["k"] * rows),
+            "empty": pd.Categorical([None] * rows, categories=["z"]),
+            "void": np.full(rows, np.nan),
+            "pay": random.gamma(2, 100, rows).round(),
+        }
+    )
 
 
 def whole(
@@ -121,8 +134,13 @@ def whole(
 @pytest.mark.parametrize("with_holdout", [True, False])
 def test_odd_columns_and_a_survey_without_places_weight_or_indicators(with_holdout: bool) -> None:
     # Codes without labels, a thousand of them, one only, and columns that are blank throughout.
-    kinds = {"thousand": code(), "same": code(), "empty": code(), "void": number(),
-             "pay": number(role="sensitive", brackets=[100])}  # fmt: skip
+    kinds = {
+        "thousand": code(),
+        "same": code(),
+        "empty": code(),
+        "void": number(),
+        "pay": number(role="sensitive", brackets=[100]),
+    }
     spec = invented_spec(kinds, rules=[])
     order = list(spec.model_columns())
     train, holdout, synthetic = (odd(600, seed)[order] for seed in (1, 2, 3))

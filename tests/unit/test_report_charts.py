@@ -270,9 +270,16 @@ def test_a_group_is_told_by_its_codes_labels(enoe: SurveySpec) -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "ceiling", "near"), [(0.86, 0.9, True), (0.84, 0.9, False), (0.9, None, True),
-                                   (0.89, None, False), (0.85, 0.9, True), (0.9, 0.95, True)]
-)  # fmt: skip
+    ("score", "ceiling", "near"),
+    [
+        (0.86, 0.9, True),
+        (0.84, 0.9, False),
+        (0.9, None, True),
+        (0.89, None, False),
+        (0.85, 0.9, True),
+        (0.9, 0.95, True),
+    ],
+)
 def test_near_is_within_a_twentieth_of_the_ceiling(
     score: float, ceiling: float | None, near: bool
 ) -> None:
@@ -282,16 +289,25 @@ def test_near_is_within_a_twentieth_of_the_ceiling(
 def general(difference: float) -> dict[str, Any]:
     """Two columns that are weakly related, whose association changes by so much."""
     return {
-        "pair_trends": {"pairs": [
-            {"columns": ["a", "b"], "associated": False, "score": 0.95, "ceiling": 0.95,
-             "floor": 0.9}]},
+        "pair_trends": {
+            "pairs": [
+                {
+                    "columns": ["a", "b"],
+                    "associated": False,
+                    "score": 0.95,
+                    "ceiling": 0.95,
+                    "floor": 0.9,
+                }
+            ]
+        },
         "associations": {
-            "columns": ["a", "b"], "measures": [["cramers_v"] * 2] * 2,
+            "columns": ["a", "b"],
+            "measures": [["cramers_v"] * 2] * 2,
             "real": [[1, 0.25], [0.25, 1]],
             "synthetic": [[1, 0.25 + difference], [0.25 + difference, 1]],
             "difference": [[0, difference], [difference, 0]],
         },
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(("difference", "answer"), [(-0.09, "fit"), (-0.11, "not_fit")])
@@ -311,8 +327,13 @@ def test_a_relation_that_the_synthetic_rows_do_not_have_is_not_kept() -> None:
 
 def test_a_relation_that_is_gone_is_listed_by_all_of_it() -> None:
     apart = [[0, 0.1, None], [0.1, 0, 0.2], [None, 0.2, 0]]
-    known = {"columns": ["a", "b", "c"], "measures": [["cramers_v"] * 3] * 3,
-             "real": [[0.5] * 3] * 3, "synthetic": apart, "difference": apart}  # fmt: skip
+    known = {
+        "columns": ["a", "b", "c"],
+        "measures": [["cramers_v"] * 3] * 3,
+        "real": [[0.5] * 3] * 3,
+        "synthetic": apart,
+        "difference": apart,
+    }
     scored = [
         {"columns": [*names], "associated": True, "score": 0.5} for names in ("ab", "bc", "ac")
     ]
@@ -336,17 +357,29 @@ def test_a_figure_without_a_synthetic_one_is_bad(missing: int, answer: str) -> N
 
 
 def test_the_indicators_that_are_apart_are_named_the_worst_first() -> None:
-    told = [indicator("good", (0.5, 0.8)), indicator("far", (0.5, -0.2), (0.5, 0.9)),
-            indicator("farther", (0.9, -3.0)), indicator("missing", (None, None))]  # fmt: skip
+    told = [
+        indicator("good", (0.5, 0.8)),
+        indicator("far", (0.5, -0.2), (0.5, 0.9)),
+        indicator("farther", (0.9, -3.0)),
+        indicator("missing", (None, None)),
+    ]
     *_, use = uses({}, {"specific": {"indicators": told}})
     assert [getattr(label, "en", label) for label in use.but] == ["missing", "farther", "far"]
 
 
 @pytest.mark.parametrize(
     ("real", "synthetic", "side"),
-    [(-0.19, -0.07, "n"), (-0.19, -0.4, "p"), (-0.19, 0.1, "n"), (-0.1, 0.5, "n"),
-     (0.3, 0.1, "n"), (0.3, 0.5, "p"), (0.0, -0.3, "p"), (0.0, 0.3, "p")],
-)  # fmt: skip
+    [
+        (-0.19, -0.07, "n"),
+        (-0.19, -0.4, "p"),
+        (-0.19, 0.1, "n"),
+        (-0.1, 0.5, "n"),
+        (0.3, 0.1, "n"),
+        (0.3, 0.5, "p"),
+        (0.0, -0.3, "p"),
+        (0.0, 0.3, "p"),
+    ],
+)
 def test_a_relation_that_is_weaker_or_reversed_is_on_one_side_and_a_stronger_one_on_the_other(
     real: float, synthetic: float, side: str
 ) -> None:
@@ -375,9 +408,12 @@ def test_a_pair_is_the_same_from_either_side() -> None:
 
 @pytest.mark.parametrize(
     ("passed", "override", "answer"),
-    [(True, None, "passed"), (False, None, "held"),
-     (False, {"gates": ["x"], "reason": "y"}, "overridden")],
-)  # fmt: skip
+    [
+        (True, None, "passed"),
+        (False, None, "held"),
+        (False, {"gates": ["x"], "reason": "y"}, "overridden"),
+    ],
+)
 def test_the_verdict(passed: bool, override: object, answer: str) -> None:
     gate = {"name": "x:key", "applicable": True, "passed": passed, "safe_to_within": None}
     verdict = make_verdict({"gates": [gate], "override": override})
@@ -395,15 +431,17 @@ def judged(utility: dict[str, Any]) -> dict[str, str]:
     return {use: answer for use, answer in found.items() if use != "structure"}
 
 
-@pytest.mark.parametrize(("apart", "answer"), [(0.05, "fit"), (0.06, "care"), (0.2, "care"),
-                                               (0.21, "not_fit")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("apart", "answer"), [(0.05, "fit"), (0.06, "care"), (0.2, "care"), (0.21, "not_fit")]
+)
 def test_group_figures_are_judged_by_their_ceiling(apart: float, answer: str) -> None:
     told = {"score": 0.9 - apart, "ceiling": 0.9, "floor": 0.3, "figures": 200, "columns": {}}
     assert judged({"specific": {"groups": told}}) == {"groups": answer}
 
 
-@pytest.mark.parametrize(("figures", "score", "answer"), [(200, 0.9, "fit"), (200, 0.89, "care"),
-                                                          (0, None, None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("figures", "score", "answer"), [(200, 0.9, "fit"), (200, 0.89, "care"), (0, None, None)]
+)
 def test_group_figures_without_a_ceiling(figures: int, score: float, answer: str | None) -> None:
     told: dict[str, Any]
     told = {"score": score, "ceiling": None, "floor": 0.3, "figures": figures, "columns": {}}
@@ -411,10 +449,16 @@ def test_group_figures_without_a_ceiling(figures: int, score: float, answer: str
     assert found == ({"groups": answer} if answer else {})
 
 
-@pytest.mark.parametrize(("three", "four", "auc", "answer"), [
-    (870, 760, 0.7, "fit"), (840, 760, 0.7, "care"), (840, 740, 0.7, "not_fit"),
-    (870, 760, 0.76, "care"), (840, 740, 0.76, "not_fit"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("three", "four", "auc", "answer"),
+    [
+        (870, 760, 0.7, "fit"),
+        (840, 760, 0.7, "care"),
+        (840, 740, 0.7, "not_fit"),
+        (870, 760, 0.76, "care"),
+        (840, 740, 0.76, "not_fit"),
+    ],
+)
 def test_several_columns_together_are_views_and_a_classifier(
     three: int, four: int, auc: float, answer: str
 ) -> None:
@@ -423,11 +467,14 @@ def test_several_columns_together_are_views_and_a_classifier(
     assert judged({"general": general}) == {"several_columns": answer}
 
 
-@pytest.mark.parametrize(("lost", "answer"), [(0.05, "fit"), (0.06, "care"), (0.15, "care"),
-                                              (0.16, "not_fit")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("lost", "answer"), [(0.05, "fit"), (0.06, "care"), (0.15, "care"), (0.16, "not_fit")]
+)
 def test_models_are_judged_by_the_column_that_loses_most(lost: float, answer: str) -> None:
-    targets = [{"target": n, "scores": {"auc": {"difference": -x, "train_real": 0.8}}}
-               for n, x in (("pay", lost), ("work", 0.0))]  # fmt: skip
+    targets = [
+        {"target": n, "scores": {"auc": {"difference": -x, "train_real": 0.8}}}
+        for n, x in (("pay", lost), ("work", 0.0))
+    ]
     utility = {"specific": {"learning": {"targets": targets}}}
     assert judged(utility) == {"models": answer}
     (shown,) = headlines({}, utility, {})

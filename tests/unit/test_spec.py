@@ -75,8 +75,11 @@ def test_an_unreadable_spec_is_refused(content: bytes | None, tmp_path: Path) ->
         load_spec(path)
 
 
-@pytest.mark.parametrize("change", [lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n")],
-                         ids=["byte-order mark", "crlf"])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n")],
+    ids=["byte-order mark", "crlf"],
+)
 def test_a_spec_saved_by_another_editor_is_the_same(change, parks: SurveySpec) -> None:
     assert parse_spec(change(TEXT), "parks.yaml") == parks
 

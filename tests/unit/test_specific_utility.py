@@ -112,9 +112,14 @@ def test_figures_are_those_of_all_real_people_and_of_the_synthetic_rows() -> Non
     young = [f for f in indicator(found, "pay")["figures"] if f["group"] == "age=-29"]
     told = {figure["statistic"]: figure["real"] for figure in young}
     pay = real["pay"][(real["pay"] > 0) & (real["age"] < 30)]
-    assert told == pytest.approx({"mean": pay.mean(), "median": pay.median(),
-                                  "first_quartile": pay.quantile(0.25),
-                                  "third_quartile": pay.quantile(0.75)})  # fmt: skip
+    assert told == pytest.approx(
+        {
+            "mean": pay.mean(),
+            "median": pay.median(),
+            "first_quartile": pay.quantile(0.25),
+            "third_quartile": pay.quantile(0.75),
+        }
+    )
 
 
 def test_counts_give_the_figures_that_the_indicators_module_gives() -> None:
@@ -169,8 +174,15 @@ def test_a_household_key_that_the_table_lacks_is_refused() -> None:
 
 def with_west(west: list[str]) -> pd.DataFrame:
     """A table with some people, each of a household of one's own, in a third town."""
-    more = pd.DataFrame({"home": [f"w{n}" for n in range(len(west))], "town": "W", "job": west,
-                         "age": 40.0, "pay": 50.0})  # fmt: skip
+    more = pd.DataFrame(
+        {
+            "home": [f"w{n}" for n in range(len(west))],
+            "town": "W",
+            "job": west,
+            "age": 40.0,
+            "pay": 50.0,
+        }
+    )
     frame = pd.concat(
         [people(200, 6).astype({"home": object, "town": object, "job": object}), more]
     )

@@ -99,8 +99,9 @@ def test_a_planted_pair_is_the_only_one_found() -> None:
 def test_memory_does_not_grow_with_the_pairs_of_a_wide_table() -> None:
     random = np.random.default_rng(1)
     columns, size, rows = 40, 60, 6_000
-    codes = np.where(random.random((rows, columns)) < 0.5, size - 1,
-                     random.integers(0, size, (rows, columns)))  # fmt: skip
+    codes = np.where(
+        random.random((rows, columns)) < 0.5, size - 1, random.integers(0, size, (rows, columns))
+    )
     tracemalloc.start()
     impossible_pairs(codes, [size] * columns)
     peak = tracemalloc.get_traced_memory()[1]

@@ -59,8 +59,12 @@ def suggested_for(frame: pd.DataFrame, **columns: Any) -> list[dict[str, Any]]:
 def test_every_planted_rule_is_suggested(wide: pd.DataFrame) -> None:
     told = suggested_for(wide)
     assert {"kind": "implies", "if": 'sex == "man"', "then": 'pregnant == "no"'} in told
-    assert {"kind": "implies", "if": 'student == "no"', "then": 'study == "none"',
-            "both_ways": True} in told  # fmt: skip
+    assert {
+        "kind": "implies",
+        "if": 'student == "no"',
+        "then": 'study == "none"',
+        "both_ways": True,
+    } in told
     assert {"kind": "blank", "columns": ["school", "grade"], "when": 'student == "no"'} in told
     assert {"kind": "implies", "if": "wage > 0", "then": "age > 14", "both_ways": True} in told
     assert {"kind": "implies", "if": "age > 39", "then": 'student == "no"'} in told
@@ -89,8 +93,9 @@ def test_a_long_list_of_codes_is_said_in_parts_and_the_search_ends() -> None:
     frame = pd.DataFrame({"job": codes(job, labels), "paid": codes(paid, ["p", "q", "s"])})
     content = content_of(frame)
     listed = ", ".join(f'"{label}"' for label in labels[:60])
-    content["rules"] = [{"kind": "implies", "name": "known", "if": f"job in ({listed})",
-                         "then": 'paid != "p"'}]  # fmt: skip
+    content["rules"] = [
+        {"kind": "implies", "name": "known", "if": f"job in ({listed})", "then": 'paid != "p"'}
+    ]
     found = suggest(frame, spec_of(content), QUARTER)
     said = " ".join(str(rule) for rule in rules_of(found))
     assert sum(label in said for label in labels[60:125]) > 55  # the others are rarer
@@ -142,13 +147,23 @@ def test_a_special_code_is_told_apart_from_the_numbers_around_it() -> None:
 def test_what_a_rule_says_is_not_suggested(wide: pd.DataFrame) -> None:
     content = content_of(wide)
     content["rules"] = [
-        {"kind": "implies", "name": "study", "if": 'student == "yes"', "then": 'study != "none"',
-         "both_ways": True},
+        {
+            "kind": "implies",
+            "name": "study",
+            "if": 'student == "yes"',
+            "then": 'study != "none"',
+            "both_ways": True,
+        },
         {"kind": "blank", "name": "school", "columns": ["school"], "when": 'study == "none"'},
         {"kind": "together", "name": "asked", "columns": ["school", "grade"]},
-        {"kind": "implies", "name": "work", "if": "age < 15", "then": "wage == 0",
-         "both_ways": True},
-    ]  # fmt: skip
+        {
+            "kind": "implies",
+            "name": "work",
+            "if": "age < 15",
+            "then": "wage == 0",
+            "both_ways": True,
+        },
+    ]
     told = rules_of(suggest(wide, spec_of(content), QUARTER))
     assert [rule["if"] for rule in told] == ["age > 39", 'sex == "man"']
 
@@ -159,8 +174,9 @@ def test_nothing_under_the_floor_is_written() -> None:
     first = random.integers(0, 2, ROWS)
     second = np.where(first == 1, random.integers(0, 2, ROWS), 2)
     second[np.flatnonzero(first == 1)[:9]] = 3
-    frame = pd.DataFrame({"a": codes(first, ["no", "yes"]),
-                          "b": codes(second, ["few", "many", "none", "RARE"])})  # fmt: skip
+    frame = pd.DataFrame(
+        {"a": codes(first, ["no", "yes"]), "b": codes(second, ["few", "many", "none", "RARE"])}
+    )
     assert "RARE" not in to_yaml(suggest(frame, spec_of(content_of(frame)), QUARTER))
     (rule,) = suggested_for(frame)
     assert rule == {"kind": "implies", "if": 'a == "no"', "then": 'b == "none"', "both_ways": True}
@@ -184,8 +200,9 @@ def test_figures_are_rounded(wide: pd.DataFrame) -> None:
 def test_a_name_that_no_expression_can_hold_is_passed_over() -> None:
     random = np.random.default_rng(5)
     first = random.integers(0, 2, ROWS)
-    frame = pd.DataFrame({"is-student": codes(first, ["no", "yes"]),
-                          "study": codes(first, ["none", "some"])})  # fmt: skip
+    frame = pd.DataFrame(
+        {"is-student": codes(first, ["no", "yes"]), "study": codes(first, ["none", "some"])}
+    )
     assert suggested_for(frame) == []
 
 

@@ -24,17 +24,28 @@ WHO = "the director of the survey, 3 May"
 REASON = f" identical, membership: {WHO} "
 # Told, each of these could be asked for again and again until the rows are known.
 FIGURE, LIMIT, LOW, HIGH, P, DETECTABLE, FEWEST = (
-    0.123456, 0.034567, 0.045678, 0.156789, 0.000345, 0.067891, 7.0,
-)  # fmt: skip
+    0.123456,
+    0.034567,
+    0.045678,
+    0.156789,
+    0.000345,
+    0.067891,
+    7.0,
+)
 SECRETS = [*(f"{figure:g}"[:5] for figure in (FIGURE, LOW, HIGH, P, DETECTABLE)), "0.0003"]
 FINE = re.compile(r"\d\.\d{3}|\d[eE]-\d|(?<![.\d])7(?!\d)")  # the last: the fewest people
 
 
 def attack(name: str = "identical", outcome: Outcome = Outcome.LEAK, **more: Any) -> Gate:
     given: dict[str, Any] = {
-        "figure": FIGURE, "unit": "share of rows", "limit": LIMIT, "interval": (LOW, HIGH), "p": P,
-        "detectable": DETECTABLE, "remedy": "train shorter",
-    } | more  # fmt: skip
+        "figure": FIGURE,
+        "unit": "share of rows",
+        "limit": LIMIT,
+        "interval": (LOW, HIGH),
+        "p": P,
+        "detectable": DETECTABLE,
+        "remedy": "train shorter",
+    } | more
     return Gate(name=name, outcome=outcome, **given)
 
 
@@ -44,19 +55,39 @@ def passing(name: str = "identical", **more: Any) -> Gate:
 
 def floor(name: str = "floor", outcome: Outcome = Outcome.BROKEN) -> Gate:
     about = f"column MAN, rule floor: 1 under it, the fewest people {FEWEST}"
-    return Gate(name=name, figure=FEWEST, unit="people", limit=10.0, outcome=outcome,
-                about=about, remedy="protect the input again")  # fmt: skip
+    return Gate(
+        name=name,
+        figure=FEWEST,
+        unit="people",
+        limit=10.0,
+        outcome=outcome,
+        about=about,
+        remedy="protect the input again",
+    )
 
 
 def rules(outcome: Outcome = Outcome.BROKEN) -> Gate:
     about = "column SEX, rule code_list: 3 rows"
-    return Gate(name="rules", figure=3.0, unit="rows", limit=0.0, outcome=outcome, about=about,
-                remedy="mend the engine")  # fmt: skip
+    return Gate(
+        name="rules",
+        figure=3.0,
+        unit="rows",
+        limit=0.0,
+        outcome=outcome,
+        about=about,
+        remedy="mend the engine",
+    )
 
 
 def missing(name: str = "membership") -> Gate:
-    return Gate(name=name, figure=None, unit="AUC", limit=0.0, outcome=Outcome.NO_CONTROL,
-                remedy="hold back whole households")  # fmt: skip
+    return Gate(
+        name=name,
+        figure=None,
+        unit="AUC",
+        limit=0.0,
+        outcome=Outcome.NO_CONTROL,
+        remedy="hold back whole households",
+    )
 
 
 def blind(name: str = "membership") -> Gate:
@@ -113,9 +144,14 @@ def test_what_cannot_be_overridden_is_what_is_named() -> None:
     assert set(ABSOLUTE) == {"rules", "floor", "floor_codes"}
 
 
-@pytest.mark.parametrize(("reason", "enough"), [
-    ("identical", False), ("identical!", True), (" identical  ", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reason", "enough"),
+    [
+        ("identical", False),
+        ("identical!", True),
+        (" identical  ", False),
+    ],
+)
 def test_a_reason_is_more_than_a_word(reason: str, enough: bool) -> None:
     if enough:
         assert require(audit(attack()), reason) == Override(gates=("identical",), reason=reason)
@@ -124,19 +160,22 @@ def test_a_reason_is_more_than_a_word(reason: str, enough: bool) -> None:
             require(audit(attack()), reason)
 
 
-@pytest.mark.parametrize(("gate", "reason", "named"), [
-    ("identical", f"identical: {WHO}", True),
-    ("identical", f"({WHO}) identical.", True),
-    ("identical", WHO, False),
-    ("identical", "", False),
-    # The name of one gate is a part of another's.
-    ("identical", f"identical_quasi, {WHO}", False),
-    ("identical", f"near_identical, {WHO}", False),
-    ("identical", f"identical_across_periods, {WHO}", False),
-    ("identical_quasi", f"identical, {WHO}", False),
-    ("disclosive:neighbour:INGOCUP", f"disclosive:neighbour:INGOCUP: {WHO}", True),
-    ("disclosive:neighbour:INGOCUP", f"disclosive:neighbour, {WHO}", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("gate", "reason", "named"),
+    [
+        ("identical", f"identical: {WHO}", True),
+        ("identical", f"({WHO}) identical.", True),
+        ("identical", WHO, False),
+        ("identical", "", False),
+        # The name of one gate is a part of another's.
+        ("identical", f"identical_quasi, {WHO}", False),
+        ("identical", f"near_identical, {WHO}", False),
+        ("identical", f"identical_across_periods, {WHO}", False),
+        ("identical_quasi", f"identical, {WHO}", False),
+        ("disclosive:neighbour:INGOCUP", f"disclosive:neighbour:INGOCUP: {WHO}", True),
+        ("disclosive:neighbour:INGOCUP", f"disclosive:neighbour, {WHO}", False),
+    ],
+)
 def test_a_reason_names_the_gates_that_it_is_for(gate: str, reason: str, named: bool) -> None:
     if named:
         assert require(audit(attack(gate)), reason) == Override(gates=(gate,), reason=reason)
@@ -155,16 +194,21 @@ def as_stored(audit: Audit, **changes: Any) -> bytes:
     return as_json(audit.model_dump(mode="json") | changes)
 
 
-@pytest.mark.parametrize("content", [
-    b"", b"{}", b"not json",
-    as_stored(audit(attack()), gates=[]),
-    as_stored(audit(attack()), gates=[{"name": "identical", "passed": True}]),
-    as_stored(audit(attack(), attack("membership")), failed=["identical"]),
-    as_stored(audit(attack(), attack("membership")), passed=True),
-    as_stored(audit(passing()), passed=False),
-    as_stored(audit(passing()), failed=["identical"]),
-    as_stored(audit(attack()), failed=[], passed=True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"not json",
+        as_stored(audit(attack()), gates=[]),
+        as_stored(audit(attack()), gates=[{"name": "identical", "passed": True}]),
+        as_stored(audit(attack(), attack("membership")), failed=["identical"]),
+        as_stored(audit(attack(), attack("membership")), passed=True),
+        as_stored(audit(passing()), passed=False),
+        as_stored(audit(passing()), failed=["identical"]),
+        as_stored(audit(attack()), failed=[], passed=True),
+    ],
+)
 def test_an_audit_that_does_not_hold_together_is_no_pass(content: bytes) -> None:
     with pytest.raises(GateError, match="held back by audit"):
         read_audit(content)
@@ -224,10 +268,18 @@ def test_the_public_verdict_is_pass_or_fail_and_a_rounded_bound() -> None:
     assert_rounded(json.dumps(public))
 
 
-@pytest.mark.parametrize(("exact", "told_as"), [
-    (0.0, 0.0), (0.0001, 0.01), (0.01, 0.01), (0.0101, 0.02), (0.07, 0.07), (0.999, 1.0),
-    (1.0, 1.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("exact", "told_as"),
+    [
+        (0.0, 0.0),
+        (0.0001, 0.01),
+        (0.01, 0.01),
+        (0.0101, 0.02),
+        (0.07, 0.07),
+        (0.999, 1.0),
+        (1.0, 1.0),
+    ],
+)
 def test_a_bound_is_rounded_up_never_down(exact: float, told_as: float) -> None:
     (gate,) = public_verdict(audit(passing(detectable=exact, limit=0.0)))
     assert gate.safe_to_within == told_as

@@ -46,16 +46,19 @@ def read_header(line: bytes, spec: SurveySpec) -> Header:
             positions[name] = found[0]
         if len(found) > 1:
             written = ", ".join(names[i] for i in found)
-            problems.append(f"column {name}, rule once: given {len(found)} times ({written}); "
-                            "keep one of them")  # fmt: skip
+            problems.append(
+                f"column {name}, rule once: given {len(found)} times ({written}); keep one of them"
+            )
         elif not found and column.optional:
             warnings.append(f"column {name}: absent (it is optional), blank throughout")
         elif not found:
             problems.append(_missing(name, accepted, names))
     if len(positions) < len(problems):
         # It may be a row: nothing of it is told, and no column is missed one by one.
-        problems = [f"rule header: {len(problems)} of the spec's columns are missing from the "
-                    "first line; the file has no header, or is of another survey"]  # fmt: skip
+        problems = [
+            f"rule header: {len(problems)} of the spec's columns are missing from the "
+            "first line; the file has no header, or is of another survey"
+        ]
     return Header(len(names), positions, tuple(problems), tuple(warnings))
 
 

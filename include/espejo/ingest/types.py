@@ -66,8 +66,11 @@ def convert(raw: RawColumn, column: Column, encoding: str, blank: str = "") -> t
     stripped = [value.decode(encoding).strip() for value in raw.values]
     texts = ["" if text == blank.strip() else text for text in stripped]
     typed = [_typed(text, column) if text else None for text in texts]
-    misfits = [i for i, (text, value) in enumerate(zip(texts, typed, strict=True))
-               if text and value is None]  # fmt: skip
+    misfits = [
+        i
+        for i, (text, value) in enumerate(zip(texts, typed, strict=True))
+        if text and value is None
+    ]
     array = _codes(typed, raw.indices) if column.is_code() else _numbers(typed, raw.indices)
     return array.cast(arrow_type(column)), raw.count(misfits)
 

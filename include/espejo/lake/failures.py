@@ -12,8 +12,14 @@ from include.espejo.errors import EspejoError, LakeError
 _PASSING = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
 _PASSING |= {"RequestTimeout"}  # S3 tells it with status 400
 # Raised by several HTTP libraries below s3fs, each with a class of its own of that name.
-_HALF_ANSWERS = {"IncompleteRead", "IncompleteReadError", "ClientPayloadError",
-                 "ServerDisconnectedError", "ResponseParserError", "FSTimeoutError"}  # fmt: skip
+_HALF_ANSWERS = {
+    "IncompleteRead",
+    "IncompleteReadError",
+    "ClientPayloadError",
+    "ServerDisconnectedError",
+    "ResponseParserError",
+    "FSTimeoutError",
+}
 _FULL = {"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull"}
 _FULL_ERRNO = {errno.ENOSPC, errno.EDQUOT}
 

@@ -169,8 +169,10 @@ class S3Lake:
             found = self._fs.find(base, detail=True)
             if not found:  # nothing there, or no such bucket, which is an error
                 self._fs.call_s3("head_bucket", Bucket=base.partition("/")[0])
-        return {path.removeprefix(base): Entry(int(info["size"]), str(info["ETag"]))
-                for path, info in found.items()}  # fmt: skip
+        return {
+            path.removeprefix(base): Entry(int(info["size"]), str(info["ETag"]))
+            for path, info in found.items()
+        }
 
     def link(self, uri: str, seconds: int, name: str) -> str:
         disposition = f'attachment; filename="{name}"'

@@ -40,9 +40,11 @@ class Draft:
             raise self.refusal([f"column {', '.join(missing)}, rule modelled: not in the table"])
         if len(frame) < self.floor.people:
             raise self.refusal(
-                [f"rule floor: {len(frame)} rows are fewer people than the floor of "
-                 f"{self.floor.people}; give the whole file"]
-            )  # fmt: skip
+                [
+                    f"rule floor: {len(frame)} rows are fewer people than the floor of "
+                    f"{self.floor.people}; give the whole file"
+                ]
+            )
 
     def refusal(self, problems: list[str]) -> InputError:
         return InputError(f"protecting {self.spec.survey} {self.period}", problems)

@@ -77,6 +77,8 @@ def _require_both_sides(frame: pd.DataFrame, spec: SurveySpec, holdout: np.ndarr
         if count < _FEWEST_HOUSEHOLDS:
             raise InputError(
                 f"splitting {spec.survey}",
-                [f"rule households: {count} in the {side} table, which needs "
-                 f"{_FEWEST_HOUSEHOLDS}; give the whole file, or another holdout share"],
-            )  # fmt: skip
+                [
+                    f"rule households: {count} in the {side} table, which needs "
+                    f"{_FEWEST_HOUSEHOLDS}; give the whole file, or another holdout share"
+                ],
+            )

@@ -126,11 +126,13 @@ class _Tree:
         best, cost = np.full(size, -1, dtype=np.int64), np.full(size, np.inf)
         below = np.flatnonzero(unsafe & (self.end > depth))
         if len(below):
-            table = pd.DataFrame({
-                "node": node[below],
-                "group": self._group()[below],
-                "cost": self.counts.people[below] * (self.end[below] - depth),
-            })  # fmt: skip
+            table = pd.DataFrame(
+                {
+                    "node": node[below],
+                    "group": self._group()[below],
+                    "cost": self.counts.people[below] * (self.end[below] - depth),
+                }
+            )
             sums = table.groupby(["node", "group"], as_index=False)["cost"].sum()
             first = sums.sort_values(["cost", "group"]).drop_duplicates("node")
             best[first["node"]], cost[first["node"]] = first["group"], first["cost"]
@@ -173,10 +175,13 @@ def _blank_cells(draft: Draft, name: str, at: np.ndarray, measure: str) -> None:
     if not len(at):
         return
     if draft.spec.columns[name].blank == "never":
-        raise draft.refusal([
-            f"column {name}, rule floor: {len(at)} rows lie in places under the floor and would "
-            "lose it, but it is never blank; allow blanks, lower the floor, or leave it out"
-        ])  # fmt: skip
+        raise draft.refusal(
+            [
+                f"column {name}, rule floor: {len(at)} rows lie in places under the floor and "
+                "would lose it, but it is never blank; allow blanks, lower the floor, or "
+                "leave it out"
+            ]
+        )
     part = draft.rows(at)[[name]]
     part[name] = part[name].where(np.zeros(len(at), dtype=bool))
     draft.put(at, part, measure)

@@ -61,8 +61,10 @@ def _places(draft: Draft, source: pd.DataFrame, result: pd.DataFrame) -> list[st
     levels = result[told].isna().to_numpy()
     gaps = int((levels[:, :-1] & ~levels[:, 1:]).any(axis=1).sum())
     if gaps:
-        problems.append(f"columns {', '.join(columns)}, rule {GEOGRAPHY_LEVELS}: {gaps} rows have "
-                        "a level under a blank one; blank it in the source")  # fmt: skip
+        problems.append(
+            f"columns {', '.join(columns)}, rule {GEOGRAPHY_LEVELS}: {gaps} rows have "
+            "a level under a blank one; blank it in the source"
+        )
     return problems
 
 

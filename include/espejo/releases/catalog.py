@@ -161,10 +161,15 @@ class Catalog:
         grave = tree.get(f"{told.period}/{tombstone.rpartition('/')[2]}")
         why = self._document(tombstone, grave, Tombstone)
         release = Release(
-            told.period, told.release, folder, current=told.release == current,
-            withdrawn=told.withdrawn or grave is not None, reason=why.reason if why else None,
-            manifest=manifest, entries=entries,
-        )  # fmt: skip
+            told.period,
+            told.release,
+            folder,
+            current=told.release == current,
+            withdrawn=told.withdrawn or grave is not None,
+            reason=why.reason if why else None,
+            manifest=manifest,
+            entries=entries,
+        )
         return self._with_scores(release)
 
     def _with_scores(self, release: Release) -> Release:

@@ -41,9 +41,16 @@ def record_withdrawal(lake: Lake, place: PublicLocation, tombstone: Mapping[str,
 def _publication(lake: Lake, place: PublicLocation, period: str, release: str) -> Entry:
     after = read_contents(lake, place.release(period, release))
     told = {key: after.manifest.get(key) for key in ("rows", "spec_sha256", "code_version")}
-    entry = {"event": "published", "date": after.manifest["created"][:10], "period": period,
-             "release": release, **told, "override": "override" in after.manifest,
-             "predecessor": None, "changed": {}}  # fmt: skip
+    entry = {
+        "event": "published",
+        "date": after.manifest["created"][:10],
+        "period": period,
+        "release": release,
+        **told,
+        "override": "override" in after.manifest,
+        "predecessor": None,
+        "changed": {},
+    }
     predecessor = _predecessor(lake, place, period, release)
     if predecessor is None:
         return entry

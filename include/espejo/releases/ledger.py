@@ -130,8 +130,9 @@ class Ledger:
 
         sink = io.BytesIO()
         pq.write_table(pa.table({"household": np.unique(households)}), sink)
-        self.lake.write(join(self.root, "households", f"{period}.{release}.parquet"),
-                        sink.getvalue())  # fmt: skip
+        self.lake.write(
+            join(self.root, "households", f"{period}.{release}.parquet"), sink.getvalue()
+        )
 
     def has_entered(self, period: Period, release: str) -> bool:
         """Whether a release has come to the point of being published."""

@@ -42,8 +42,17 @@ kept step: {{ training.best_step }}.</p>
 """
 
 
-_GATE_FIELDS = ("name", "outcome", "figure", "unit", "limit", "interval", "p",
-                "detectable", "reason")  # fmt: skip
+_GATE_FIELDS = (
+    "name",
+    "outcome",
+    "figure",
+    "unit",
+    "limit",
+    "interval",
+    "p",
+    "detectable",
+    "reason",
+)
 
 
 def internal_page(

@@ -35,8 +35,10 @@ def evaluate(run: Run) -> Summary:
         "specific": specific_utility(train, holdout, synthetic, spec, run.job.period, seed),
     }
     broken = run.read(SamplingSummary, work.sampling).broken_rules
-    for name, details in (("column_shapes.csv", scores.quality.shape_details),
-                          ("column_pair_trends.csv", scores.quality.pair_details)):  # fmt: skip
+    for name, details in (
+        ("column_shapes.csv", scores.quality.shape_details),
+        ("column_pair_trends.csv", scores.quality.pair_details),
+    ):
         lake.write(work.figure(name), details.to_csv(index=False).encode())
     lake.write(work.figure("utility.json"), as_json(utility))
     # Last: it says that all figures are there.

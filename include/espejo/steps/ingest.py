@@ -24,9 +24,13 @@ def ingest(run: Run) -> Summary:
     rows = survey.table.num_rows
     run.lakes.work.write(run.scratch_table, to_parquet(survey.table))
     facts = IngestedFile(
-        source=source, sha256=survey.sha256, size=survey.size, encoding=survey.encoding,
-        rows=rows, warnings=survey.warnings,
-    )  # fmt: skip
+        source=source,
+        sha256=survey.sha256,
+        size=survey.size,
+        encoding=survey.encoding,
+        rows=rows,
+        warnings=survey.warnings,
+    )
     run.write(run.ingested, facts)
     log.info("%s: %d rows, %s", source, rows, survey.encoding)
     return {"rows": rows}

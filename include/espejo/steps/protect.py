@@ -34,12 +34,15 @@ def protect(run: Run) -> Summary:
         run.lakes.work.write(uri, to_parquet(to_table(protected.frame[rows], spec)))
     lost = protected.touched["geography_lost"]
     if lost:
-        log.warning("column %s: blank throughout, no place of its level holds the floor",
-                    ", ".join(lost))  # fmt: skip
+        log.warning(
+            "column %s: blank throughout, no place of its level holds the floor", ", ".join(lost)
+        )
     done = ProtectionSummary(
-        rows=len(frame), train_rows=int((~held).sum()), holdout_rows=int(held.sum()),
+        rows=len(frame),
+        train_rows=int((~held).sum()),
+        holdout_rows=int(held.sum()),
         touched=protected.touched,
-    )  # fmt: skip
+    )
     run.write(work.protection, done)
     return {"rows": done.rows}
 

@@ -34,8 +34,12 @@ def publish(run: Run) -> Summary:
         lakes.work, work.candidate, lakes.publish, run.public, period, release, added
     )
     log.info("%s: %s", published.manifest, "was there" if published.already_there else "published")
-    return {"manifest": published.manifest, "already_there": published.already_there,
-            "rows": manifest["rows"], "overall": manifest["overall"]}  # fmt: skip
+    return {
+        "manifest": published.manifest,
+        "already_there": published.already_there,
+        "rows": manifest["rows"],
+        "overall": manifest["overall"],
+    }
 
 
 def _enter(run: Run, release: str) -> None:

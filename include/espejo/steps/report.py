@@ -44,8 +44,12 @@ def report(run: Run) -> Summary:
     restricted = run.facts().restricted.model_dump(mode="json")
     lake.write(work.manifest, as_json({**manifest, **restricted}))
     _log_uses(manifest["fit_for"])
-    return {"files": len(manifest["files"]), "overall": manifest["overall"],
-            "fit_for": manifest["fit_for"], "rows": manifest["rows"]}  # fmt: skip
+    return {
+        "files": len(manifest["files"]),
+        "overall": manifest["overall"],
+        "fit_for": manifest["fit_for"],
+        "rows": manifest["rows"],
+    }
 
 
 def _candidate(run: Run, override: Override | None) -> dict[str, Any]:
@@ -60,8 +64,11 @@ def _candidate(run: Run, override: Override | None) -> dict[str, Any]:
     synthetic = from_parquet(lake.read(work.synthetic))
     write_comparison(run)
     figures = public_figures({name: lake.read(work.figure(name)) for name in FIGURES})
-    release = {**run.facts().public.model_dump(mode="json"), "rows": synthetic.num_rows,
-               "gates": [gate.model_dump() for gate in public_verdict(audit)]}  # fmt: skip
+    release = {
+        **run.facts().public.model_dump(mode="json"),
+        "rows": synthetic.num_rows,
+        "gates": [gate.model_dump() for gate in public_verdict(audit)],
+    }
     if override is not None:
         release["override"] = _as_dict(override)
     real = from_parquet(lake.read(work.train))
@@ -92,5 +99,9 @@ def _log_uses(fit_for: Mapping[str, str]) -> None:
     for answer, told in (("fit", "fit for"), ("care", "with care for"), ("not_fit", "not fit for")):
         named = [use for use, found in fit_for.items() if found == answer]
         if named:
-            log.log(logging.WARNING if answer == "not_fit" else logging.INFO,
-                    "%s: %s", told, ", ".join(named))  # fmt: skip
+            log.log(
+                logging.WARNING if answer == "not_fit" else logging.INFO,
+                "%s: %s",
+                told,
+                ", ".join(named),
+            )

@@ -32,8 +32,12 @@ def sample(run: Run) -> Summary:
         content = path.read_bytes()
     broken = broken_rules(from_parquet(content), real, job.spec, job.period)
     for breach in broken:
-        log.warning("synthetic rows break rule %s: %d (%.1f%%)", breach["rule"], breach["rows"],
-                    breach["share"] * 100)  # fmt: skip
+        log.warning(
+            "synthetic rows break rule %s: %d (%.1f%%)",
+            breach["rule"],
+            breach["rows"],
+            breach["share"] * 100,
+        )
     lake.write(work.synthetic, content)
     done = SamplingSummary(rows=rows, sample_seconds=round(seconds, 3), broken_rules=tuple(broken))
     run.write(work.sampling, done)

@@ -36,9 +36,12 @@ def train(run: Run) -> Summary:
     losses = pd.DataFrame([asdict(epoch) for epoch in result.losses])
     lake.write(work.losses, losses.to_csv(index=False).encode())
     done = TrainingSummary(
-        fit_seconds=round(result.seconds, 3), steps=result.steps, best_step=result.best_step,
-        fit_peak_rss_mb=round(result.peak_rss_mb, 1), files=tuple(sorted(files)),
-    )  # fmt: skip
+        fit_seconds=round(result.seconds, 3),
+        steps=result.steps,
+        best_step=result.best_step,
+        fit_peak_rss_mb=round(result.peak_rss_mb, 1),
+        files=tuple(sorted(files)),
+    )
     run.write(work.training, done)  # last: it says that the model is whole
     lake.delete_tree(work.checkpoint.rpartition("/")[0])
     log.info("fit: %d steps in %.1f s", result.steps, result.seconds)

@@ -81,9 +81,14 @@ def classes_of(values: pd.Series, name: str, spec: SurveySpec, household: np.nda
 
 
 def _assemble(
-    name: str, column: Column, own: np.ndarray, values: list[Value], cuts: np.ndarray,
-    spec: SurveySpec, household: np.ndarray,
-) -> Classes:  # fmt: skip
+    name: str,
+    column: Column,
+    own: np.ndarray,
+    values: list[Value],
+    cuts: np.ndarray,
+    spec: SurveySpec,
+    household: np.ndarray,
+) -> Classes:
     """Number the classes, and each row by its value: `own`, objects with None for a blank."""
     singles: list[Value] = [*values, None]
     place = {value: i for i, value in enumerate(singles)}
@@ -97,8 +102,9 @@ def _assemble(
     if not column.is_code():
         inside = at < 0
         codes[inside] = np.searchsorted(cuts, own[inside].astype(float), side="left")
-    members = [_interval(low, high, own[codes == i])
-               for i, (low, high) in enumerate(pairwise(edges))]  # fmt: skip
+    members = [
+        _interval(low, high, own[codes == i]) for i, (low, high) in enumerate(pairwise(edges))
+    ]
     members += [_single(v) for v, holds in zip(singles, held, strict=True) if holds]
     unheld = [v for v, holds in zip(singles, held, strict=True) if not holds]
     return Classes(name, column, (*members, _rest(column, unheld, singles)), codes)
@@ -115,8 +121,11 @@ def _held(at: np.ndarray, size: int, household: np.ndarray, floor: Floor) -> np.
 
 def _interval(low: float, high: float, inside: np.ndarray) -> Class:
     some = np.unique(inside.astype(float)) if len(inside) else np.empty(0)
-    picked = some[np.unique(np.linspace(0, len(some) - 1, _EXAMPLES).astype(int))] if len(
-        some) else np.array([high if np.isfinite(high) else low + 1])  # fmt: skip
+    picked = (
+        some[np.unique(np.linspace(0, len(some) - 1, _EXAMPLES).astype(int))]
+        if len(some)
+        else np.array([high if np.isfinite(high) else low + 1])
+    )
     return Class("interval", tuple(picked.tolist()), low=low, high=high)
 
 
@@ -176,8 +185,11 @@ def _constants(spec: SurveySpec, name: str) -> set[float]:
             for node in ast.walk(ast.parse(text, mode="eval")):
                 if isinstance(node, ast.Compare) and _names(node) == {name}:
                     exact = any(isinstance(op, ast.LtE | ast.Gt) for op in node.ops)
-                    numbers = {float(c.value) for c in ast.walk(node) if isinstance(c, ast.Constant)
-                               and isinstance(c.value, int | float)} - special  # fmt: skip
+                    numbers = {
+                        float(c.value)
+                        for c in ast.walk(node)
+                        if isinstance(c, ast.Constant) and isinstance(c.value, int | float)
+                    } - special
                     signed = numbers | {-n for n in numbers if _has_minus(node)}
                     found |= signed | (set() if exact else {n - below for n in signed})
     return found

@@ -56,8 +56,9 @@ class ClassPair:
     floor: Floor
 
     def turned(self) -> ClassPair:
-        return replace(self, first=self.second, second=self.first, wanted=self.wanted.T,
-                       empty=self.empty.T)  # fmt: skip
+        return replace(
+            self, first=self.second, second=self.first, wanted=self.wanted.T, empty=self.empty.T
+        )
 
     def behind(self, side: Classes, chosen: np.ndarray) -> tuple[int, bool]:
         """The people who have one of these classes, and whether they hold the floor."""
@@ -75,8 +76,11 @@ def cover(pair: ClassPair, least: float) -> Iterator[Suggestion]:
     expected = pair.expected()
     left = pair.wanted & (expected > 0)
     while True:
-        best = max(_rectangles(pair, left), default=None,
-                   key=lambda cells: float((expected * (left & cells)).sum()))  # fmt: skip
+        best = max(
+            _rectangles(pair, left),
+            default=None,
+            key=lambda cells: float((expected * (left & cells)).sum()),
+        )
         if best is None or (expected * (left & best)).sum() < least:
             return
         said = _say(pair, best, left)
@@ -178,8 +182,9 @@ def _rule(
 ) -> BlankRule | ImpliesRule:
     kinds = [m.kind for m, yes in zip(second.members, allowed, strict=True) if yes]
     if kinds == ["blank"]:
-        return BlankRule(kind="blank", name="suggested", columns=(second.name,), when=when,
-                         only=both)  # fmt: skip
+        return BlankRule(
+            kind="blank", name="suggested", columns=(second.name,), when=when, only=both
+        )
     return ImpliesRule.model_validate(
         {"kind": "implies", "name": "suggested", "if": when, "then": then, "both_ways": both}
     )

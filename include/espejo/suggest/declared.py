@@ -76,14 +76,16 @@ class Excluded:
             first, second, cells = waiting.pop()
             if self.add(first, second, cells):
                 for a, b in ((first, second), (second, first)):
-                    waiting += [(a, third, self.between(a, third))
-                                for third in self.beside[b] if third != a]  # fmt: skip
+                    waiting += [
+                        (a, third, self.between(a, third)) for third in self.beside[b] if third != a
+                    ]
 
     def close(self) -> None:
         """Add what follows, and what follows from that (path consistency, Montanari 1974)."""
         for _ in range(_ROUNDS):
-            pairs = {tuple(sorted(p)) for near in self.beside.values()
-                     for p in combinations(near, 2)}  # fmt: skip
+            pairs = {
+                tuple(sorted(p)) for near in self.beside.values() for p in combinations(near, 2)
+            }
             # All are looked at, also after one has grown.
             if not any([self.add(a, b, self.between(a, b)) for a, b in sorted(pairs)]):
                 return
@@ -125,8 +127,10 @@ def _exclude(
     found: Excluded, rule: Rule, columns: list[Classes], spec: SurveySpec, period: Period
 ) -> None:
     """Try a rule on every combination of its columns' examples."""
-    examples = [[(i, value) for i, member in enumerate(own.members) for value in member.examples]
-                for own in columns]  # fmt: skip
+    examples = [
+        [(i, value) for i, member in enumerate(own.members) for value in member.examples]
+        for own in columns
+    ]
     lengths = [len(some) for some in examples]
     if np.prod(lengths, dtype=float) > MOST_COMBINATIONS:
         return

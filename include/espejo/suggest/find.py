@@ -61,9 +61,13 @@ def suggest(
 def _nameable(frame: pd.DataFrame, spec: SurveySpec) -> list[str]:
     """The modelled columns, and those of rules, whose names an expression can hold."""
     of_rules = {name for rule in spec.rules for name in columns_of(rule, spec)}
-    return [name for name in spec.columns
-            if name in frame and (name in spec.model.columns or name in of_rules)
-            and _is_name(name, spec)]  # fmt: skip
+    return [
+        name
+        for name in spec.columns
+        if name in frame
+        and (name in spec.model.columns or name in of_rules)
+        and _is_name(name, spec)
+    ]
 
 
 def _is_name(name: str, spec: SurveySpec) -> bool:
@@ -79,9 +83,13 @@ def _below(spec: SurveySpec) -> set[str]:
 
 
 def _pair(
-    first: Classes, second: Classes, empty: np.ndarray, excluded: Excluded,
-    household: np.ndarray, spec: SurveySpec,
-) -> ClassPair:  # fmt: skip
+    first: Classes,
+    second: Classes,
+    empty: np.ndarray,
+    excluded: Excluded,
+    household: np.ndarray,
+    spec: SurveySpec,
+) -> ClassPair:
     said = excluded.of(first.name, second.name)
     return ClassPair(first, second, empty & ~said, empty | said, household, spec.disclosure.floor)
 

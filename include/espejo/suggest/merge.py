@@ -45,8 +45,11 @@ Group = tuple[BlankRule | ImpliesRule | TogetherRule, list[Suggestion]]
 
 def _are_together(said: Suggestion) -> bool:
     rule = said.rule
-    return isinstance(rule, BlankRule) and rule.only and rule.when in (
-        f"blank({said.first})", f"blank({said.second})")  # fmt: skip
+    return (
+        isinstance(rule, BlankRule)
+        and rule.only
+        and rule.when in (f"blank({said.first})", f"blank({said.second})")
+    )
 
 
 def _together(said: Sequence[Suggestion]) -> Iterator[Group]:
@@ -71,8 +74,10 @@ def _blanks(said: Sequence[Suggestion]) -> Iterator[Group]:
             groups.setdefault((one.rule.when, one.rule.only), []).append(one)
     for (when, only), parts in groups.items():
         columns = tuple(c for p in parts if isinstance(p.rule, BlankRule) for c in p.rule.columns)
-        yield BlankRule(kind="blank", name="suggested", columns=columns, when=when,
-                        only=only), parts  # fmt: skip
+        yield (
+            BlankRule(kind="blank", name="suggested", columns=columns, when=when, only=only),
+            parts,
+        )
 
 
 def _others(said: Sequence[Suggestion]) -> Iterator[Group]:

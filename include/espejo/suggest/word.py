@@ -45,8 +45,9 @@ def _any_of(classes: Classes, chosen: np.ndarray) -> str | None:
 
 
 def _one_of(name: str, values: list[str | float]) -> str:
-    texts = [json.dumps(v, ensure_ascii=False) if isinstance(v, str) else _number(v)
-             for v in values]  # fmt: skip
+    texts = [
+        json.dumps(v, ensure_ascii=False) if isinstance(v, str) else _number(v) for v in values
+    ]
     return f"{name} == {texts[0]}" if len(texts) == 1 else f"{name} in ({', '.join(texts)})"
 
 
@@ -76,8 +77,11 @@ def _between(
     if not special or special == taken:
         return text, taken
     others = [_number(code) for code in sorted(special)]
-    out = f"{classes.name} not in ({', '.join(others)})" if len(others) > 1 else (
-        f"{classes.name} != {others[0]}")  # fmt: skip
+    out = (
+        f"{classes.name} not in ({', '.join(others)})"
+        if len(others) > 1
+        else (f"{classes.name} != {others[0]}")
+    )
     return f"({text} and {out})", set()
 
 

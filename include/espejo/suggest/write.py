@@ -33,9 +33,7 @@ def _item(some: Suggested) -> str:
 
 def _scalar(value: object) -> str:
     """A value on one line, in quotes where YAML needs them."""
-    text = yaml.safe_dump(
-        value, default_flow_style=True, allow_unicode=True, width=float("inf")
-    )  # fmt: skip
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
     return text.removesuffix("...\n").strip()
 
 

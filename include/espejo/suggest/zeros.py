@@ -28,8 +28,10 @@ def suggest_zeros(
     `passed_over` are pairs, `derived` numbers whose ordinary values follow from another column's.
     """
     rows = len(household)
-    sets = {name: sets_of(own, household, floor, expected, ends=name not in derived)
-            for name, own in columns.items()}  # fmt: skip
+    sets = {
+        name: sets_of(own, household, floor, expected, ends=name not in derived)
+        for name, own in columns.items()
+    }
     pairs = [p for p in combinations(columns, 2) if frozenset(p) not in passed_over]
     # Twice, pair by pair: the cells of all pairs of a wide survey would not fit into memory.
     tested = sum(int(_looked_at(sets[a], sets[b], rows, expected)[0].sum()) for a, b in pairs)

@@ -59,8 +59,12 @@ class Column(Strict):
     @model_validator(mode="after")
     def _check_kind(self) -> Column:
         codes_only = {"codes": self.codes, "code_ranges": self.code_ranges}
-        numbers_only = {"range": self.range, "special": self.special, "top_code": self.top_code,
-                        "brackets": self.brackets}  # fmt: skip
+        numbers_only = {
+            "range": self.range,
+            "special": self.special,
+            "top_code": self.top_code,
+            "brackets": self.brackets,
+        }
         foreign = numbers_only if self.kind == "code" else codes_only
         for key, value in foreign.items():
             if value not in (None, (), {}):

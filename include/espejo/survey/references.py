@@ -33,9 +33,18 @@ def find_problems(spec: SurveySpec) -> list[tuple[Location, str]]:
     if unknown:
         return unknown  # the other checks look these columns up
     checks = (
-        _column_names, _source, _formats, _places, _geography, _rules, _chained_ages,
-        _model, _disclosure, _outputs, _indicators,
-    )  # fmt: skip
+        _column_names,
+        _source,
+        _formats,
+        _places,
+        _geography,
+        _rules,
+        _chained_ages,
+        _model,
+        _disclosure,
+        _outputs,
+        _indicators,
+    )
     return [problem for check in checks for problem in check(spec)]
 
 

@@ -119,8 +119,11 @@ def epoch_progress(epochs: int) -> Iterator[Progress]:
 
         def show(progress: EpochProgress) -> None:
             bar.n = progress.epoch
-            figures = {"generator": progress.generator_loss, "critic": progress.critic_loss,
-                       "score": progress.score}  # fmt: skip
+            figures = {
+                "generator": progress.generator_loss,
+                "critic": progress.critic_loss,
+                "score": progress.score,
+            }
             bar.set_postfix({n: f"{x:.4f}" for n, x in figures.items() if x is not None})
 
         yield show

@@ -83,15 +83,17 @@ def _indicators(told: Sequence[Figures]) -> list[Figures]:
             "label": indicator["label"],
             "figures": [
                 {part: figure[part] for part in _KEY}
-                | _series([
-                    side.get((indicator["name"], *(figure[part] for part in _KEY)), {})
-                    for side in by_key
-                ])
+                | _series(
+                    [
+                        side.get((indicator["name"], *(figure[part] for part in _KEY)), {})
+                        for side in by_key
+                    ]
+                )
                 for figure in indicator["figures"]
             ],
         }
         for indicator in told[0]["indicators"]
-    ]  # fmt: skip
+    ]
 
 
 def _series(figures: Sequence[Figures]) -> Figures:

@@ -130,8 +130,14 @@ def _compute(name: str, real: Any, synthetic: Any, metadata: dict[str, Any]) -> 
     from sdmetrics.errors import ConstantInputError, IncomputableMetricError
 
     metric = getattr(sdmetrics.single_table, name)
-    result = {"metric": name, "name": metric.name, "goal": metric.goal.name.lower(),
-              "rows": len(real), "raw_score": None, "score": None}  # fmt: skip
+    result = {
+        "metric": name,
+        "name": metric.name,
+        "goal": metric.goal.name.lower(),
+        "rows": len(real),
+        "raw_score": None,
+        "score": None,
+    }
     if not _applies(metric, metadata, real):
         return result
     try:
@@ -146,8 +152,11 @@ def _compared(name: str, real: Any, synthetic: Any, metadata: dict[str, Any]) ->
     chosen = list(metadata["columns"])
     if name == "CorrelationSimilarity":
         chosen = _correlated(_of_kind(metadata, "numerical"), real)
-    return {"real_data": real[chosen], "synthetic_data": synthetic[chosen],
-            "metadata": {"columns": {n: metadata["columns"][n] for n in chosen}}}  # fmt: skip
+    return {
+        "real_data": real[chosen],
+        "synthetic_data": synthetic[chosen],
+        "metadata": {"columns": {n: metadata["columns"][n] for n in chosen}},
+    }
 
 
 def _correlated(names: list[str], real: Any) -> list[str]:

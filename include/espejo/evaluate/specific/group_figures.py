@@ -91,9 +91,11 @@ def _groupings(contest: Contest, spec: SurveySpec, sides: Mapping[str, Rows]) ->
     for name in dict.fromkeys([*levels, *spec.with_role("quasi")]):
         if name in fields:
             upto = levels[: levels.index(name) + 1] if name in levels else [name]
-            keys = _place_keys(upto, fields, sides) if name in levels else {
-                side: fields[name].pooled[rows[name]] for side, rows in sides.items()
-            }  # fmt: skip
+            keys = (
+                _place_keys(upto, fields, sides)
+                if name in levels
+                else {side: fields[name].pooled[rows[name]] for side, rows in sides.items()}
+            )
             found.append(_renumbered((name,), keys, least))
     return [grouping for grouping in found if grouping.size > 1]
 
@@ -140,8 +142,11 @@ def _judge(
     behind[0] = False
     for place, real in enumerate(found["train"]):
         told = behind & real.stand(floor)
-        yield {side: agree(real, figures[place])[told]
-               for side, figures in found.items() if side != "train"}  # fmt: skip
+        yield {
+            side: agree(real, figures[place])[told]
+            for side, figures in found.items()
+            if side != "train"
+        }
 
 
 def _estimates(

@@ -187,17 +187,19 @@ def _figures(
     for place, (statistic, group, category) in enumerate(keys):
         real, synthetic = (side.get(keys[place]) for side in points)
         error = None if synthetic is None or not real else (synthetic - real) / abs(real)
-        found.append({
-            "statistic": statistic,
-            "group": group,
-            "category": category,
-            "real": real,
-            "real_interval": _numbers(intervals[0][place]),
-            "synthetic": synthetic,
-            "synthetic_interval": _numbers(intervals[1][place]),
-            "overlap": None if np.isnan(shared[place]) else float(shared[place]),
-            "relative_error": error,
-        })  # fmt: skip
+        found.append(
+            {
+                "statistic": statistic,
+                "group": group,
+                "category": category,
+                "real": real,
+                "real_interval": _numbers(intervals[0][place]),
+                "synthetic": synthetic,
+                "synthetic_interval": _numbers(intervals[1][place]),
+                "overlap": None if np.isnan(shared[place]) else float(shared[place]),
+                "relative_error": error,
+            }
+        )
     return found
 
 

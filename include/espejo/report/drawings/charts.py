@@ -137,10 +137,17 @@ def draw_pyramid(pyramid: PyramidShares) -> Tower:
         return left, right
 
     bands = [
-        PyramidBar(low, high, at == count - 1, 6 + _ROW * (count - 1 - at), _ROW,
-             lengths(pyramid.real[at]), lengths(pyramid.synthetic[at]))
+        PyramidBar(
+            low,
+            high,
+            at == count - 1,
+            6 + _ROW * (count - 1 - at),
+            _ROW,
+            lengths(pyramid.real[at]),
+            lengths(pyramid.synthetic[at]),
+        )
         for at, (low, high) in enumerate(pairwise(pyramid.edges.tolist()))
-    ]  # fmt: skip
+    ]
     ticks = nice_ticks(0, top, 4)
     across = _ticks(ticks, ticks / top * _HALF)
     return Tower(tuple(reversed(bands)), 6 + _ROW * count, across)

@@ -66,14 +66,26 @@ def draw_training(losses: pd.DataFrame) -> bytes:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for column, name, colour in (("generator_loss", "generador / generator", REAL),
-                                 ("critic_loss", "crítico / critic", SYNTHETIC)):  # fmt: skip
-        figure.add_scatter(x=losses["epoch"], y=losses[column], name=name,
-                           line={"color": colour}, mode="lines+markers")  # fmt: skip
+    for column, name, colour in (
+        ("generator_loss", "generador / generator", REAL),
+        ("critic_loss", "crítico / critic", SYNTHETIC),
+    ):
+        figure.add_scatter(
+            x=losses["epoch"],
+            y=losses[column],
+            name=name,
+            line={"color": colour},
+            mode="lines+markers",
+        )
     if losses["score"].notna().any():
-        figure.add_scatter(x=losses["epoch"], y=losses["score"], yaxis="y2", mode="lines+markers",
-                           name="calificación / held-out score",
-                           line={"color": "#009E73"})  # fmt: skip
+        figure.add_scatter(
+            x=losses["epoch"],
+            y=losses["score"],
+            yaxis="y2",
+            mode="lines+markers",
+            name="calificación / held-out score",
+            line={"color": "#009E73"},
+        )
     figure.update_layout(
         title={"text": "<b>Entrenamiento</b> / Training"},
         template="plotly_white",
@@ -102,9 +114,12 @@ def _figure(name: str, column: Column, shares: Distribution) -> Any:
             histogram = shares.histogram
             heights = 100 * histogram.density(getattr(histogram, side))
             figure.add_scatter(
-                x=histogram.edges, y=np.append(heights, heights[-1]), name=label, mode="lines",
+                x=histogram.edges,
+                y=np.append(heights, heights[-1]),
+                name=label,
+                mode="lines",
                 line={"color": colour, "shape": "hv", "width": 2},
-            )  # fmt: skip
+            )
     figure.update_layout(**_layout(name, column, shares))
     return figure
 

@@ -49,12 +49,15 @@ def dataset_jsonld(spec: SurveySpec, release: Mapping[str, Any]) -> Node:
         "inLanguage": ["es", "en"],
         "keywords": [_text("es", "datos sintéticos"), _text("en", "synthetic data")],
         "measurementTechnique": _texts(_TECHNIQUE),
-        "isBasedOn": {"@type": "Dataset", "name": _texts(spec.title),
-                      "description": _texts(spec.description),
-                      "temporalCoverage": _interval(period)},
+        "isBasedOn": {
+            "@type": "Dataset",
+            "name": _texts(spec.title),
+            "description": _texts(spec.description),
+            "temporalCoverage": _interval(period),
+        },
         "variableMeasured": [_variable(n, column) for n, column in spec.model_columns().items()],
         "distribution": [_download(file) for file in release.get("files") or ()],
-    }  # fmt: skip
+    }
 
 
 def _texts(label: Label, more: str = "") -> list[Node]:

@@ -47,9 +47,15 @@ def uses(quality: Figures, utility: Figures) -> list[Use]:
     """The uses that the release has evidence on, from the least demanding up."""
     general, specific = utility.get("general") or {}, utility.get("specific") or {}
     found = (
-        _files(quality), _columns(general), _pairs(general), _together(general), _places(general),
-        _groups(specific), _indicators(specific), _models(specific),
-    )  # fmt: skip
+        _files(quality),
+        _columns(general),
+        _pairs(general),
+        _together(general),
+        _places(general),
+        _groups(specific),
+        _indicators(specific),
+        _models(specific),
+    )
     return [use for use in found if use is not None]
 
 
@@ -213,8 +219,14 @@ def _indicators(specific: Figures) -> Use | None:
     )
     name = Label(es="Los indicadores de la encuesta", en="The survey's indicators")
     unit = Label(es="cifras con intervalos que se traslapan", en="figures whose intervals overlap")
-    return _judged("indicators", name, unit, sum(overlap > 0 for overlap in every), len(every),
-                   [Label.model_validate(label) for _, label in far])  # fmt: skip
+    return _judged(
+        "indicators",
+        name,
+        unit,
+        sum(overlap > 0 for overlap in every),
+        len(every),
+        [Label.model_validate(label) for _, label in far],
+    )
 
 
 def _overlaps(figures: Sequence[Figures]) -> list[float]:

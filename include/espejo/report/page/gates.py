@@ -79,8 +79,15 @@ def _gate(told: Figures) -> GateRow:
     if told["applicable"]:
         state = "passed" if told["passed"] else "failed"
     across = "_across_periods" in told["name"]
-    return GateRow(told["name"], title, question, gate_subject(told["name"]), across, state,
-                told.get("safe_to_within"))  # fmt: skip
+    return GateRow(
+        told["name"],
+        title,
+        question,
+        gate_subject(told["name"]),
+        across,
+        state,
+        told.get("safe_to_within"),
+    )
 
 
 def _families(gates: tuple[GateRow, ...]) -> list[Family]:

@@ -136,10 +136,15 @@ def _indicator(spec: SurveySpec, told: Figures) -> IndicatorSeries:
             label = column.code_label(figure["category"]) if column else None
             parts.append(label_text(label, figure["category"]))
         statistic = figure["statistic"]
-        series.append(Series(
-            Markup(" · ").join(parts), STATISTICS.get(statistic, Label(es=statistic, en=statistic)),
-            statistic == "share", tuple(figure["real"]), tuple(figure["synthetic"]),
-        ))  # fmt: skip
+        series.append(
+            Series(
+                Markup(" · ").join(parts),
+                STATISTICS.get(statistic, Label(es=statistic, en=statistic)),
+                statistic == "share",
+                tuple(figure["real"]),
+                tuple(figure["synthetic"]),
+            )
+        )
     return IndicatorSeries(
         Label.model_validate(told["label"]), tuple(series), len(told["figures"]) - len(shown)
     )

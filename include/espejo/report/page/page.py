@@ -99,9 +99,15 @@ def _environment(spec: SurveySpec) -> jinja2.Environment:
         environment.filters[name] = getattr(numbers, name)
     environment.filters["svg"] = _as_tspans
     environment.globals.update(
-        t=in_both, label=label_text, texts=texts, track=track, fitness=fitness, pairs_=pairs,
-        folded=FOLDED, most_codes=_MOST_CODES,
-    )  # fmt: skip
+        t=in_both,
+        label=label_text,
+        texts=texts,
+        track=track,
+        fitness=fitness,
+        pairs_=pairs,
+        folded=FOLDED,
+        most_codes=_MOST_CODES,
+    )
     return environment
 
 

@@ -116,9 +116,17 @@ def _pair(
     )
     score, ceiling, floor = (scored.get(key) for key in ("score", "ceiling", "floor"))
     return PairRow(
-        names, MEASURES.get(known["measures"][i][j]), real, synthetic, difference,
-        score, ceiling, floor, bool(scored.get("associated")), near.get(names),
-    )  # fmt: skip
+        names,
+        MEASURES.get(known["measures"][i][j]),
+        real,
+        synthetic,
+        difference,
+        score,
+        ceiling,
+        floor,
+        bool(scored.get("associated")),
+        near.get(names),
+    )
 
 
 def _worst_first(pair: PairRow) -> tuple[float, float]:

@@ -96,8 +96,14 @@ def headlines(quality: Figures, utility: Figures, comparison: Figures) -> list[H
     general = utility.get("general") or {}
     before: Figures = next(iter(comparison.get("previous") or ()), {})
     specific = utility.get("specific") or {}
-    return [*_quality(quality, general, before), *_marginals(general), *_propensity(general),
-            *_classifier(general), *_groups(specific), *_models(specific)]  # fmt: skip
+    return [
+        *_quality(quality, general, before),
+        *_marginals(general),
+        *_propensity(general),
+        *_classifier(general),
+        *_groups(specific),
+        *_models(specific),
+    ]
 
 
 def _quality(quality: Figures, general: Figures, before: Figures) -> Iterator[Headline]:
@@ -117,11 +123,16 @@ def _quality(quality: Figures, general: Figures, before: Figures) -> Iterator[He
         # Like with like: a score of all rows is higher than one of fewer.
         last = (before if equal is None else before.get("equal_rows") or {}).get(name)
         yield Headline(
-            label, _ABOUTS[name], shown, known.get("ceiling"), floor, floor_is,
+            label,
+            _ABOUTS[name],
+            shown,
+            known.get("ceiling"),
+            floor,
+            floor_is,
             None if last is None else shown - last,
             track(shown, known.get("ceiling"), floor, last),
             all_rows=None if equal is None else score,
-        )  # fmt: skip
+        )
 
 
 def _marginals(general: Figures) -> Iterator[Headline]:
@@ -131,8 +142,17 @@ def _marginals(general: Figures) -> Iterator[Headline]:
         if known.get("score") is not None:
             score, ceiling, floor = known["score"], known.get("ceiling"), known.get("floor")
             place = track(score, ceiling, floor, best=1000)
-            yield Headline(_VIEWS[size], _ABOUTS["k_marginal"], score, ceiling, floor, _SHUFFLED,
-                           None, place, whole=True)  # fmt: skip
+            yield Headline(
+                _VIEWS[size],
+                _ABOUTS["k_marginal"],
+                score,
+                ceiling,
+                floor,
+                _SHUFFLED,
+                None,
+                place,
+                whole=True,
+            )
 
 
 def _classifier(general: Figures) -> Iterator[Headline]:
@@ -140,16 +160,25 @@ def _classifier(general: Figures) -> Iterator[Headline]:
     score, ceiling, floor = (known.get(name) for name in ("score", "ceiling", "floor"))
     if score is not None:
         place = _falling(score, ceiling, floor, best=0.5)
-        yield Headline(_CLASSIFIER, _ABOUTS["classifier"], score, ceiling, floor, _SHUFFLED, None,
-                       place)  # fmt: skip
+        yield Headline(
+            _CLASSIFIER, _ABOUTS["classifier"], score, ceiling, floor, _SHUFFLED, None, place
+        )
 
 
 def _groups(specific: Figures) -> Iterator[Headline]:
     known = specific.get("groups") or {}
     score, ceiling, floor = (known.get(name) for name in ("score", "ceiling", "floor"))
     if score is not None:
-        yield Headline(_GROUPS, _ABOUTS["groups"], score, ceiling, floor, _SHUFFLED, None,
-                       track(score, ceiling, floor))  # fmt: skip
+        yield Headline(
+            _GROUPS,
+            _ABOUTS["groups"],
+            score,
+            ceiling,
+            floor,
+            _SHUFFLED,
+            None,
+            track(score, ceiling, floor),
+        )
 
 
 def _models(specific: Figures) -> Iterator[Headline]:
@@ -161,8 +190,16 @@ def _models(specific: Figures) -> Iterator[Headline]:
     if known:
         lost = -sum(auc["difference"] for auc in known) / len(known)
         floor = sum(auc["train_real"] for auc in known) / len(known) - 0.5
-        yield Headline(_MODELS, _ABOUTS["models"], lost, 0.0, floor, _NOTHING_LEARNT, None,
-                       _falling(lost, 0.0, floor, best=0.0))  # fmt: skip
+        yield Headline(
+            _MODELS,
+            _ABOUTS["models"],
+            lost,
+            0.0,
+            floor,
+            _NOTHING_LEARNT,
+            None,
+            _falling(lost, 0.0, floor, best=0.0),
+        )
 
 
 def _falling(score: float, ceiling: float | None, floor: float | None, best: float) -> Track:
@@ -180,8 +217,9 @@ def _propensity(general: Figures) -> Iterator[Headline]:
         # Ratios: one of 2 is as far from 1 as one of 4 is from 2. The best is 1, on the right.
         logs = [None if v is None else -math.log(max(v, 1e-3)) for v in (score, ceiling, floor)]
         place = track(logs[0] or 0.0, logs[1], logs[2], best=0)
-        yield Headline(_PROPENSITY, _ABOUTS["propensity"], score, ceiling, floor, _SHUFFLED, None,
-                       place)  # fmt: skip
+        yield Headline(
+            _PROPENSITY, _ABOUTS["propensity"], score, ceiling, floor, _SHUFFLED, None, place
+        )
 
 
 def track(

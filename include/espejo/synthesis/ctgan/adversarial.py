@@ -91,9 +91,17 @@ class AdversarialTraining:
     """Networks, optimisers and random state; `step` does one step of both players."""
 
     def __init__(
-        self, rows: np.ndarray, leaves: np.ndarray, generator: Generator, masks: Masks, kept: Kept,
-        batch_size: int, planned: int, seed: int, rates: Rates,
-    ):  # fmt: skip
+        self,
+        rows: np.ndarray,
+        leaves: np.ndarray,
+        generator: Generator,
+        masks: Masks,
+        kept: Kept,
+        batch_size: int,
+        planned: int,
+        seed: int,
+        rates: Rates,
+    ):
         self.generator, self.masks, self.kept, self.rates = generator, masks, kept, rates
         self.layout = generator.layout
         self.device = next(generator.parameters()).device

@@ -38,8 +38,10 @@ def rake(pool: np.ndarray, margins: Margins, layout: Layout) -> Weighted:
             current = np.bincount(cells, weights, minlength=len(shares) + 1)[1:] / weights.sum()
             factor = np.ones(len(shares) + 1)  # the first is of rows in no cell that is held
             # The square root damps: margins that pull against each other do not swing.
-            np.sqrt(np.divide(shares, current, where=current > 0, out=np.ones(len(shares))),
-                    out=factor[1:])  # fmt: skip
+            np.sqrt(
+                np.divide(shares, current, where=current > 0, out=np.ones(len(shares))),
+                out=factor[1:],
+            )
             weights *= factor[cells]
         weights = np.clip(weights / weights.mean(), *BOUNDS)
     effective = weights.sum() ** 2 / (weights**2).sum() / len(weights)

@@ -46,11 +46,17 @@ def pack(trainings: Trainings, tally: Tally) -> bytes:
     else:
         tensors |= _named("critic", adversary.critic.state_dict())
         tensors |= _optimiser("adam_c", adversary.optimiser_c)
-    numbers = {"fits": _fits(trainings), "start_steps": start.steps, "start_stale": start.stale,
-               "start_surprise": start.surprise,
-               "adversary": None if adversary is None else [adversary.steps, adversary.stale],
-               "best_step": tally.best_step, "seconds": tally.seconds, "rows": tally.rows_learnt,
-               "losses": [asdict(epoch) for epoch in tally.losses]}  # fmt: skip
+    numbers = {
+        "fits": _fits(trainings),
+        "start_steps": start.steps,
+        "start_stale": start.stale,
+        "start_surprise": start.surprise,
+        "adversary": None if adversary is None else [adversary.steps, adversary.stale],
+        "best_step": tally.best_step,
+        "seconds": tally.seconds,
+        "rows": tally.rows_learnt,
+        "losses": [asdict(epoch) for epoch in tally.losses],
+    }
     text = json.dumps(numbers).encode()
     tensors[_NUMBERS] = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy())
     return save({name: tensor.contiguous().clone() for name, tensor in tensors.items()})

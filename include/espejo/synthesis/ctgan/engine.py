@@ -27,9 +27,13 @@ class CtganEngine:
     """See interface.Engine."""
 
     def fit(
-        self, learning: Learning, settings: FitSettings, model: Path, progress: Progress,
+        self,
+        learning: Learning,
+        settings: FitSettings,
+        model: Path,
+        progress: Progress,
         store: Store,
-    ) -> FitResult:  # fmt: skip
+    ) -> FitResult:
         started = time.monotonic()
         with PeakMemory() as memory:
             trained = fit(learning, settings, progress, store)

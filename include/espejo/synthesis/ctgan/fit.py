@@ -80,8 +80,11 @@ def _fit(
     rows = layout.rows(leaves, codes)
     constraints, unforced = find_constraints(encoding, rows)
     for name in unforced:
-        log.warning("rule %s has too many combinations of codes to hold by construction: rows that "
-                    "break it are drawn again", name)  # fmt: skip
+        log.warning(
+            "rule %s has too many combinations of codes to hold by construction: rows that "
+            "break it are drawn again",
+            name,
+        )
     zeros = find_zeros(rows, layout, learning.households, learning.spec.disclosure.floor)
     masks = Masks(constraints, layout, zeros, device)
     shuffle = np.random.default_rng([settings.seed, 1])
@@ -122,8 +125,14 @@ def _new_generator(
             features[number] = of_line
     lifts = find_lifts(rows, layout, set(features), left)
     generator = Generator(layout, choose_parents(rows, layout), features, lifts, shape)
-    generator.start_at_margins(rows, {f: drawn.bins.mass for f, drawn in zip(
-        layout.drawn, encoding.fields, strict=True) if f in features})  # fmt: skip
+    generator.start_at_margins(
+        rows,
+        {
+            f: drawn.bins.mass
+            for f, drawn in zip(layout.drawn, encoding.fields, strict=True)
+            if f in features
+        },
+    )
     return generator
 
 

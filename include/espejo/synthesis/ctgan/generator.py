@@ -88,9 +88,14 @@ class FieldNet(nn.Module):
     lift: Tensor | None
 
     def __init__(
-        self, layout: Layout, field: int, parents: Sequence[int], lines: Lines, shape: Shape,
+        self,
+        layout: Layout,
+        field: int,
+        parents: Sequence[int],
+        lines: Lines,
+        shape: Shape,
         lift: Lift | None,
-    ):  # fmt: skip
+    ):
         super().__init__()
         size, hidden = layout.sizes[field], shape.hidden
         self.field, self.parents, self.dropout = field, tuple(parents), shape.dropout
@@ -164,15 +169,20 @@ class Generator(nn.Module):
     paths: Tensor
 
     def __init__(
-        self, layout: Layout, parents: Sequence[Sequence[int]],
-        features: Mapping[int, np.ndarray], lifts: Mapping[int, Lift],
+        self,
+        layout: Layout,
+        parents: Sequence[Sequence[int]],
+        features: Mapping[int, np.ndarray],
+        lifts: Mapping[int, Lift],
         shape: Shape,
-    ):  # fmt: skip
+    ):
         super().__init__()
         self.layout, self.shape, self.parents = layout, shape, parents
         self.lines = Lines(features)
-        nets = [FieldNet(layout, field, read, self.lines, shape, lifts.get(field))
-                for field, read in zip(layout.drawn, parents, strict=True)]  # fmt: skip
+        nets = [
+            FieldNet(layout, field, read, self.lines, shape, lifts.get(field))
+            for field, read in zip(layout.drawn, parents, strict=True)
+        ]
         self.nets = nn.ModuleList(nets)
         self.register_buffer("paths", torch.from_numpy(layout.paths), persistent=False)
 
@@ -199,9 +209,13 @@ class Generator(nn.Module):
         return [net for net in nets if net.field >= first]
 
     def surprise(
-        self, codes: Tensor, leaves: Tensor, masks: Masks, nets: Sequence[FieldNet],
+        self,
+        codes: Tensor,
+        leaves: Tensor,
+        masks: Masks,
+        nets: Sequence[FieldNet],
         random: torch.Generator | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Minus the log-probability of the fields of `nets`, in nats: (rows, nets).
 
         With `random`, as training sees it, with dropout.
@@ -215,9 +229,14 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def draw(
-        self, codes: Tensor, leaves: Tensor, first: int, masks: Masks, uniform: Tensor,
+        self,
+        codes: Tensor,
+        leaves: Tensor,
+        first: int,
+        masks: Masks,
+        uniform: Tensor,
         fixed: Mapping[int, int] | None = None,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+    ) -> tuple[Tensor, Tensor]:
         """Draw the fields from `first` on; those before it are taken from `codes`.
 
         `uniform` (rows, fields) is the randomness, one number a field: the code is where it falls

@@ -54,9 +54,12 @@ def replace_rows(table: pa.Table, rows: np.ndarray, by: pa.Table) -> pa.Table:
 
 
 def refuse_lost_rules(
-    frame: pd.DataFrame, encoding: Encoding, leaves: np.ndarray, codes: np.ndarray,
+    frame: pd.DataFrame,
+    encoding: Encoding,
+    leaves: np.ndarray,
+    codes: np.ndarray,
     generator: np.random.Generator,
-) -> None:  # fmt: skip
+) -> None:
     """Raises ParameterError for a rule that the bins of its numbers lose: two amounts of many
     values that are equal, a total and its parts. No training could make such rows.
 

@@ -34,9 +34,17 @@ class LikelihoodTraining:
     """Networks, optimiser and random state; `step` learns a batch, `look` says what is kept."""
 
     def __init__(
-        self, rows: np.ndarray, leaves: np.ndarray, generator: Generator, masks: Masks, kept: Kept,
-        batch_size: int, planned: int, seed: int, rates: StartRates,
-    ):  # fmt: skip
+        self,
+        rows: np.ndarray,
+        leaves: np.ndarray,
+        generator: Generator,
+        masks: Masks,
+        kept: Kept,
+        batch_size: int,
+        planned: int,
+        seed: int,
+        rates: StartRates,
+    ):
         self.generator, self.masks, self.kept, self.rates = generator, masks, kept, rates
         self.averaged = generator.twin()
         self.batch_size, self.planned = min(batch_size, len(rows)), planned
@@ -46,9 +54,12 @@ class LikelihoodTraining:
         self.random = torch.Generator().manual_seed(seed)
         self.order = torch.empty(0, dtype=torch.long)
         self.optimiser = torch.optim.AdamW(
-            generator.parameters(), lr=rates.learning, weight_decay=rates.decay,
-            betas=(0.9, 0.99), fused=True,
-        )  # fmt: skip
+            generator.parameters(),
+            lr=rates.learning,
+            weight_decay=rates.decay,
+            betas=(0.9, 0.99),
+            fused=True,
+        )
         self.stale = [0] * len(generator.nets)
         self.surprise = [0.0] * len(generator.nets)
         self.steps = 0

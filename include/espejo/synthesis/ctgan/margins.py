@@ -56,9 +56,12 @@ class Margins:
 def count_margins(rows: np.ndarray, encoding: Encoding, layout: Layout) -> Margins:
     """The margins of a table. `rows`: int codes, (rows, fields)."""
     finest = max(RUNS, min(64, len(rows) // (2 * FLOOR)))
-    runs = {detail: np.concatenate([_runs(rows[:, f], f, encoding, layout, most)
-                                    for f in range(len(layout.sizes))])
-            for detail, most in (("runs", RUNS), ("fine_runs", finest))}  # fmt: skip
+    runs = {
+        detail: np.concatenate(
+            [_runs(rows[:, f], f, encoding, layout, most) for f in range(len(layout.sizes))]
+        )
+        for detail, most in (("runs", RUNS), ("fine_runs", finest))
+    }
     found = []
     for fields, detail in _wanted(rows, encoding, layout):
         cells, count = _cells(rows, fields, runs.get(detail), layout)
@@ -72,8 +75,11 @@ def count_margins(rows: np.ndarray, encoding: Encoding, layout: Layout) -> Margi
 def _wanted(
     rows: np.ndarray, encoding: Encoding, layout: Layout
 ) -> Iterator[tuple[tuple[int, ...], Detail]]:
-    numbers = {f for f, drawn in zip(layout.drawn, encoding.fields, strict=True)
-               if drawn.on_the_line.sum() > RUNS}  # fmt: skip
+    numbers = {
+        f
+        for f, drawn in zip(layout.drawn, encoding.fields, strict=True)
+        if drawn.on_the_line.sum() > RUNS
+    }
     for field, size in enumerate(layout.sizes):
         if size > 1:
             yield (field,), "fine_runs"

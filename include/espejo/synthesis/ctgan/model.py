@@ -147,8 +147,11 @@ def _assemble(about: dict[str, Any], tensors: dict[str, torch.Tensor], spec: Sur
     encoding = Encoding(spec, period, tuple(about["columns"]), fields, places)
     margins = _read_margins(about["margins"], tensors)
     layout = Layout.of(encoding)
-    features = {int(n.removeprefix(_LINE)): tensors.pop(n).numpy()
-                for n in list(tensors) if n.startswith(_LINE)}  # fmt: skip
+    features = {
+        int(n.removeprefix(_LINE)): tensors.pop(n).numpy()
+        for n in list(tensors)
+        if n.startswith(_LINE)
+    }
     parents = [tuple(read) for read in about["parents"]]
     lifts = {
         int(field): Lift(parent, tensors.pop(f"{_LIFT}{field}").numpy())

@@ -23,8 +23,10 @@ def choose_parents(rows: np.ndarray, layout: Layout) -> list[tuple[int, ...]]:
 def _parents(rows: np.ndarray, field: int, sizes: tuple[int, ...]) -> list[int]:
     if field <= MOST_PARENTS:
         return list(range(field))
-    gains = [gain(rows[:, parent], rows[:, field], sizes[parent], sizes[field])
-             for parent in range(field)]  # fmt: skip
+    gains = [
+        gain(rows[:, parent], rows[:, field], sizes[parent], sizes[field])
+        for parent in range(field)
+    ]
     return sorted(np.argsort(gains, kind="stable")[::-1][:MOST_PARENTS].tolist())
 
 

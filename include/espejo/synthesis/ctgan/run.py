@@ -46,8 +46,11 @@ class TrainingLoop:
             if self._over() or not healthy or self._epoch_ends():
                 self._tell(*losses)
             if not healthy:
-                log.warning("training diverged at step %d: what was kept until step %d is used",
-                            trainings.steps, tally.best_step)  # fmt: skip
+                log.warning(
+                    "training diverged at step %d: what was kept until step %d is used",
+                    trainings.steps,
+                    tally.best_step,
+                )
                 return
             if look:
                 store.write(pack(trainings, tally))

@@ -55,9 +55,14 @@ class HeldOut:
     """
 
     def __init__(
-        self, rows: np.ndarray, leaves: np.ndarray, households: np.ndarray | None, masks: Masks,
-        apart: bool = True, device: str = "cpu",
-    ):  # fmt: skip
+        self,
+        rows: np.ndarray,
+        leaves: np.ndarray,
+        households: np.ndarray | None,
+        masks: Masks,
+        apart: bool = True,
+        device: str = "cpu",
+    ):
         group = np.arange(len(rows)) if households is None else households
         self._rows = torch.from_numpy(rows).long().to(device)
         self._leaves = torch.from_numpy(leaves).to(device)
@@ -68,8 +73,10 @@ class HeldOut:
         """Of the fields of `nets`, in nats, without dropout: (rows, nets)."""
         with torch.no_grad():
             slices = [slice(i, i + _SLICE) for i in range(0, len(self._rows), _SLICE)]
-            found = [generator.surprise(self._rows[s], self._leaves[s], self._masks, nets)
-                     for s in slices]  # fmt: skip
+            found = [
+                generator.surprise(self._rows[s], self._leaves[s], self._masks, nets)
+                for s in slices
+            ]
         return torch.cat(found)
 
     def is_better(self, old: Tensor, new: Tensor) -> bool:

@@ -33,9 +33,14 @@ class Trainings:
     """The start, then the adversary; they share the generator and what is kept of it."""
 
     def __init__(
-        self, table: Table, generator: Generator, masks: Masks, kept: Kept, settings: FitSettings,
+        self,
+        table: Table,
+        generator: Generator,
+        masks: Masks,
+        kept: Kept,
+        settings: FitSettings,
         recipe: Recipe,
-    ):  # fmt: skip
+    ):
         self.table, self.generator, self.masks, self.kept = table, generator, masks, kept
         self.settings, self.recipe = settings, recipe
         self.start = self._likelihood()
@@ -79,15 +84,30 @@ class Trainings:
         epochs, size = (1 - START_SHARE) * self.settings.epochs, self.settings.batch_size
         planned = max(1, round(epochs * len(self.table.rows) / size))
         self.adversary = AdversarialTraining(
-            self.table.rows, self.table.leaves, self.generator, self.masks, self.kept, size,
-            planned, self.settings.seed, self.recipe.rates,
-        )  # fmt: skip
+            self.table.rows,
+            self.table.leaves,
+            self.generator,
+            self.masks,
+            self.kept,
+            size,
+            planned,
+            self.settings.seed,
+            self.recipe.rates,
+        )
 
     def _likelihood(self) -> LikelihoodTraining:
         rows, size = len(self.table.rows), self.settings.batch_size
         size *= min(max(rows // (size * STEPS_AN_EPOCH), 1), LARGEST_BATCH)
         epochs = START_SHARE * self.settings.epochs
         planned = max(FEWEST_STEPS, round(epochs * rows / size)) if self.recipe.likelihood else 0
-        return LikelihoodTraining(self.table.rows, self.table.leaves, self.generator, self.masks,
-                                  self.kept, size, planned, self.settings.seed,
-                                  self.recipe.start)  # fmt: skip
+        return LikelihoodTraining(
+            self.table.rows,
+            self.table.leaves,
+            self.generator,
+            self.masks,
+            self.kept,
+            size,
+            planned,
+            self.settings.seed,
+            self.recipe.start,
+        )

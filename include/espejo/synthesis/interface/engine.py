@@ -110,9 +110,13 @@ class Engine(Protocol):
     """Learns a typed table (codes as dictionaries, numbers) and draws rows like it."""
 
     def fit(
-        self, learning: Learning, settings: FitSettings, model: Path, progress: Progress,
+        self,
+        learning: Learning,
+        settings: FitSettings,
+        model: Path,
+        progress: Progress,
         store: Store,
-    ) -> FitResult:  # fmt: skip
+    ) -> FitResult:
         """Learn the table and leave the model in the folder `model`."""
 
     def sample(self, model: Path, spec: SurveySpec, request: SampleRequest) -> Iterator[pa.Table]:

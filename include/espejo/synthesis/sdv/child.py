@@ -77,8 +77,13 @@ class _Epochs:
     def set_description(self, text: str) -> None:
         losses = _LOSSES.search(text)
         if losses and self._done:
-            tell({"epoch": self._done, "generator_loss": float(losses[1]),
-                   "critic_loss": float(losses[2])})  # fmt: skip
+            tell(
+                {
+                    "epoch": self._done,
+                    "generator_loss": float(losses[1]),
+                    "critic_loss": float(losses[2]),
+                }
+            )
 
 
 def _column_types(table: pa.Table) -> dict[str, dict[str, str]]:
@@ -105,8 +110,9 @@ def _typed(values: pd.Series, kind: pa.DataType) -> pa.Array:
     if _is_code(kind):
         return pa.array(values.astype(object).where(values.notna(), None), pa.string()).cast(kind)
     numbers = values.to_numpy(dtype="float64", na_value=np.nan)
-    return pa.array(np.rint(numbers) if pa.types.is_integer(kind) else numbers,
-                    from_pandas=True).cast(kind)  # fmt: skip
+    return pa.array(
+        np.rint(numbers) if pa.types.is_integer(kind) else numbers, from_pandas=True
+    ).cast(kind)
 
 
 if __name__ == "__main__":

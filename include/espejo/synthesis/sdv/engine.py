@@ -38,9 +38,13 @@ class SdvEngine:
     """The reference that the project's own engine is measured against; see interface.Engine."""
 
     def fit(
-        self, learning: Learning, settings: FitSettings, model: Path, progress: Progress,
+        self,
+        learning: Learning,
+        settings: FitSettings,
+        model: Path,
+        progress: Progress,
         store: Store,
-    ) -> FitResult:  # fmt: skip
+    ) -> FitResult:
         table = learning.table
         learnt, empty = _without_empty_columns(table)
         started = time.monotonic()
@@ -71,8 +75,13 @@ class SdvEngine:
         order = json.loads((model / "columns.json").read_text())["order"]
         with tempfile.TemporaryDirectory(prefix="espejo-") as name:
             drawn = Path(name) / "drawn.parquet"
-            asked = {"task": "sample", "rows": request.rows, "seed": request.seed,
-                     "drawn": str(drawn), "model": str(model / "sdv.pkl")}  # fmt: skip
+            asked = {
+                "task": "sample",
+                "rows": request.rows,
+                "seed": request.seed,
+                "drawn": str(drawn),
+                "model": str(model / "sdv.pkl"),
+            }
             for _ in run_child(_CHILD, asked):
                 pass
             table = pq.read_table(drawn)

@@ -54,20 +54,26 @@ class Bins:
     def with_blank(self, rows: int = 1) -> Bins:
         """The same, and a last one for the blank, which so many `rows` have."""
         return Bins(
-            np.append(self.low, np.nan), np.append(self.high, np.nan),
-            np.append(self.values, np.nan), np.append(self.rows, float(rows)),
+            np.append(self.low, np.nan),
+            np.append(self.high, np.nan),
+            np.append(self.values, np.nan),
+            np.append(self.rows, float(rows)),
             np.append(self.first, len(self.values)),
-        )  # fmt: skip
+        )
 
     def as_dict(self) -> dict[str, list[float | None]]:
         """JSON has no NaN: it is written as None."""
-        return {f.name: [None if np.isnan(x) else x for x in getattr(self, f.name).tolist()]
-                for f in fields(self)}  # fmt: skip
+        return {
+            f.name: [None if np.isnan(x) else x for x in getattr(self, f.name).tolist()]
+            for f in fields(self)
+        }
 
     @classmethod
     def from_dict(cls, content: dict[str, list[float | None]]) -> Bins:
-        read = {name: np.array([np.nan if x is None else x for x in numbers], dtype=float)
-                for name, numbers in content.items()}  # fmt: skip
+        read = {
+            name: np.array([np.nan if x is None else x for x in numbers], dtype=float)
+            for name, numbers in content.items()
+        }
         return cls(**{**read, "first": read["first"].astype(np.int64)})
 
     def draw(self, codes: np.ndarray, decimals: int, random: np.random.Generator) -> np.ndarray:
@@ -87,9 +93,11 @@ class Bins:
 
 
 def cut_bins(
-    values: np.ndarray, alone: Collection[float], cuts: Sequence[float],
+    values: np.ndarray,
+    alone: Collection[float],
+    cuts: Sequence[float],
     households: np.ndarray | None = None,
-) -> Bins:  # fmt: skip
+) -> Bins:
     """The bins of a number's values, (rows,), no blanks among them.
 
     Each value of `alone` (special codes) is a bin by itself. So is a value of `cuts`, the
@@ -126,8 +134,9 @@ def _expected(
     width = _NEIGHBOURS
     while width < len(segment):
         # Neighbours are counted, not their rows, so that a group says nothing of who was trained.
-        levels.insert(1, np.unique(np.stack([segment, at // width]), axis=1,
-                                   return_inverse=True)[1].ravel())  # fmt: skip
+        levels.insert(
+            1, np.unique(np.stack([segment, at // width]), axis=1, return_inverse=True)[1].ravel()
+        )
         width *= _NEIGHBOURS
     left = LeftOut.of(len(inverse), households)
     return expected_rows(np.stack(levels, axis=1), inverse, left)
@@ -181,9 +190,12 @@ def _bins(
         rows += [*mass[kept], *([mass[~kept].sum()] if not kept.all() else [])]
     at = np.array(runs)
     return Bins(
-        distinct[at[:, 0]], distinct[at[:, 1] - 1], np.array(values), np.array(rows),
+        distinct[at[:, 0]],
+        distinct[at[:, 1] - 1],
+        np.array(values),
+        np.array(rows),
         np.array(first, dtype=np.int64),
-    )  # fmt: skip
+    )
 
 
 def _between(low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray:

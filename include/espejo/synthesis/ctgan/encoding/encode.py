@@ -92,9 +92,10 @@ class Encoding:
                 own = codes[:, position]
                 ends = field.high if index in highest else field.low
                 columns[field.column] = pd.Series(
-                    ends[own] if generator is None
+                    ends[own]
+                    if generator is None
                     else field.bins.draw(own, field.decimals, generator)
-                )  # fmt: skip
+                )
         for index, position in at.items():
             field = self.fields[index]
             if field.kind == "gap":
@@ -133,9 +134,13 @@ def encode(
 
 
 def _encode_column(
-    table: pd.DataFrame, name: str, spec: SurveySpec, period: Period, ages: Mapping[str, str],
+    table: pd.DataFrame,
+    name: str,
+    spec: SurveySpec,
+    period: Period,
+    ages: Mapping[str, str],
     households: np.ndarray | None,
-) -> tuple[Field, np.ndarray]:  # fmt: skip
+) -> tuple[Field, np.ndarray]:
     column = spec.columns[name]
     if column.is_code():
         return code_field(name, table[name])

@@ -79,10 +79,16 @@ class Field:
 
     def as_dict(self) -> dict[str, Any]:
         """For the model file, as JSON can hold it."""
-        return {"column": self.column, "kind": self.kind, "labels": list(self.labels),
-                "bins": self.bins.as_dict(), "special": list(self.special),
-                "decimals": self.decimals, "age": self.age,
-                "special_from": self.special_from}  # fmt: skip
+        return {
+            "column": self.column,
+            "kind": self.kind,
+            "labels": list(self.labels),
+            "bins": self.bins.as_dict(),
+            "special": list(self.special),
+            "decimals": self.decimals,
+            "age": self.age,
+            "special_from": self.special_from,
+        }
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Field:
@@ -102,9 +108,12 @@ def code_field(column: str, values: pd.Series) -> tuple[Field, np.ndarray]:
 
 
 def number_field(
-    column: str, values: np.ndarray, special: Sequence[float], cuts: Sequence[float],
+    column: str,
+    values: np.ndarray,
+    special: Sequence[float],
+    cuts: Sequence[float],
     households: np.ndarray | None = None,
-) -> tuple[Field, np.ndarray]:  # fmt: skip
+) -> tuple[Field, np.ndarray]:
     """The field of a number, and the codes of `values`, (rows,): int32, (rows,).
 
     Special codes are codes of their own, and so are `cuts`, the constants of the spec's rules.

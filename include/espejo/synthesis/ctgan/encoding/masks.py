@@ -28,8 +28,9 @@ class Masks:
     def __init__(
         self, constraints: list[Constraint], layout: Layout, zeros: Zeros, device: str = "cpu"
     ):
-        self._zeros = {target: _zeros_of(target, layout, zeros, device)
-                       for target in {b for _, b in zeros}}  # fmt: skip
+        self._zeros = {
+            target: _zeros_of(target, layout, zeros, device) for target in {b for _, b in zeros}
+        }
         self._by_target: dict[int, list[tuple[Tensor, Tensor, Tensor]]] = {}
         for c in constraints:
             if c.target < layout.given:
@@ -64,5 +65,8 @@ def _zeros_of(
     cells = np.concatenate([zeros[a, target] for a in before])
     starts = np.cumsum([0, *(layout.sizes[a] for a in before)])[:-1]
     table = torch.zeros(cells.shape).masked_fill_(torch.from_numpy(cells), ZERO)
-    return (torch.tensor(before, device=device), torch.from_numpy(starts).to(device),
-            table.to(device))  # fmt: skip
+    return (
+        torch.tensor(before, device=device),
+        torch.from_numpy(starts).to(device),
+        table.to(device),
+    )

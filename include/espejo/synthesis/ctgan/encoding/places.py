@@ -111,8 +111,7 @@ def place_fields(
 def _columns_of_few_codes(places: Places) -> list[tuple[str, np.ndarray]]:
     found = []
     for name in places.tuples.columns:
-        labels, codes = np.unique(places.tuples[name].fillna("").to_numpy(str),
-                                  return_inverse=True)  # fmt: skip
+        labels, codes = np.unique(places.tuples[name].fillna("").to_numpy(str), return_inverse=True)
         if 1 < len(labels) <= MOST_PLACE_CODES:
             found.append((name, codes.astype(np.int32)))
     return found
