@@ -23,6 +23,13 @@ os.environ.update(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test is marked by its folder, so that `-m unit` picks what `tests/unit` holds."""
+    folders = Path(__file__).parent
+    for item in items:
+        item.add_marker(item.path.relative_to(folders).parts[0])
+
+
 def pytest_sessionfinish() -> None:
     import shutil
 

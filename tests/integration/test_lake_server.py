@@ -317,6 +317,7 @@ def test_server_dies_with_its_parent(tmp_path: Path) -> None:
     process_id = int(parent.stdout.readline())
     parent.send_signal(signal.SIGKILL)
     parent.wait()
+    parent.stdout.close()
     deadline = time.monotonic() + 5
     while group_members(process_id) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -47,7 +47,8 @@ def files_below(folder: Path) -> set[str]:
 def test_what_was_written_is_read(lake, at) -> None:
     lake.write(at("a/b/c.bin"), b"\x00one")
     assert lake.read(at("a/b/c.bin")) == b"\x00one"
-    assert lake.open(at("a/b/c.bin")).read() == b"\x00one"
+    with lake.open(at("a/b/c.bin")) as file:
+        assert file.read() == b"\x00one"
     lake.write(at("a/b/c.bin"), b"two")
     assert lake.read(at("a/b/c.bin")) == b"two"
 

@@ -104,7 +104,7 @@ def test_values_do_not_run_into_each_other() -> None:
     holdout = split(frame, spec, 0.5, SALT)
     joined = (
         pd.Series(holdout)
-        .groupby((frame["a"].astype(str) + frame["b"].astype(str)).array)
+        .groupby((frame["a"].astype(str) + frame["b"].astype(str)).to_numpy())
         .nunique()
     )
     assert joined.max() == 2
