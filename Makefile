@@ -6,12 +6,12 @@ INPUT ?=
 NATIONAL ?=
 PERIOD ?= 2015T2
 SURVEY ?= enoe_sdem
-# Two processes for the tests; each takes a file at a time, in the order of the folders: Airflow,
+# Three processes for the tests: one often waits for Airflow. Each takes a file at a time, in the order of the folders: Airflow,
 # the longest, is started in one of them near the beginning.
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser demo ui test check unit bench clean figures architecture
+.PHONY: help setup lock browser demo ui test coverage check unit bench clean figures architecture
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,13 @@ unit: setup  ## the tests that take seconds
 
 test: setup browser check  ## all tests, after lint, format and types
 	$(BIN)/python -m pytest $(BOTH_CORES)
+
+# Not part of `test`: Python 3.11 has no sys.monitoring, and what follows every line costs half an hour.
+coverage: setup browser  ## which lines and branches of include/ the unit and integration tests take
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest tests/unit tests/integration
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 bench: setup  ## speed, memory and engines, beside the notebook's own; INPUT=file.csv and NATIONAL=file.csv for files of yours
 	$(BIN)/python -m bench.run --engines --period $(PERIOD) $(if $(INPUT),--input "$(INPUT)") $(if $(NATIONAL),--national "$(NATIONAL)")
