@@ -6,8 +6,8 @@ INPUT ?=
 NATIONAL ?=
 PERIOD ?= 2015T2
 SURVEY ?= enoe_sdem
-# Three processes for the tests: one often waits for Airflow. Each takes a file at a time, in the order of the folders: Airflow,
-# the longest, is started in one of them near the beginning.
+# Three processes for the tests, since one often waits for Airflow. Each takes a file at a time, in
+# the order of the folders: Airflow, the longest, is started in one of them near the beginning.
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,3 +48,22 @@ def few_steps() -> Iterator[None]:
     before, trainings.FEWEST_STEPS = trainings.FEWEST_STEPS, 30
     yield
     trainings.FEWEST_STEPS = before
+
+
+@pytest.fixture
+def metrics_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SDMetrics' metrics in this process, without the seconds that a new one takes to import them.
+
+    That they have a process of their own, and what becomes of its end, other tests see to.
+    """
+    from include.espejo.evaluate.quality import metrics, scores
+
+    def compute(module: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        monkeypatch.setattr(metrics, "tell", told.append)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            metrics._compute_all(request)
+        yield from json.loads(json.dumps(told))
+
+    monkeypatch.setattr(scores, "run_child", compute)

@@ -27,21 +27,23 @@ from include.espejo.errors import GateError
 from include.espejo.survey import load_spec
 
 spec = load_spec("enoe_sdem")
-with DAG("traced", params={"seed": Param(None, type=["null", "integer"])}) as dag:
+PARAMS = {"seed": Param(None, type=["null", "integer"]), "how": Param("", type="string")}
+with DAG("traced", params=PARAMS) as dag:
 
     @traced(partial(datasets_of_release, spec))
     @guarded
     def publish(run):
-        if sys.argv[1] == "fails":
+        if run["how"] == "fails":
             raise GateError("gate floor: too few people")
         return {**run, "manifest": "s3://espejo-public/m.json"}
 
-    publish({"period": "2026T3", "release": "abc"})
+    publish({"period": "2026T3", "release": "abc", "how": "{{ params.how }}"})
 
 if __name__ == "__main__":
-    run = dag.test(run_conf={"seed": int(sys.argv[2])})
-    assert run.conf == {"seed": int(sys.argv[2])}
-    print(f"ended: {run.state}")
+    for how in sys.argv[2:]:
+        run = dag.test(run_conf={"seed": int(sys.argv[1]), "how": how})
+        assert run.conf == {"seed": int(sys.argv[1]), "how": how}
+        print(f"{how}: {run.state}")
 """
 
 
@@ -70,21 +72,30 @@ def airflow(home: Path, command: list[str], **more: str) -> str:
     return done.stdout
 
 
-def run_dag(home: Path, folder: Path, how: str, *, configured: bool = True) -> list[dict[str, Any]]:
-    """Run the DAG; the events that the provider wrote."""
+def run_dag(home: Path, folder: Path, *hows: str, configured: bool = True) -> list[dict[str, Any]]:
+    """Run the DAG in each of these ways; the events that the provider wrote."""
     target = folder / "events.json"
     transport = {"type": "file", "log_file_path": str(target), "append": True}
     more = {"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport)} if configured else {}
-    said = airflow(home, [sys.executable, str(home / "dags" / "traced.py"), how, str(SEED)], **more)
-    assert f"ended: {'failed' if how == 'fails' else 'success'}" in said
+    command = [sys.executable, str(home / "dags" / "traced.py"), str(SEED), *hows]
+    said = airflow(home, command, **more)
+    for how in hows:
+        assert f"{how}: {'failed' if how == 'fails' else 'success'}" in said
     written = target.read_text() if target.exists() else ""
     return [json.loads(line) for line in written.splitlines()]
 
 
-def test_a_publication_tells_datasets_and_columns_and_no_seed(home: Path, tmp_path: Path) -> None:
-    events = run_dag(home, tmp_path, "succeeds")
+@pytest.fixture(scope="module")
+def events(home: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Of a run that succeeds, and of one that fails."""
+    return run_dag(home, tmp_path_factory.mktemp("events"), "succeeds", "fails")
+
+
+def test_a_publication_tells_datasets_and_columns_and_no_seed(
+    events: list[dict[str, Any]],
+) -> None:
     tasks = {e["eventType"]: e for e in events if e["job"]["name"] == "traced.publish"}
-    assert set(tasks) == {"START", "COMPLETE"}
+    assert set(tasks) == {"START", "COMPLETE", "FAIL"}
     done = tasks["COMPLETE"]
     assert [d["name"] for d in done["inputs"]] == ["enoe_sdem/2026T3"]
     (output,) = done["outputs"]
@@ -97,8 +108,7 @@ def test_a_publication_tells_datasets_and_columns_and_no_seed(home: Path, tmp_pa
     assert "conf" not in done["run"]["facets"]["airflow"]["dagRun"]
 
 
-def test_a_task_that_failed_tells_no_release(home: Path, tmp_path: Path) -> None:
-    events = run_dag(home, tmp_path, "fails")
+def test_a_task_that_failed_tells_no_release(events: list[dict[str, Any]]) -> None:
     (failed,) = [e for e in events if e["eventType"] == "FAIL" and "publish" in e["job"]["name"]]
     assert failed["inputs"] == failed["outputs"] == []
     assert str(SEED) not in json.dumps(events)
