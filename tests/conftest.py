@@ -57,10 +57,11 @@ def metrics_here(monkeypatch: pytest.MonkeyPatch) -> None:
     That they have a process of their own, and what becomes of its end, other tests see to.
     """
     from include.espejo.evaluate.quality import metrics, scores
+    from include.espejo.process import child
 
     def compute(module: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         told: list[dict[str, Any]] = []
-        monkeypatch.setattr(metrics, "tell", told.append)
+        monkeypatch.setattr(child, "tell", told.append)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             metrics._compute_all(request)
