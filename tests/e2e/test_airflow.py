@@ -517,7 +517,7 @@ def test_a_failed_run_says_what_to_do(stage: Stage, held_back: HeldBack, tmp_pat
     for name, gate in failed_gates(stage).items():
         assert name in text
         assert gate["remedy"] in text
-    assert "above its control" not in text  # by how much is for the log
+    assert "exceeds the control" not in text  # by how much is for the log
 
 
 def test_a_report_that_was_changed_reaches_nothing_and_is_told_by_its_hash(
