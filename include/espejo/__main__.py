@@ -63,6 +63,18 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--seed", type=int, metavar="N")
     synthesize = commands.add_parser("synthesize", help="the whole flow without Airflow")
     _add_survey(synthesize, "INPUT", "OUT_DIR")
+    _add_settings(synthesize)
+    withdraw = commands.add_parser("withdraw", help="withdraw a release from the public place")
+    withdraw.add_argument("--survey", required=True)
+    withdraw.add_argument("--period", required=True)
+    withdraw.add_argument("--release", required=True)
+    withdraw.add_argument("--reason", required=True)
+    withdraw.add_argument("--public", metavar="PLACE", help="instead of the spec's public place")
+    return parser
+
+
+def _add_settings(synthesize: argparse.ArgumentParser) -> None:
+    """What a run may be asked for, with the bounds that the parameters declare."""
     for name in ("rows", "epochs", "batch_size", "seed"):
         low, high, step = bounds_of(name)
         multiple = f", a multiple of {step}" if step > 1 else ""
@@ -81,13 +93,6 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument(
         "--restricted", metavar="DIR", help="for rows, model, figures (OUT_DIR.restricted)"
     )
-    withdraw = commands.add_parser("withdraw", help="withdraw a release from the public place")
-    withdraw.add_argument("--survey", required=True)
-    withdraw.add_argument("--period", required=True)
-    withdraw.add_argument("--release", required=True)
-    withdraw.add_argument("--reason", required=True)
-    withdraw.add_argument("--public", metavar="PLACE", help="instead of the spec's public place")
-    return parser
 
 
 def _add_survey(parser: Any, *positional: str) -> None:
