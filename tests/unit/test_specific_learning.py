@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 
 from include.espejo.evaluate.specific import learning as subject
-from include.espejo.evaluate.specific.learning_scores import TestPeople, scores_of
+from include.espejo.evaluate.specific.learning_scores import HeldOutPeople, scores_of
 from tests.unit.test_specific_utility import people, utility, without_key
 
 
@@ -26,7 +26,7 @@ def test_scores_are_those_of_scikit_learn() -> None:
     chance = generator.dirichlet([1, 1, 1], 300) + 0.3 * np.eye(3)[truth]
     chance /= chance.sum(axis=1, keepdims=True)
     once = np.ones((300, 1), dtype=np.uint8)
-    got = scores_of(TestPeople(truth, 3, np.arange(3), np.arange(300), once), chance)
+    got = scores_of(HeldOutPeople(truth, 3, np.arange(3), np.arange(300), once), chance)
     guess = chance.argmax(axis=1)
     assert got["macro_f1"][0] == pytest.approx(f1_score(truth, guess, average="macro"))
     assert got["balanced_accuracy"][0] == pytest.approx(balanced_accuracy_score(truth, guess))
@@ -39,7 +39,7 @@ def test_a_replicate_is_the_score_of_the_households_drawn() -> None:
     truth, household = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
     chance = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])
     drawn = np.array([[1, 2, 0], [1, 0, 2]], dtype=np.uint8)
-    got = scores_of(TestPeople(truth, 2, np.arange(2), household, drawn), chance)
+    got = scores_of(HeldOutPeople(truth, 2, np.arange(2), household, drawn), chance)
     assert got["balanced_accuracy"].tolist() == [0.75, 1.0, 0.5]
     assert got["auc"].tolist() == [0.5, 1.0, 0.0]
     assert got["log_loss"][1] == pytest.approx(-np.log([0.9, 0.6]).mean())

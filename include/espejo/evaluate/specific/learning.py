@@ -16,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from include.espejo.evaluate.scoring.bootstrap import LEVEL, draw_units, percentile_interval
-from include.espejo.evaluate.specific.learning_scores import TestPeople, scores_of
+from include.espejo.evaluate.specific.learning_scores import HeldOutPeople, scores_of
 from include.espejo.survey import SurveySpec
 from include.espejo.table.classes import classes, features_of
 from include.espejo.table.floors import count_behind
@@ -100,11 +100,11 @@ class _Course:
         ]
         return told | {"scores": _compared(found[0], found[1]), "reason": None}
 
-    def _tested(self, truth: np.ndarray, size: int) -> TestPeople:
+    def _tested(self, truth: np.ndarray, size: int) -> HeldOutPeople:
         """A class that too few held-out people are in is left out of the averages."""
         counts = count_behind(truth, size, self.household)
         scored = np.flatnonzero(counts.hold(self.spec.disclosure.floor))
-        return TestPeople(truth, size, scored, self.household, self.drawn)
+        return HeldOutPeople(truth, size, scored, self.household, self.drawn)
 
     def _chance(self, rows: pd.DataFrame, learnt: np.ndarray, size: int) -> np.ndarray:
         """Each class's probability for each tested person, (rows, size), by what was learnt."""

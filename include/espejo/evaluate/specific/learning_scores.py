@@ -17,7 +17,7 @@ _LEAST = 1e-6  # a class that a model never saw has some probability, or its log
 
 
 @dataclass(frozen=True)
-class TestPeople:
+class HeldOutPeople:
     """Held-out people: `truth`, class 0 to `classes` - 1, and `household`, int64 (rows,).
 
     `scored`: the classes that scores average over. `drawn`: (households, 1 + replicates), each
@@ -36,7 +36,7 @@ class TestPeople:
         return counts.astype(float)
 
 
-def scores_of(tested: TestPeople, chance: np.ndarray) -> dict[str, np.ndarray]:
+def scores_of(tested: HeldOutPeople, chance: np.ndarray) -> dict[str, np.ndarray]:
     """Every score, float64 (1 + replicates,); NaN where a replicate lacks a scored class.
 
     `chance`: the probability of each class for each person, (rows, classes).
@@ -49,7 +49,7 @@ def scores_of(tested: TestPeople, chance: np.ndarray) -> dict[str, np.ndarray]:
         }
 
 
-def _of_guesses(tested: TestPeople, guess: np.ndarray) -> dict[str, np.ndarray]:
+def _of_guesses(tested: HeldOutPeople, guess: np.ndarray) -> dict[str, np.ndarray]:
     """Macro F1 and balanced accuracy (the mean recall), both over the scored classes."""
     size = tested.classes
     table = tested.count(tested.truth * size + guess, size * size).reshape(size, size, -1)
@@ -62,7 +62,7 @@ def _of_guesses(tested: TestPeople, guess: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _auc(tested: TestPeople, chance: np.ndarray, of_class: int) -> np.ndarray:
+def _auc(tested: HeldOutPeople, chance: np.ndarray, of_class: int) -> np.ndarray:
     """How often somebody of the class has a higher probability of it than somebody else has.
 
     The Mann-Whitney form, half for ties (Hanley and McNeil 1982, Radiology 143(1)).
@@ -77,7 +77,7 @@ def _auc(tested: TestPeople, chance: np.ndarray, of_class: int) -> np.ndarray:
     return np.asarray((counts[1] * below).sum(axis=0) / pairs)
 
 
-def _log_loss(tested: TestPeople, chance: np.ndarray) -> np.ndarray:
+def _log_loss(tested: HeldOutPeople, chance: np.ndarray) -> np.ndarray:
     """The mean surprise in nats, each probability being _LEAST at least."""
     known = np.maximum(chance[np.arange(len(chance)), tested.truth], _LEAST)
     everybody = np.zeros(len(chance), dtype=np.int64)
