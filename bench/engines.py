@@ -24,7 +24,7 @@ EPOCHS = 10
 BATCH_SIZE = 100
 SDV_NATIONAL_STEPS = 200
 SDV_NATIONAL_SECONDS = 600
-_CODE = ("include/espejo/ctgan", "include/espejo/engines")
+_CODE = ("include/espejo/synthesis",)
 
 
 def _beside(name: str, unit: str, field: str, target: Target | None = None) -> Figure:
@@ -162,7 +162,7 @@ def measure_national(survey: Path, period: Period, seeds: Sequence[int]) -> dict
 def code_digest() -> str:
     """Which code was measured: a digest of the engines' sources."""
     digest = hashlib.sha256()
-    for path in sorted(p for folder in _CODE for p in (ROOT / folder).glob("*.py")):
+    for path in sorted(p for folder in _CODE for p in (ROOT / folder).rglob("*.py")):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

@@ -15,7 +15,7 @@ MOST_CLASSES = 400  # of a number; beyond, its values are ranked into as many
 
 
 def synthesize(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """As many rows as `table`, which is as `tables.to_frame` gives it."""
+    """As many rows as `table`, which is as `frames.to_frame` gives it."""
     random = np.random.default_rng(seed)
     codes = np.column_stack([_codes(table[name]) for name in table])
     rows = len(table)

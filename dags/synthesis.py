@@ -158,10 +158,10 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
 
 
 def _task_of(spec: SurveySpec, step: Step) -> Any:
-    """The task of a step, which has its name; it tells the run's period and release."""
-    hours: float = getattr(spec.schedule, step.limit)
+    """The task of a step, which has its name. Beside what the step tells, it tells the period."""
+    limit = timedelta(hours=step.most_hours(spec.schedule))
 
-    @task(task_id=step.name, execution_timeout=timedelta(hours=hours))
+    @task(task_id=step.name, execution_timeout=limit)
     @guarded
     def run_step(told: dict[str, Any]) -> dict[str, Any]:
         return {"period": told["period"]} | step.call(run_of(spec, told))

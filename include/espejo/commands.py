@@ -16,6 +16,7 @@ import pandas as pd
 from include.espejo.errors import LakeError, ParameterError, without_values
 from include.espejo.ingest import read_survey
 from include.espejo.lake import Lakes, join, open_lake
+from include.espejo.lake.document import read_json
 from include.espejo.lake.keys import MANIFEST, PublicLocation, Workspace
 from include.espejo.parameters import Parameters, seed_for
 from include.espejo.process.resources import PeakMemory
@@ -25,7 +26,6 @@ from include.espejo.steps.protect import salt_of_seed
 from include.espejo.steps.run import Job, Run
 from include.espejo.steps.table import INGEST, MAKE_RELEASE, VALIDATE
 from include.espejo.survey import Period, SurveySpec, load_spec
-from include.espejo.table.document import read_json
 from include.espejo.table.frames import to_frame, to_table
 
 Result = dict[str, Any]

@@ -70,10 +70,16 @@ def bounds_of(name: str) -> tuple[int, int, int]:
 
 def schema_of(name: str) -> dict[str, Any]:
     """A parameter as JSON Schema describes it; one that may be left empty as if it may not."""
-    schema: dict[str, Any] = dict(Parameters.model_json_schema()["properties"][name])
+    schema: dict[str, Any] = dict(_schemas()[name])
     for option in schema.pop("anyOf", []):
         schema |= option if option["type"] != "null" else {}
     return schema
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    properties: dict[str, Any] = Parameters.model_json_schema()["properties"]
+    return properties
 
 
 def _told(name: str, problem: str) -> str:

@@ -12,25 +12,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from include.espejo.disclose.verdict import failed_gates
+from include.espejo.steps.table import INGEST, MAKE_RELEASE, PUBLISH, VALIDATE
 from include.espejo.synthesis.progress import read_progress
 from plugins.espejo_pages.surveys import Survey
 from plugins.espejo_pages.views import gate_name, uses_of
 
 # In the order in which data passes; others of the DAG follow.
-STEPS = (
+TASKS = (
     "plan",
     "wait_for_file",
     "open_scratch",
-    "ingest",
-    "validate",
+    INGEST.name,
+    VALIDATE.name,
     "close_scratch",
-    "protect",
-    "train",
-    "sample",
-    "evaluate",
-    "disclose",
-    "report",
-    "publish",
+    *(step.name for step in MAKE_RELEASE),
+    PUBLISH.name,
 )
 
 
@@ -78,7 +74,7 @@ def _workspace_facts(
 def _tasks(session: Session, dag_id: str, run_id: str) -> list[dict[str, Any]]:
     query = select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
     found = {task.task_id: task for task in session.scalars(query)}
-    ordered = sorted(found, key=lambda name: STEPS.index(name) if name in STEPS else len(STEPS))
+    ordered = sorted(found, key=lambda name: TASKS.index(name) if name in TASKS else len(TASKS))
     return [_task(found[name]) for name in ordered]
 
 

@@ -132,7 +132,7 @@ def test_the_scratch_place_is_gone(stage: Stage, done: str) -> None:
     assert not [k for k in keys(stage, RESTRICTED_BUCKET) if "/scratch/" in k]
 
 
-def test_a_rerun_changes_nothing(stage: Stage, api: Api, done: str) -> None:
+def test_publishing_again_changes_nothing(stage: Stage, api: Api, done: str) -> None:
     before = keys(stage, PUBLIC_BUCKET)
     attempts = api.tasks(done)["publish"]["try_number"]
     api.clear(done, "publish")

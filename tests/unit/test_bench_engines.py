@@ -150,6 +150,8 @@ def test_the_ablations_table_has_medians_and_spread():
 
 def test_the_code_measured_is_told_by_its_digest(monkeypatch, tmp_path):
     assert engines.code_digest() == engines.code_digest()
+    for folder in engines._CODE:
+        assert len(list((engines.ROOT / folder).rglob("*.py"))) > 10
     folder = tmp_path / "engine"
     folder.mkdir()
     (folder / "a.py").write_text("x = 1")

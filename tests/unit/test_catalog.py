@@ -381,3 +381,7 @@ def test_failed_gates_are_told_by_name_and_remedy_only(tmp_path: Path) -> None:
     )
     lake.write(work.audit, Audit(gates=(leak, fine)).to_json())
     assert failed_gates(lake, work) == [{"name": "membership", "remedy": "wait"}]
+    lake.write(work.audit, b'{"gates": 3}')
+    [damaged] = failed_gates(lake, work)
+    assert damaged["name"] == "audit"
+    assert "run `disclose` again" in damaged["remedy"]

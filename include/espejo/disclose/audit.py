@@ -32,7 +32,7 @@ def run_audit(
 ) -> Audit:
     """Attack `synthetic` as an outsider would, and say which gates it passes.
 
-    `train` and `holdout` are typed tables (see tables.to_frame) with the modelled columns and
+    `train` and `holdout` are typed tables (see frames.to_frame) with the modelled columns and
     those of the household key; `synthetic` has the modelled columns alone. A household without
     a key in the spec is a row. `across_periods`: see `gather`. The same seed gives the same
     answer. Without a holdout the gates that need a control are failed. Raises InputError for

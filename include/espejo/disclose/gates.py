@@ -8,7 +8,7 @@ from enum import StrEnum
 from pydantic import ConfigDict, Field, ValidationError, computed_field
 
 from include.espejo.errors import GateError
-from include.espejo.table.document import Document
+from include.espejo.lake.document import Document
 
 
 class Outcome(StrEnum):
@@ -32,6 +32,8 @@ REASONS = {
     Outcome.TOO_FEW: "too few households to tell a leak from chance",
     Outcome.NOT_COMPUTED: "the figure could not be computed",
 }
+# What mends an audit that cannot be read.
+NEW_AUDIT = "delete figures/disclosure.json and run `disclose` again"
 
 
 class Gate(Document):
@@ -120,8 +122,7 @@ def read_audit(content: bytes) -> Audit:
         holds_together = False
     if not holds_together:
         raise GateError(
-            "held back by audit: its file is damaged, or of another version of the code; delete "
-            "figures/disclosure.json and run `disclose` again",
+            f"held back by audit: its file is damaged, or of another version; {NEW_AUDIT}",
             ["audit"],
         )
     return audit

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 
-from include.espejo.disclose.gates import Audit, Gate, Outcome, read_audit
+from include.espejo.disclose.gates import NEW_AUDIT, Audit, Gate, Outcome, read_audit
 from include.espejo.errors import GateError
 from include.espejo.lake import Lake
+from include.espejo.lake.document import Document
 from include.espejo.lake.keys import Workspace
 from include.espejo.parameters import given_reason, named_in
-from include.espejo.table.document import Document
 
 # No reason overrides these: it would publish what stands on too few people, or a wrong table.
 ABSOLUTE = ("rules", "floor", "floor_codes")
@@ -99,10 +99,15 @@ def _how_much(gate: Gate) -> str:
 def failed_gates(lake: Lake, work: Workspace) -> list[dict[str, str]]:
     """Name and remedy of the gates that hold a run's candidate back; by how much stays there.
 
-    Empty where none does, or where no audit was made yet.
+    Empty where none does, or where no audit was made yet. A damaged audit holds it back, too.
     """
     stored = lake.read_tagged(work.audit)
-    gates = () if stored is None else read_audit(stored.content).gates
+    if stored is None:
+        return []
+    try:
+        gates = read_audit(stored.content).gates
+    except GateError:
+        return [{"name": "audit", "remedy": NEW_AUDIT}]
     return [{"name": gate.name, "remedy": gate.remedy} for gate in gates if not gate.passed]
 
 

@@ -3,12 +3,13 @@
 from include.espejo.lake.conditional import (
     change_document,
     change_object,
-    document_bytes,
     read_document,
 )
+from include.espejo.lake.document import Document, document_bytes
 from include.espejo.lake.store import Lake, Lakes, Stored, join, open_lake
 
 __all__ = [
+    "Document",
     "Lake",
     "Lakes",
     "Stored",

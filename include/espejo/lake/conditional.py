@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
+
+from pydantic import JsonValue
 
 from include.espejo.errors import LakeError
+from include.espejo.lake.document import document_bytes
 from include.espejo.lake.failures import PreconditionError
 from include.espejo.lake.store import Lake
 
@@ -15,7 +17,7 @@ log = logging.getLogger(__name__)
 
 _TRIES = 5
 
-Document = dict[str, Any]
+JsonObject = dict[str, JsonValue]
 
 
 def change_object(lake: Lake, uri: str, change: Callable[[bytes | None], bytes | None]) -> None:
@@ -44,7 +46,7 @@ def change_object(lake: Lake, uri: str, change: Callable[[bytes | None], bytes |
 
 
 def change_document(
-    lake: Lake, uri: str, change: Callable[[Document | None], Document | None]
+    lake: Lake, uri: str, change: Callable[[JsonObject | None], JsonObject | None]
 ) -> None:
     """The same of a JSON document."""
 
@@ -55,12 +57,7 @@ def change_document(
     change_object(lake, uri, as_bytes)
 
 
-def read_document(lake: Lake, uri: str) -> Document | None:
+def read_document(lake: Lake, uri: str) -> JsonObject | None:
     """A JSON document that others may be changing; None where there is none."""
     stored = lake.read_tagged(uri)
     return None if stored is None else dict(json.loads(stored.content))
-
-
-def document_bytes(document: Document) -> bytes:
-    """A document as it is kept: JSON for people to read, too."""
-    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -36,7 +36,7 @@ class Protected:
 def hold_floors(frame: pd.DataFrame, spec: SurveySpec, period: Period, seed: int) -> Protected:
     """Take everything under the floor out of a validated table (docs/disclosure.md).
 
-    `frame`: the whole input as `tables.to_frame` gives it, shape (rows, columns); it is not
+    `frame`: the whole input as `frames.to_frame` gives it, shape (rows, columns); it is not
     changed. `seed` chooses the rows that fill up a rare unknown. Raises InputError, without any
     row's value, where a floor cannot be held or a rule would be broken: never a part of it.
     """

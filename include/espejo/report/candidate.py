@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from include.espejo.lake import Lake, join
+from include.espejo.lake import Lake, document_bytes, join
 from include.espejo.lake.keys import MANIFEST
 from include.espejo.report.drawings.distributions import distributions
 from include.espejo.report.drawings.pictures import draw_columns
@@ -75,7 +75,7 @@ def build_candidate(
     }
     for name, content in files.items():
         lake.write(join(folder, name), content)
-    lake.write(join(folder, MANIFEST), _json(manifest))
+    lake.write(join(folder, MANIFEST), document_bytes(manifest))
     return manifest
 
 
@@ -91,7 +91,3 @@ def _parsed(figures: Mapping[str, bytes]) -> PublicFigures:
     """The figures that the page tells; a release need not have all of them."""
     names = ("quality.json", "utility.json", "comparison.json")
     return PublicFigures(*(json.loads(figures.get(name, b"{}")) for name in names))
-
-
-def _json(content: Manifest) -> bytes:
-    return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -9,8 +9,8 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from include.espejo.lake.document import Document
 from include.espejo.report.drawings.pictures import draw_training
-from include.espejo.table.document import Document
 
 _PAGE = """<!doctype html>
 <html lang="es"><head><meta charset="utf-8"><title>{{ run.survey }} {{ run.period }}</title>

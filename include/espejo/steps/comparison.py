@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from include.espejo.lake.document import document_bytes, read_json
 from include.espejo.steps.run import Run, read_sides
-from include.espejo.table.document import as_json, read_json
 
 
 def write_comparison(run: Run) -> None:
@@ -34,4 +34,4 @@ def write_comparison(run: Run) -> None:
         inputs = compare_inputs(before, now, run.spec)
     utility = read_json(lake.read(work.figure("utility.json")))
     then = None if past is None else str(past.period)
-    lake.write(uri, as_json(compare_periods(str(period), utility, previous, then, inputs)))
+    lake.write(uri, document_bytes(compare_periods(str(period), utility, previous, then, inputs)))

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from include.espejo.table.document import Document
+from include.espejo.lake.document import Document
 
 
 class IngestedFile(Document):
@@ -44,9 +44,12 @@ class RestrictedFacts(Document):
 class RunFacts(Document):
     """What is settled about a run once its input is valid."""
 
-    seed: int
     restricted: RestrictedFacts
     public: PublicFacts
+
+    @property
+    def seed(self) -> int:
+        return self.restricted.seed
 
 
 class ProtectionSummary(Document):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from include.espejo.errors import without_values
+from include.espejo.lake.document import document_bytes, read_json
 from include.espejo.steps.documents import SamplingSummary
 from include.espejo.steps.run import Run, Summary
-from include.espejo.table.document import as_json, read_json
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,10 @@ def evaluate(run: Run) -> Summary:
         ("column_pair_trends.csv", scores.quality.pair_details),
     ):
         lake.write(work.figure(name), details.to_csv(index=False).encode())
-    lake.write(work.figure("utility.json"), as_json(utility))
+    lake.write(work.figure("utility.json"), document_bytes(utility))
     # Last: it says that all figures are there.
     figures = scores.as_dict() | {"broken_rules": broken}
-    lake.write(work.figure("quality.json"), as_json(figures))
+    lake.write(work.figure("quality.json"), document_bytes(figures))
     overall = round(scores.quality.overall, 2)  # exact figures stay in the workspace
     log.info("overall quality %.2f", overall)
     return {"overall": overall}

@@ -6,10 +6,10 @@ import logging
 
 from include.espejo.errors import UnexpectedError, without_values
 from include.espejo.lake import join
+from include.espejo.lake.document import read_json
 from include.espejo.lake.keys import MANIFEST
 from include.espejo.steps.gates import require_gates
 from include.espejo.steps.run import Run, Summary
-from include.espejo.table.document import read_json
 
 log = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ from include.espejo.disclose.gates import Audit, read_audit
 from include.espejo.disclose.verdict import Override, public_verdict
 from include.espejo.errors import without_values
 from include.espejo.lake import join
+from include.espejo.lake.document import document_bytes, read_json
 from include.espejo.lake.keys import MANIFEST
 from include.espejo.steps.comparison import write_comparison
 from include.espejo.steps.documents import ProtectionSummary, TrainingSummary
 from include.espejo.steps.gates import override_in_force
 from include.espejo.steps.run import Run, Summary
-from include.espejo.table.document import as_json, read_json
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def report(run: Run) -> Summary:
     if manifest is None or manifest.get("override") != _as_dict(override):
         manifest = _candidate(run, override)
     restricted = run.facts().restricted.model_dump(mode="json")
-    lake.write(work.manifest, as_json({**manifest, **restricted}))
+    lake.write(work.manifest, document_bytes({**manifest, **restricted}))
     _log_uses(manifest["fit_for"])
     return {
         "files": len(manifest["files"]),

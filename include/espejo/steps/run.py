@@ -11,12 +11,12 @@ from pydantic import JsonValue
 
 from include.espejo.errors import UnexpectedError
 from include.espejo.lake import Lakes, join
+from include.espejo.lake.document import Document
 from include.espejo.lake.keys import PublicLocation, Workspace
 from include.espejo.parameters import Parameters
 from include.espejo.releases.ledger import Ledger
 from include.espejo.steps.documents import RunFacts
 from include.espejo.survey import Period, SurveySpec
-from include.espejo.table.document import Document
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from include.espejo.steps.disclose import disclose
 from include.espejo.steps.evaluate import evaluate
@@ -16,28 +15,32 @@ from include.espejo.steps.run import Run, Summary
 from include.espejo.steps.sample import sample
 from include.espejo.steps.train import train
 from include.espejo.steps.validate import validate
+from include.espejo.survey import Schedule
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step, whose file and task have its name. `limit`: the hours of the spec's schedule."""
+    """A step, whose file and task have its name."""
 
     call: Callable[[Run], Summary]
-    limit: Literal["step_hours", "training_hours"] = "step_hours"
+    trains: bool = False
 
     @property
     def name(self) -> str:
         return self.call.__name__
+
+    def most_hours(self, schedule: Schedule) -> float:
+        """How long the step may take."""
+        return schedule.training_hours if self.trains else schedule.step_hours
 
 
 INGEST, VALIDATE, PUBLISH = Step(ingest), Step(validate), Step(publish)
 # What is done in the workspace of a release, whether it is then published or not.
 MAKE_RELEASE = (
     Step(protect),
-    Step(train, limit="training_hours"),
+    Step(train, trains=True),
     Step(sample),
     Step(evaluate),
     Step(disclose),
     Step(report),
 )
-STEPS = (INGEST, VALIDATE, *MAKE_RELEASE, PUBLISH)

@@ -47,7 +47,6 @@ def _run_facts(run: Run, facts: IngestedFile) -> RunFacts:
     parameters, spec = run.job.parameters, run.spec
     seed = seed_for(parameters, facts.sha256)
     return RunFacts(
-        seed=seed,
         restricted=RestrictedFacts(seed=seed, input=facts),
         public=PublicFacts(
             survey=spec.survey,

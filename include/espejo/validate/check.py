@@ -14,8 +14,8 @@ import pandas as pd
 import pyarrow as pa
 
 from include.espejo.errors import InputError, MetricError
+from include.espejo.lake.document import document_bytes
 from include.espejo.survey import Period, SurveySpec
-from include.espejo.table.document import as_json
 from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import unchecked
 
@@ -53,7 +53,7 @@ class Validation:
 
     def to_json(self) -> bytes:
         """The content of validation.json."""
-        return as_json(asdict(self))
+        return document_bytes(asdict(self))
 
     def require(self, source: str) -> None:
         """Raise InputError, naming every broken rule, unless all that must hold holds."""

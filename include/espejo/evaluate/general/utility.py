@@ -30,7 +30,7 @@ def general_utility(
     spec: SurveySpec,
     seed: int,
 ) -> dict[str, Any]:
-    """Score `synthetic` against `train`, frames as `tables.to_frame` gives them; ready for JSON.
+    """Score `synthetic` against `train`, frames as `frames.to_frame` gives them; ready for JSON.
 
     `train` and `holdout` with the household key, where there is one. `holdout`: rows of other
     households; None, or fewer than ten floors of people, and every `ceiling` is None. `seed`

@@ -79,7 +79,7 @@ def score_quality(
     seed: int,
     holdout: pd.DataFrame | None = None,
 ) -> Scores:
-    """Score `synthetic` against `real`, both with the model's columns (see tables.to_frame).
+    """Score `synthetic` against `real`, both with the model's columns (see frames.to_frame).
 
     `holdout`: rows of other households, for the ceiling. Columns that are blank throughout have
     nothing to score and are named in `unscored`. Raises MetricError if any score fails to compute.

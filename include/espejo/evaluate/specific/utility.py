@@ -79,7 +79,7 @@ def specific_utility(
     """Indicators and models on real rows beside synthetic ones, as JSON can hold them.
 
     `train`, `holdout`: protected rows with the household key; `synthetic`: the model's columns
-    (see tables.to_frame). Real figures are of both sides. Raises InputError as `audit` does.
+    (see frames.to_frame). Real figures are of both sides. Raises InputError as `audit` does.
     """
     population = gather(train, holdout, synthetic, spec, seed)
     bootstrap = _bootstrap(population, spec, seed)

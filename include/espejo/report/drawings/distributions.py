@@ -59,7 +59,7 @@ def distributions(
 ) -> dict[str, Distribution]:
     """That of every column of the release. Places, of which no order is known, are by size.
 
-    `counted`: real rows that count for the floor (see `protect.floors.few_of_each`), (rows,).
+    `counted`: real rows that count for the floor (see `table.floors.few_of_each`), (rows,).
     """
     places, floor = spec.geography_columns(), spec.disclosure.floor.people
     return {

@@ -9,10 +9,10 @@ that hold on every row (`rules`).
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from include.espejo.lake import document_bytes
 from include.espejo.report.files.csv import LINE_ENDS
 from include.espejo.survey import Column, SurveySpec
 from include.espejo.survey.column import Label
@@ -49,7 +49,7 @@ def data_package(
             _parquet_resource(tables["synthetic.parquet"]),
         ],
     }
-    return json.dumps(package, indent=2, ensure_ascii=False).encode() + b"\n"
+    return document_bytes(package)
 
 
 def _csv_resource(spec: SurveySpec, columns: list[str], content: bytes) -> Descriptor:

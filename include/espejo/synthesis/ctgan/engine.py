@@ -1,4 +1,4 @@
-"""Engine `ctgan`: the project's own, in `include/espejo/ctgan/`."""
+"""Engine `ctgan`: the project's own, in `include/espejo/synthesis/ctgan/`."""
 
 from __future__ import annotations
 

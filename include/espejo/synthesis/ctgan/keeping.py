@@ -23,8 +23,9 @@ _ENOUGH_ROWS = 5_000  # to know that share
 
 def decode_keeping_rules(
     encoding: Encoding, leaves: np.ndarray, codes: np.ndarray, generator: np.random.Generator
-) -> pa.Table:
-    """The table of these rows, with values that keep the rules where a few draws find them.
+) -> tuple[pa.Table, np.ndarray]:
+    """The table of these rows, with values that keep the rules where a few draws find them, and
+    the numbers of the rows for which none did.
 
     `leaves`: (rows,); `codes`: (rows, fields).
     """
@@ -36,7 +37,7 @@ def decode_keeping_rules(
         again = encoding.decode(leaves[wrong], codes[wrong], generator)
         table = replace_rows(table, wrong, again)
         wrong = wrong[breaks_a_rule(again, encoding)]
-    return table
+    return table, wrong
 
 
 def breaks_a_rule(table: pa.Table, encoding: Encoding) -> np.ndarray:
@@ -66,7 +67,7 @@ def refuse_lost_rules(
     `frame`: the training table; `leaves`, `codes`: the same, encoded.
     """
     some = np.arange(len(frame))[:: max(1, len(frame) // _ENOUGH_ROWS)]
-    table = decode_keeping_rules(encoding, leaves[some], codes[some], generator)
+    table, _ = decode_keeping_rules(encoding, leaves[some], codes[some], generator)
     before = relations(frame.iloc[some], encoding.spec, encoding.period)
     after = relations(to_frame(table), encoding.spec, encoding.period)
     for own, drawn in zip(before, after, strict=True):

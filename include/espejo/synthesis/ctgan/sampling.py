@@ -16,7 +16,7 @@ import torch
 from include.espejo.errors import ParameterError, UnexpectedError
 from include.espejo.synthesis.ctgan.calibrate import POOL, draw_without_replacement, rake
 from include.espejo.synthesis.ctgan.encoding.fields import Field
-from include.espejo.synthesis.ctgan.keeping import breaks_a_rule, decode_keeping_rules, replace_rows
+from include.espejo.synthesis.ctgan.keeping import decode_keeping_rules, replace_rows
 from include.espejo.synthesis.ctgan.model import Model
 from include.espejo.synthesis.ctgan.threads import torch_threads
 from include.espejo.synthesis.interface.engine import SampleRequest
@@ -36,8 +36,7 @@ def sample_rows(model: Model, request: SampleRequest) -> Iterator[pa.Table]:
         size = min(BLOCK, request.rows - start)
         generator = np.random.default_rng([request.seed, number])
         leaves, codes = _block(model, size, generator, request, wanted)
-        table = decode_keeping_rules(model.encoding, leaves, codes, generator)
-        yield _keeping_rules(model, table, generator, wanted)
+        yield _decode(model, leaves, codes, generator, wanted)
 
 
 @dataclass(frozen=True)
@@ -144,24 +143,28 @@ def _draw_with_codes(
     return leaves[chosen], codes[chosen]
 
 
-def _keeping_rules(
-    model: Model, table: pa.Table, generator: np.random.Generator, wanted: _Wanted
+def _decode(
+    model: Model,
+    leaves: np.ndarray,
+    codes: np.ndarray,
+    generator: np.random.Generator,
+    wanted: _Wanted,
 ) -> pa.Table:
-    """The table, with rows that break a rule drawn again: rules may contradict each other in a
-    row, or one had too many combinations to be written out. A rule that cannot be kept is an
-    error, never a silent wrong table."""
+    """The table of these rows, with rows that break a rule drawn again: rules may contradict each
+    other in a row, or one had too many combinations to be written out. A rule that cannot be kept
+    is an error, never a silent wrong table."""
     encoding = model.encoding
+    table, wrong = decode_keeping_rules(encoding, leaves, codes, generator)
     for _ in range(_TRIES):
-        wrong = np.flatnonzero(breaks_a_rule(table, encoding))
         if not len(wrong):
             return table
         leaves, codes = _draw(model, len(wrong), generator, wanted)
-        again = decode_keeping_rules(encoding, leaves, codes, generator)
-        table = replace_rows(table, wrong, again)
+        again, still = decode_keeping_rules(encoding, leaves, codes, generator)
+        table, wrong = replace_rows(table, wrong, again), wrong[still]
+    if not len(wrong):
+        return table
     found = relations(to_frame(table), encoding.spec, encoding.period)
     names = ", ".join(b.rule for b in found if b.count)
-    if not names:
-        return table
     if wanted.codes:
         raise ParameterError(f"conditions: rows that have them all keep breaking {names}")
     raise UnexpectedError(f"engine ctgan: rows keep breaking {names}; the rules contradict others")

@@ -1,4 +1,4 @@
-"""The process in which SDV's CTGAN fits and samples (see `child.py`); `sdv.py` starts it.
+"""The process in which SDV's CTGAN fits and samples: `engine.py` starts it.
 
 The library can be seeded only through the global generators, here those of this process.
 """

@@ -1,4 +1,4 @@
-"""Documents: JSON contents with a type, the same in memory as in the lake."""
+"""Documents: JSON contents, the same in memory as in the lake."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Document(BaseModel):
 
     def to_json(self) -> bytes:
         """The document as UTF-8, indented, its fields in their declared order."""
-        return as_json(self.model_dump(mode="json"))
+        return document_bytes(self.model_dump(mode="json"))
 
 
-def as_json(content: Mapping[str, Any]) -> bytes:
-    """A JSON object as UTF-8, indented, its keys in their order."""
+def document_bytes(content: Mapping[str, Any]) -> bytes:
+    """A JSON object as UTF-8, indented for people, its keys in their order."""
     return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
 def read_json(content: bytes) -> dict[str, Any]:
-    """A JSON object whose fields no type declares yet."""
+    """A JSON object whose fields no type declares."""
     return dict(json.loads(content))
