@@ -25,7 +25,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder: Path = tmp_path_factory.mktemp("stage")
     # SQLite waits 5 seconds for a lock and gives up; on a busy machine others hold it longer.
     patient = f"sqlite:///{folder}/airflow/airflow.db?timeout=60"
-    settings = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": patient}
+    settings = {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": patient,
+        # The DAGs do not change: read once, not every half minute beside the tests.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+    }
     with (
         LakeServer(folder / "lake") as lake,
         AirflowStandalone(folder / "airflow", lake.airflow_connections(), settings) as airflow,
