@@ -100,8 +100,8 @@ def _figures(
     period: Any,
     seed: int,
 ) -> Sample:
-    from include.espejo.evaluate import score_quality
     from include.espejo.evaluate.general.utility import general_utility
+    from include.espejo.evaluate.quality.scores import score_quality
     from include.espejo.evaluate.specific.utility import specific_utility
 
     columns = list(spec.model_columns())

@@ -100,7 +100,7 @@ def parse_dags(request: Request) -> Sample:
 
 def evaluate_table(request: Request) -> Sample:
     """The whole evaluation of a bootstrap resample of the training side; memory with children's."""
-    from include.espejo.evaluate import score_quality
+    from include.espejo.evaluate.quality.scores import score_quality
     from include.espejo.process.resources import PeakMemory
     from include.espejo.protect import split
     from include.espejo.survey import Period, load_spec

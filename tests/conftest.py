@@ -6,7 +6,8 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,24 @@ def few_steps() -> Iterator[None]:
     before, trainings.FEWEST_STEPS = trainings.FEWEST_STEPS, 30
     yield
     trainings.FEWEST_STEPS = before
+
+
+class _NoBrowser:
+    """Draws and prints nothing, under the names that are asked for."""
+
+    def draw(self, figures: Mapping[str, Any]) -> dict[str, bytes]:
+        return dict.fromkeys(figures, b"")
+
+    def print(self, page: bytes, languages: Iterable[str]) -> dict[str, bytes]:
+        return dict.fromkeys(languages, b"")
+
+
+@pytest.fixture
+def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without pictures and PDFs: a browser takes longer than all the rest of one."""
+    from include.espejo.report.drawings import browser
+
+    monkeypatch.setattr(browser, "open_browser", lambda: nullcontext(_NoBrowser()))
 
 
 @pytest.fixture

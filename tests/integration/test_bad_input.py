@@ -53,16 +53,8 @@ class End:
 
 @pytest.fixture
 def synthesize(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, no_browser: None, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., End]:
-    from include.espejo.report import candidate, internal
-
-    monkeypatch.setattr(
-        candidate, "draw_columns", lambda columns, spec: dict.fromkeys(columns, b"")
-    )
-    monkeypatch.setattr(candidate, "print_page", lambda page, created: {"es": b"", "en": b""})
-    monkeypatch.setattr(internal, "draw_training", lambda losses: b"")
-
     def run(frame: pd.DataFrame, content: dict[str, Any]) -> End:
         table, spec = write(frame, content, tmp_path)
         code = main(

@@ -315,10 +315,10 @@ def test_a_failed_gate_leaves_no_release_and_keeps_the_candidate(
     run: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    no_browser: None,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An engine that gives out the rows it was given: what is memorised is not released."""
-    import include.espejo.report.candidate as candidates
     import include.espejo.synthesis.ctgan.engine as engine
 
     survey, out = tmp_path / "parks.csv", tmp_path / "out"
@@ -331,7 +331,6 @@ def test_a_failed_gate_leaves_no_release_and_keeps_the_candidate(
         yield table.select(list(spec.model_columns()))
 
     monkeypatch.setattr(engine.CtganEngine, "sample", remembered)
-    monkeypatch.setattr(candidates, "draw_columns", lambda *_: {})  # plots take a browser's time
     done = run("synthesize", survey, out, *PARKS, "--epochs", "1", "--rows", "400")
     assert done.code == 3, done.err
     assert done.last["passed"] is False

@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
+from include.espejo.report.drawings.browser import open_browser
 from include.espejo.report.drawings.printing import print_page
 from tests.report_pages import REASON, bare_page, enoe_page, odd_page, parks_page
 
@@ -295,7 +296,8 @@ def test_the_data_set_is_described_for_search_engines(opened: Opened) -> None:
 
 
 def test_a_pdf_is_printed_in_each_language(pages: dict[str, bytes]) -> None:
-    printed = print_page(pages["enoe"], "2026-01-02T03:04:05+00:00")
+    with open_browser() as browser:
+        printed = print_page(pages["enoe"], "2026-01-02T03:04:05+00:00", browser)
     assert list(printed) == ["es", "en"]
     words = {"es": "Tabla sintética", "en": "Synthetic table"}
     for language, pdf in printed.items():

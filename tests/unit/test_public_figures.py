@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from include.espejo.report import public_figures
+from include.espejo.report.public import public_figures
 
 
 def utility() -> dict[str, Any]:

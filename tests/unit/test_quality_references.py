@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.evaluate import score_quality
 from include.espejo.evaluate.general.utility import general_utility
 from include.espejo.evaluate.quality.references import score_references
 from include.espejo.evaluate.quality.reports import quality, scores_alike
+from include.espejo.evaluate.quality.scores import score_quality
 from include.espejo.evaluate.specific.utility import specific_utility
 from include.espejo.survey import SurveySpec
 from tests.unit.test_protect_support import PERIOD, code, invented_spec, number

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from include.espejo.errors import MetricError
-from include.espejo.evaluate import Scores, score_quality
+from include.espejo.evaluate.quality.scores import Scores, score_quality
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.load import parse_spec
 from tests.surveys.parks import SPEC as PARKS_SPEC

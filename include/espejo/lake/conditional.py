@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-
-from pydantic import JsonValue
+from typing import Any
 
 from include.espejo.errors import LakeError
 from include.espejo.lake.document import document_bytes
@@ -17,7 +16,7 @@ log = logging.getLogger(__name__)
 
 _TRIES = 5
 
-JsonObject = dict[str, JsonValue]
+JsonObject = dict[str, Any]  # its fields are declared where it is read
 
 
 def change_object(lake: Lake, uri: str, change: Callable[[bytes | None], bytes | None]) -> None:

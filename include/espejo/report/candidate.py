@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from include.espejo.lake import Lake, document_bytes, join
 from include.espejo.lake.keys import MANIFEST
+from include.espejo.report.drawings.browser import Browser
 from include.espejo.report.drawings.distributions import distributions
 from include.espejo.report.drawings.pictures import draw_columns
 from include.espejo.report.drawings.printing import print_page
@@ -39,12 +40,14 @@ def build_candidate(
     synthetic: pa.Table,
     figures: Mapping[str, bytes],
     counted: np.ndarray,
+    browser: Browser,
 ) -> Manifest:
     """Write the candidate to `folder` and return its manifest.
 
     `release` says what the release is (survey, period, release, rows, engine, parameters
     without the seed, spec digest, code version); `figures` are the score files, as public ones
-    are cut; `counted`: real rows that count for the floor, boolean (rows,).
+    are cut; `counted`: real rows that count for the floor, boolean (rows,); `browser` draws and
+    prints.
     """
     created = datetime.now(UTC).isoformat(timespec="seconds")
     about = {**release, "created": created, "versions": _versions()}
@@ -57,8 +60,8 @@ def build_candidate(
     }
     shown = {**about, "files": [_entry(name, content) for name, content in data.items()]}
     page = render_page(spec, shown, parsed, columns, pyramid(*tables, spec, counted))
-    pdfs = print_page(page, created)
-    plots = draw_columns(columns, spec)
+    pdfs = print_page(page, created, browser)
+    plots = draw_columns(columns, spec, browser)
     files = {
         **data,
         **figures,

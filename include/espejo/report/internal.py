@@ -10,6 +10,7 @@ import jinja2
 import pandas as pd
 
 from include.espejo.lake.document import Document
+from include.espejo.report.drawings.browser import Browser
 from include.espejo.report.drawings.pictures import draw_training
 
 _PAGE = """<!doctype html>
@@ -56,15 +57,20 @@ _GATE_FIELDS = (
 
 
 def internal_page(
-    facts: Document, training: Document, losses: bytes, audit: Document, protection: Document
+    facts: Document,
+    training: Document,
+    losses: bytes,
+    audit: Document,
+    protection: Document,
+    browser: Browser,
 ) -> bytes:
     """A self-contained page: every gate with its exact figures, what was protected, the training.
 
     `facts`: survey, period, release; `training`, `audit`, `protection`: what the steps left;
-    `losses`: their CSV, by epoch.
+    `losses`: their CSV, by epoch; `browser` draws them.
     """
     table = pd.read_csv(io.BytesIO(losses))
-    picture = base64.b64encode(draw_training(table)).decode()
+    picture = base64.b64encode(draw_training(table, browser)).decode()
     shown = table.round(4).astype(object).where(table.notna(), "")
     environment = jinja2.Environment(autoescape=True)
     environment.filters["figure"] = _figure

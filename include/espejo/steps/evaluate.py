@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 @without_values
 def evaluate(run: Run) -> Summary:
     """Score the synthetic table; the exact figures stay in the workspace."""
-    from include.espejo.evaluate import score_quality
+    from include.espejo.evaluate.quality.scores import score_quality
 
     work, lake, spec = run.work, run.lakes.work, run.spec
     stored = lake.read_tagged(work.figure("quality.json"))

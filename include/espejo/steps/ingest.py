@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 def ingest(run: Run) -> Summary:
     """Read the one file that the run's source names."""
     from include.espejo.ingest import find_input, read_survey
-    from include.espejo.report import require_browser
+    from include.espejo.report.drawings.browser import require_browser
     from include.espejo.table.frames import to_parquet
 
     require_browser()  # now, rather than after hours of training

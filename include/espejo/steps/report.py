@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.espejo.disclose.gates import Audit, read_audit
 from include.espejo.disclose.verdict import Override, public_verdict
@@ -16,6 +16,9 @@ from include.espejo.steps.comparison import write_comparison
 from include.espejo.steps.documents import ProtectionSummary, TrainingSummary
 from include.espejo.steps.gates import override_in_force
 from include.espejo.steps.run import Run, Summary
+
+if TYPE_CHECKING:
+    from include.espejo.report.drawings.browser import Browser
 
 log = logging.getLogger(__name__)
 
@@ -53,14 +56,15 @@ def report(run: Run) -> Summary:
 
 
 def _candidate(run: Run, override: Override | None) -> dict[str, Any]:
-    from include.espejo.report import build_candidate, public_figures
+    from include.espejo.report.candidate import build_candidate
+    from include.espejo.report.drawings.browser import open_browser
+    from include.espejo.report.public import public_figures
     from include.espejo.table.floors import few_of_each
     from include.espejo.table.frames import from_parquet, to_frame
     from include.espejo.table.households import household_numbers
 
     work, lake, spec = run.work, run.lakes.work, run.spec
     audit = read_audit(lake.read(work.audit))
-    _write_internal_page(run, audit)
     synthetic = from_parquet(lake.read(work.synthetic))
     write_comparison(run)
     figures = public_figures({name: lake.read(work.figure(name)) for name in FIGURES})
@@ -74,19 +78,21 @@ def _candidate(run: Run, override: Override | None) -> dict[str, Any]:
     real = from_parquet(lake.read(work.train))
     counted = few_of_each(household_numbers(to_frame(real), spec), spec.disclosure.floor)
     modelled = real.select(list(spec.model_columns()))
-    return build_candidate(
-        lake, work.candidate, spec, release, modelled, synthetic, figures, counted
-    )
+    with open_browser() as browser:
+        _write_internal_page(run, audit, browser)
+        return build_candidate(
+            lake, work.candidate, spec, release, modelled, synthetic, figures, counted, browser
+        )
 
 
-def _write_internal_page(run: Run, audit: Audit) -> None:
-    from include.espejo.report import internal_page
+def _write_internal_page(run: Run, audit: Audit, browser: Browser) -> None:
+    from include.espejo.report.internal import internal_page
 
     work, lake = run.work, run.lakes.work
     training = run.read(TrainingSummary, work.training)
     protection = run.read(ProtectionSummary, work.protection)
     facts, losses = run.facts().public, lake.read(work.losses)
-    page = internal_page(facts, training, losses, audit, protection)
+    page = internal_page(facts, training, losses, audit, protection, browser)
     lake.write(work.internal_report, page)
 
 

@@ -15,18 +15,15 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from include.espejo.errors import MetricError
 
-with warnings.catch_warnings():
-    # The reports for one table, which the notebook uses, announce that they will move.
-    warnings.simplefilter("ignore", FutureWarning)
-    from sdmetrics.reports.single_table import DiagnosticReport, QualityReport
-    from sdmetrics.reports.single_table._properties import ColumnShapes
+if TYPE_CHECKING:
+    from sdmetrics.reports.single_table import QualityReport
 
 # Pinned, so that figures of two quarters can be compared: SDMetrics 0.32's own thresholds, and
 # no subsample (its default draws 50,000 rows from the global generator).
@@ -99,6 +96,8 @@ def _shapes(
     """The details of every column's shape: of those beside the report's own, too."""
     if len(report.get_details("Column Shapes")) == len(metadata["columns"]):
         return report.get_details("Column Shapes")
+    from sdmetrics.reports.single_table._properties import ColumnShapes
+
     shapes = ColumnShapes()
     shapes.num_rows_subsample = None
     shapes.get_score(real, synthetic, metadata)
@@ -143,6 +142,16 @@ def _number(score: float) -> float | None:
     return None if pd.isna(score) else float(score)
 
 
+def _report(name: str) -> Any:
+    """One of SDMetrics' reports for one table; their import takes seconds that few need pay."""
+    with warnings.catch_warnings():
+        # They announce that they will move; the notebook uses them.
+        warnings.simplefilter("ignore", FutureWarning)
+        from sdmetrics.reports import single_table
+
+        return getattr(single_table, name)()
+
+
 def _generate(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
@@ -150,7 +159,7 @@ def _generate(
     correlation: float,
     association: float,
 ) -> QualityReport:
-    report = QualityReport()
+    report = _report("QualityReport")
     report.num_rows_subsample = None
     report.real_correlation_threshold = correlation
     report.real_association_threshold = association
@@ -162,7 +171,7 @@ def diagnostic(
     real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any]
 ) -> dict[str, float]:
     """DiagnosticReport's overall, data validity and data structure, 0 to 1."""
-    report = DiagnosticReport()
+    report = _report("DiagnosticReport")
     report.generate(real, synthetic, metadata, verbose=False)
     for name in ("Data Validity", "Data Structure"):
         _checked(report.get_details(name), name)

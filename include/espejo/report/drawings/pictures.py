@@ -1,18 +1,14 @@
-"""Plots of real against synthetic for every column, as PNG through kaleido."""
+"""Plots of real against synthetic for every column, and of the training, as PNG."""
 
 from __future__ import annotations
 
-import logging
-import tempfile
-import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from include.espejo.errors import BrowserError
+from include.espejo.report.drawings.browser import Browser
 from include.espejo.report.drawings.distributions import Bar, Distribution
 from include.espejo.survey import Column, SurveySpec
 
@@ -22,46 +18,14 @@ _NAMES = {"others": "otros / other", "blank": "en blanco / blank"}
 _LABEL_LENGTH = 26
 
 
-def require_browser() -> None:
-    """Raise BrowserError unless kaleido will find a Chromium: better before training than after."""
-    from choreographer.browsers.chromium import Chromium
-
-    try:
-        found = Chromium.find_browser(skip_local=False)
-    except (OSError, RuntimeError):
-        found = None
-    if not found:
-        raise BrowserError(
-            "no Chromium or Chrome on this machine, and the plots need one; run: "
-            "apt-get install -y chromium fonts-dejavu-core"
-        )
+def draw_columns(
+    columns: Mapping[str, Distribution], spec: SurveySpec, browser: Browser
+) -> dict[str, bytes]:
+    """A PNG for each column, of the shares that the page shows. Raises BrowserError."""
+    return browser.draw({name: _figure(name, spec.columns[name], d) for name, d in columns.items()})
 
 
-def draw_columns(columns: Mapping[str, Distribution], spec: SurveySpec) -> dict[str, bytes]:
-    """A PNG for each column, of the shares that the page shows."""
-    return _render({name: _figure(name, spec.columns[name], d) for name, d in columns.items()})
-
-
-def _render(figures: Mapping[str, Any]) -> dict[str, bytes]:
-    """The figures as PNGs by name."""
-    import kaleido
-
-    for name in ("kaleido", "choreographer"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # dozens of lines a picture otherwise
-    with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
-        # One browser for all: starting it for each figure takes many times as long.
-        kaleido.start_sync_server(silence_warnings=True)
-        try:
-            for name, figure in figures.items():
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # plotly warns of an option that it sets itself
-                    figure.write_image(Path(folder) / f"{name}.png", width=900, height=480, scale=1)
-        finally:
-            kaleido.stop_sync_server(silence_warnings=True)
-        return {name: (Path(folder) / f"{name}.png").read_bytes() for name in figures}
-
-
-def draw_training(losses: pd.DataFrame) -> bytes:
+def draw_training(losses: pd.DataFrame, browser: Browser) -> bytes:
     """The losses and, where the engine has one, the held-out score by epoch, as a PNG."""
     import plotly.graph_objects as go
 
@@ -94,7 +58,7 @@ def draw_training(losses: pd.DataFrame) -> bytes:
         yaxis2={"title": {"text": "0 a 1 / 0 to 1"}, "overlaying": "y", "side": "right"},
         legend={"orientation": "h", "y": -0.2},
     )
-    return _render({"training": figure})["training"]
+    return browser.draw({"training": figure})["training"]
 
 
 def _figure(name: str, column: Column, shares: Distribution) -> Any:
