@@ -1,0 +1,130 @@
+"""The Chromium that draws the plots and prints the page: one start for all that a report needs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import tempfile
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from include.espejo.errors import BrowserError
+
+_MOST_SECONDS = 120  # a page in a language, or one picture
+_PICTURE = "{format: 'png', width: 900, height: 480, scale: 1}"
+_PAPER = {
+    "printBackground": True,
+    "preferCSSPageSize": True,
+    "generateTaggedPDF": True,
+    "generateDocumentOutline": True,
+    "displayHeaderFooter": True,
+    "headerTemplate": "<span></span>",
+    "footerTemplate": (
+        '<div style="font: 7pt sans-serif; width: 100%; padding: 0 13mm; color: #555;'
+        ' display: flex; justify-content: space-between"><span class="title"></span>'
+        '<span><span class="pageNumber"></span> / <span class="totalPages"></span></span></div>'
+    ),
+}
+
+Work = Coroutine[Any, Any, Any]
+
+
+def require_browser() -> None:
+    """Raise BrowserError unless a Chromium will be found: better before training than after."""
+    from choreographer.browsers.chromium import Chromium
+
+    try:
+        found = Chromium.find_browser(skip_local=False)
+    except (OSError, RuntimeError):
+        found = None
+    if not found:
+        raise BrowserError(
+            "no Chromium or Chrome on this machine, and the plots need one; run: "
+            "apt-get install -y chromium fonts-dejavu-core"
+        )
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """A Chromium without a window, closed at the end. Raises BrowserError if it does not start."""
+    from choreographer import Browser as Chromium
+
+    logging.getLogger("choreographer").setLevel(logging.WARNING)  # dozens of lines a page otherwise
+    # In a thread of its own: whoever calls may be in an event loop already.
+    with (
+        tempfile.TemporaryDirectory(prefix="espejo-") as folder,
+        ThreadPoolExecutor(1) as thread,
+        asyncio.Runner() as runner,
+    ):
+
+        def wait(work: Work) -> Any:
+            try:
+                return thread.submit(runner.run, asyncio.wait_for(work, _MOST_SECONDS)).result()
+            except (TimeoutError, OSError, RuntimeError) as error:
+                raise BrowserError(
+                    "the report could not be drawn: Chromium did not answer; look at the memory "
+                    "and the processes of this machine, and run again"
+                ) from error
+
+        chromium = Chromium(headless=True)
+        wait(chromium.open())
+        try:
+            yield Browser(chromium, Path(folder), wait)
+        finally:
+            wait(chromium.close())
+
+
+class Browser:
+    """An open Chromium. Its methods raise BrowserError where it does not answer in time."""
+
+    def __init__(self, chromium: Any, folder: Path, wait: Callable[[Work], Any]):
+        self._chromium, self._folder, self._wait = chromium, folder, wait
+
+    def draw(self, figures: Mapping[str, Any]) -> dict[str, bytes]:
+        """Plotly's figures as PNGs, by name."""
+        import plotly
+
+        library = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+        empty = f'<!doctype html><meta charset="utf-8"><script src="{library.as_uri()}"></script>'
+        tab = self._wait(self._show(empty.encode()))
+        return {name: self._wait(_draw(tab, figure)) for name, figure in figures.items()}
+
+    def print(self, page: bytes, languages: Iterable[str]) -> dict[str, bytes]:
+        """The page as a PDF, by language: each is chosen as a reader would choose it."""
+        tab = self._wait(self._show(page))
+        return {language: self._wait(_print(tab, language)) for language in languages}
+
+    async def _show(self, page: bytes) -> Any:
+        """A tab with the page, loaded."""
+        path = self._folder / "page.html"
+        path.write_bytes(page)
+        tab = await self._chromium.create_tab()
+        await tab.send_command("Page.enable")
+        loaded = tab.subscribe_once("Page.loadEventFired")
+        await tab.send_command("Page.navigate", {"url": path.as_uri()})
+        await loaded
+        return tab
+
+
+async def _draw(tab: Any, figure: Any) -> bytes:
+    address = await _run(tab, f"Plotly.toImage({figure.to_json()}, {_PICTURE})")
+    return base64.b64decode(address.partition(",")[2])
+
+
+async def _print(tab: Any, language: str) -> bytes:
+    await _run(tab, f"document.getElementById('language-{language}').click()")
+    answer = await tab.send_command("Page.printToPDF", _PAPER)
+    return base64.b64decode(answer["result"]["data"])
+
+
+async def _run(tab: Any, script: str) -> Any:
+    """What a script of the page comes to."""
+    asked = {"expression": script, "awaitPromise": True, "returnByValue": True}
+    answer = await tab.send_command("Runtime.evaluate", asked)
+    if "error" in answer or "exceptionDetails" in answer["result"]:
+        raise RuntimeError("a script of the page failed")
+    return answer["result"]["result"].get("value")
