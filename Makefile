@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INPUT ?=
 NATIONAL ?=
 PERIOD ?= 2015T2
@@ -16,15 +17,19 @@ BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+# torch by pip, whose settings say which build of it; the rest by uv, in a fifth of pip's time. Where
+# uv finds no index, since only pip's settings name one, pip installs it all.
 $(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	$(PIP) install uv torch -c constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -c constraints.txt \
+	  || $(PIP) install -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 setup: $(VENV)/.installed  ## the virtual environment with the pinned packages
 
-lock:  ## requirements*.lock anew, with hashes, from the requirements and constraints.txt
-	.ci/lock $(PYTHON)
+lock: setup  ## requirements*.lock anew, with hashes, from the requirements and constraints.txt
+	.ci/lock $(BIN)/uv
 
 browser:
 	@if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then \
