@@ -122,19 +122,19 @@ def _synthesize(run: Run, out_dir: str) -> tuple[str, Result]:
 @without_values
 def protect_command(options: argparse.Namespace) -> Result:
     """Validate, hold the floors, split by household: two files as the survey's own are written."""
-    from include.espejo.protect import hold_floors, split
+    from include.espejo.protect import hold_floors, require_share, split
     from include.espejo.validate import check_survey
 
     spec, period = load_spec(options.survey), Period.parse(options.period)
+    given = options.holdout_share
+    share = spec.disclosure.holdout_share if given is None else given
+    require_share(share)
     ingested = read_survey(open_lake(options.input), options.input, spec)
     check_survey(ingested.table, spec, period, ingested.warnings).require(options.input)
     parameters = Parameters.of(spec, {"seed": options.seed})
     seed = seed_for(parameters, ingested.sha256)
     frame = to_frame(ingested.table)
     protected = hold_floors(frame, spec, period, seed)
-    share = spec.disclosure.holdout_share
-    if options.holdout_share is not None:
-        share = options.holdout_share
     held = split(frame, spec, share, salt_of_seed(seed))
     lake = open_lake(options.out_dir)
     for name, rows in (("train.csv", ~held), ("holdout.csv", held)):

@@ -57,6 +57,7 @@ class Ended:
     """As a process ends, without the seconds that one takes to import everything."""
 
     returncode: int
+    stdout: str
     stderr: str
 
 
@@ -67,7 +68,8 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
             code = main(arguments)
         except SystemExit as ended:  # argparse ends so
             code = int(str(ended.code))
-        return Ended(code, capsys.readouterr().err)
+        told = capsys.readouterr()
+        return Ended(code, told.out, told.err)
 
     return run_here
 
@@ -97,9 +99,9 @@ def made(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 SURVEY = ("--survey", "enoe_sdem", "--period", "2015T2")
 
 
-def test_validate_says_so_and_writes_nothing(survey: Path) -> None:
+def test_validate_says_so_and_writes_nothing(call: Callable[..., Ended], survey: Path) -> None:
     before = sorted(survey.parent.iterdir())
-    done = run("validate", str(survey), *SURVEY)
+    done = call("validate", str(survey), *SURVEY)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["rows"] >= 3000
     assert sorted(survey.parent.iterdir()) == before
@@ -313,10 +315,12 @@ def text_of(path: Path) -> str:
     return re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
 
 
-def test_the_same_again_is_harmless(survey: Path, made: dict[str, Any]) -> None:
+def test_the_same_again_is_harmless(
+    call: Callable[..., Ended], survey: Path, made: dict[str, Any]
+) -> None:
     out: Path = made["out"]
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}
-    done = run("synthesize", str(survey), str(out), *SURVEY, *SETTINGS)
+    done = call("synthesize", str(survey), str(out), *SURVEY, *SETTINGS)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["release"] == made["said"]["release"]
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == before

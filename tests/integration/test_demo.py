@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from demo import run
 from tests.conftest import ROOT
 from tests.surveys.parks import write_parks
 
@@ -51,12 +54,26 @@ def test_a_second_survey_goes_through_the_same_dag(tmp_path: Path) -> None:
     assert "Tabla sintética" in (release / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_bad_file_ends_the_demo_with_its_message(tmp_path: Path) -> None:
-    survey = tmp_path / "parks.csv"
-    write_parks(survey, rows=400)
-    survey.write_bytes(survey.read_bytes().replace(b";", b","))
-    done = demo(tmp_path / "build", survey)
-    assert done.returncode == 1
-    assert "rule delimiter" in done.stdout + done.stderr
-    assert "The run failed in: ingest" in done.stderr
+@dataclass(frozen=True)
+class Ended:
+    """What the demo asks of a run, and of its tasks."""
+
+    state: str
+    task_id: str = ""
+
+    def get_task_instances(self) -> list[Ended]:
+        return [Ended("success", "plan"), Ended("failed", "ingest")]
+
+
+def test_a_run_that_fails_ends_the_demo_with_its_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the task itself says of a bad file, tests/e2e looks at."""
+    write_parks(tmp_path / "parks.csv", rows=400)
+    arguments = ["--survey", str(SPEC), "--input", str(tmp_path / "parks.csv")]
+    monkeypatch.setattr(sys, "argv", ["demo", *arguments, "--build", str(tmp_path / "build")])
+    monkeypatch.setattr(run, "_run_dag", lambda *_: Ended("failed"))
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    assert run.main() == 1
+    assert "The run failed in: ingest." in capsys.readouterr().err
     assert not (tmp_path / "build" / "release").exists()

@@ -132,10 +132,11 @@ def test_another_share_holds_back_as_many(tables: Tables, run: Any, tmp_path: Pa
 
 
 @pytest.mark.parametrize("share", ["0", "1", "-0.1", "1.5", "nan"])
-def test_a_share_that_is_none_ends_with_2(
-    tables: Tables, run: Any, tmp_path: Path, share: str
-) -> None:
-    done = run("protect", tables.survey, tmp_path / "out", *SURVEY, f"--holdout-share={share}")
+def test_a_share_that_is_none_ends_with_2(run: Any, tmp_path: Path, share: str) -> None:
+    """Before the survey is read."""
+    done = run(
+        "protect", "/nowhere/survey.csv", tmp_path / "out", *SURVEY, f"--holdout-share={share}"
+    )
     assert done.code == 2
     assert "holdout_share" in done.err
     assert not (tmp_path / "out").exists()

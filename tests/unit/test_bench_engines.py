@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import engine_probes, engine_runs, engines, fidelity, run, trees
+from bench import engine_probes, engine_runs, engines, fidelity, fidelity_probes, run, trees
 from bench.figures import Figure, Target, judge, render
 from demo.airflow_home import ROOT
 from demo.enoe_like import generate_survey, write_survey
@@ -52,8 +52,7 @@ def test_shares_and_scores_are_shares(compared):
 
 
 def test_national_steps_are_counted_and_bounded(request_):
-    asked = {"probe": "national_ours", "engine": "ctgan", "steps": 7}
-    (sample,) = run_child("bench.engine_probes", request_ | asked)
+    sample = engine_probes.national_ours(request_ | {"engine": "ctgan", "steps": 7})
     assert {figure.field for figure in engines.NATIONAL_FIGURES} <= set(sample)
     assert sample["steps"] == 7
     assert 0 < sample["step_ms"] < 1000 * sample["fit_seconds"]
@@ -68,9 +67,7 @@ def test_sdv_ends_after_its_steps(request_):
 
 
 def test_the_profile_names_operators(request_):
-    (found,) = run_child(
-        "bench.engine_probes", request_ | {"probe": "profile", "profiled_steps": 3}
-    )
+    found = engine_probes.profile(request_ | {"profiled_steps": 3})
     assert found["operators"] > 0
     assert 0 < sum(line["share"] for line in found["longest"]) <= 1
     text = engines.render_profile(found)
@@ -231,11 +228,11 @@ def test_sequential_trees_draw_values_that_there_are():
     assert made.equals(trees.synthesize(frame, 1))
 
 
-def test_a_contestant_is_scored_and_attacked(request_):
+def test_a_contestant_is_scored_and_attacked(request_, metrics_here):
     """One that copies the training rows: near to them in every figure, and held back."""
     copy = f"{sys.executable} -c 'import shutil, sys; shutil.copy(sys.argv[1], sys.argv[2])'"
-    asked = {"probe": "fidelity", "contestant": "copies", "seed": 1, "command": copy}
-    (sample,) = run_child("bench.fidelity_probes", request_ | asked)
+    asked = {"contestant": "copies", "seed": 1, "command": copy}
+    sample = fidelity_probes.fidelity(request_ | asked)
     assert {"k3", "k4", "auc", "lost", "groups", "overall"} <= set(sample)
     assert sample["k3"] == sample["k4"] == 1000
     assert sample["groups"] == 1

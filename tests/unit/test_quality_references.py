@@ -15,6 +15,8 @@ from include.espejo.evaluate.specific.utility import specific_utility
 from include.espejo.survey import SurveySpec
 from tests.unit.test_protect_support import PERIOD, code, invented_spec, number
 
+pytestmark = pytest.mark.usefixtures("metrics_here")
+
 NAMES = ("overall", "column_shapes", "column_pair_trends", "column_pair_trends_all_pairs")
 SPEC = invented_spec({"place": code(), "job": code(), "age": number(), "pay": number()}, rules=[])
 METADATA = {

@@ -12,6 +12,8 @@ from include.espejo.survey import SurveySpec
 from include.espejo.survey.load import parse_spec
 from tests.surveys.parks import SPEC as PARKS_SPEC
 
+pytestmark = pytest.mark.usefixtures("metrics_here")
+
 ROWS = 200
 NUMBERS = np.random.default_rng(1).normal(size=ROWS)
 HALF = [1.0, 2.0] * (ROWS // 4)

@@ -5,6 +5,6 @@ places are coarsened, rare codes become unknown, rare numbers are merged (docs/d
 """
 
 from include.espejo.protect.flow import Protected, hold_floors
-from include.espejo.protect.households import household_hashes, split
+from include.espejo.protect.households import household_hashes, require_share, split
 
-__all__ = ["Protected", "hold_floors", "household_hashes", "split"]
+__all__ = ["Protected", "hold_floors", "household_hashes", "require_share", "split"]

@@ -28,8 +28,7 @@ def split(frame: pd.DataFrame, spec: SurveySpec, share: float, salt: bytes) -> n
     64 bytes, the same for every quarter. Raises InputError where a side would have fewer than
     two households.
     """
-    if not 0 < share < 1:
-        raise ParameterError("parameter holdout_share: it must lie between 0 and 1, ends excluded")
+    require_share(share)
     if not 1 <= len(salt) <= hashlib.blake2b.MAX_KEY_SIZE:
         raise ParameterError("parameter salt: it must have 1 to 64 bytes")
     key = panel_unit(frame, spec)
@@ -40,6 +39,12 @@ def split(frame: pd.DataFrame, spec: SurveySpec, share: float, salt: bytes) -> n
     holdout = held[number] if len(frame) else np.zeros(0, dtype=bool)
     _require_both_sides(frame, spec, holdout)
     return np.asarray(holdout)
+
+
+def require_share(share: float) -> None:
+    """Raise ParameterError unless it can be the share of households that are held out."""
+    if not 0 < share < 1:
+        raise ParameterError("parameter holdout_share: it must lie between 0 and 1, ends excluded")
 
 
 def household_hashes(frame: pd.DataFrame, spec: SurveySpec, salt: bytes) -> np.ndarray:
