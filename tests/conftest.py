@@ -75,15 +75,17 @@ def metrics_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
     That they have a process of their own, and what becomes of its end, other tests see to.
     """
+    # For all of the test, which pytest ends with the filters of before: threads share them.
+    warnings.simplefilter("ignore")
+    import sdmetrics.reports.single_table  # noqa: F401  two threads at once would each do half
+
     from include.espejo.evaluate.quality import metrics, scores
     from include.espejo.process import child
 
-    def compute(module: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def compute(module: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
         told: list[dict[str, Any]] = []
         monkeypatch.setattr(child, "tell", told.append)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            metrics._compute_all(request)
+        metrics._compute_all(asked)
         yield from json.loads(json.dumps(told))
 
     monkeypatch.setattr(scores, "run_child", compute)
