@@ -166,7 +166,7 @@ def scores_of(learning: Learning, drawn: pa.Table) -> Sample:
     left, right = (f[list(columns)].astype(kinds) for f in (real, synthetic))
     report = quality(left, right, metadata)
     broken = broken_rules(drawn, learning.table, spec, learning.period)
-    places = [b["share"] for b in broken if b["rule"] == "places_that_exist"]
+    places = [b.share for b in broken if b.rule == "places_that_exist"]
     wrong = [b.rows for b in relations(synthetic, spec, learning.period)]
     rows = group_numbers(pd.concat([left, right], ignore_index=True))
     ours, theirs = rows[: len(left)], rows[len(left) :]
@@ -174,7 +174,7 @@ def scores_of(learning: Learning, drawn: pa.Table) -> Sample:
     random = np.random.default_rng(0)
     views = score_marginals(open_contest(real, None, synthetic, spec, random), None, random)
     return {
-        **{f"views_{k}": views["by_size"][str(k)]["all_rows"] / 1000 for k in (3, 4)},
+        **{f"views_{k}": (views.by_size[str(k)].all_rows or 0.0) / 1000 for k in (3, 4)},
         "overall": report.overall,
         "shapes": report.shapes,
         "pairs": report.pair_trends or 0.0,

@@ -108,16 +108,18 @@ def _figures(
     general = general_utility(train, holdout, synthetic, spec, seed)
     specific = specific_utility(train, holdout, synthetic, spec, period, seed)
     scores = score_quality(train[columns], synthetic, spec, seed, holdout[columns])
-    losses = [-t["scores"]["auc"]["difference"] for t in specific["learning"]["targets"]]
-    sizes = general["k_marginal"]["by_size"]
-    return {
-        "k3": sizes["3"]["all_rows"],
-        "k4": sizes["4"]["all_rows"],
-        "auc": general["classifier"]["score"],
+    targets = specific.learning.targets or ()
+    losses = [-target.scores["auc"].difference for target in targets if target.scores]
+    sizes = general.k_marginal.by_size
+    found = {
+        "k3": sizes["3"].all_rows,
+        "k4": sizes["4"].all_rows,
+        "auc": general.classifier.score,
         "lost": sum(losses) / len(losses),
-        "groups": specific["groups"]["all_rows"],
+        "groups": specific.groups.all_rows,
         "overall": scores.quality.overall,
     }
+    return {name: figure for name, figure in found.items() if figure is not None}
 
 
 def _gates(

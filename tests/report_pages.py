@@ -6,7 +6,6 @@ more than one release (the comparison) and SDMetrics (the quality) is written do
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,14 @@ import numpy as np
 import pandas as pd
 
 from demo.enoe_like import generate_survey, write_survey
+from include.espejo.evaluate.document import Utility
 from include.espejo.evaluate.general.utility import general_utility
+from include.espejo.evaluate.periods.document import Comparison
+from include.espejo.evaluate.quality.document import Quality
 from include.espejo.evaluate.specific.utility import specific_utility
 from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
+from include.espejo.report.candidate import parse_figures
 from include.espejo.report.drawings.distributions import distributions
 from include.espejo.report.drawings.pyramid import pyramid
 from include.espejo.report.page.page import PublicFigures, render_page
@@ -25,6 +28,7 @@ from include.espejo.report.public import public_figures
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.survey.column import Column, Label
 from include.espejo.table.frames import to_frame
+from tests.documents import filled
 from tests.surveys.parks import SPEC as PARKS_SPEC
 from tests.surveys.parks import write_parks
 
@@ -40,6 +44,12 @@ FIRST = {
     "codes": {},
     "drift": {},
     "indicators": [],
+}
+
+NO_REFERENCES: dict[str, Any]
+NO_REFERENCES = {
+    "references": {key: {} for key in ("overall", "column_shapes", "column_pair_trends")},
+    "column_pair_trends": None,
 }
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
@@ -65,7 +75,7 @@ def parks_page(folder: Path) -> bytes:
 
 
 def bare_page(folder: Path) -> bytes:
-    """A release without any figure, gate or row of enough people."""
+    """A release with no more figures than there must be, no gate and no row of enough people."""
     spec = load_spec(PARKS_SPEC)
     write_parks(folder / "bare.csv", rows=60)
     frame = to_frame(read_survey(open_lake(str(folder)), str(folder / "bare.csv"), spec).table)
@@ -73,7 +83,7 @@ def bare_page(folder: Path) -> bytes:
     return render_page(
         spec,
         release_of(spec, 4),
-        PublicFigures({}, {}, {}),
+        PublicFigures(filled(Quality, NO_REFERENCES), filled(Utility), filled(Comparison)),
         distributions(frame, frame, spec, everybody(frame)),
     )
 
@@ -152,15 +162,16 @@ def page_of(
 ) -> bytes:
     """The page of a release made of these rows."""
     train, holdout, synthetic = frames
-    utility = {
-        "general": general_utility(train, holdout, synthetic, spec, seed=1),
-        "specific": specific_utility(train, holdout, synthetic, spec, Period(2015, 2), seed=1),
+    exact = {
+        "quality.json": filled(Quality, quality_of()),
+        "utility.json": Utility(
+            general=general_utility(train, holdout, synthetic, spec, seed=1),
+            specific=specific_utility(train, holdout, synthetic, spec, Period(2015, 2), seed=1),
+        ),
+        "comparison.json": Comparison.model_validate(comparison or FIRST),
     }
-    exact = {"quality": quality_of(), "utility": utility, "comparison": comparison or FIRST}
-    cut = public_figures(
-        {f"{name}.json": json.dumps(told).encode() for name, told in exact.items()}
-    )
-    figures = PublicFigures(*(json.loads(cut[f"{name}.json"]) for name in exact))
+    cut = public_figures({name: told.to_json() for name, told in exact.items()})
+    figures = parse_figures(cut)
     real = train[list(spec.model_columns())]
     counted = everybody(real)
     tower = pyramid(real, synthetic, spec, counted)

@@ -27,6 +27,7 @@ from include.espejo.evaluate.specific import group_figures
 from include.espejo.evaluate.specific.group_figures import group_agreement
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.disclosure import Floor
+from tests.documents import json_of
 from tests.unit.test_protect_support import code, invented_spec, number
 from tests.unit.test_specific_utility import people, utility, without_key
 
@@ -81,7 +82,9 @@ def contest_of(
 
 
 def test_views_of_four_stand_beside_the_score_and_are_not_in_it() -> None:
-    scores = score_marginals(contest_of(workers(2), workers(3)), None, np.random.default_rng(1))
+    scores = json_of(
+        score_marginals(contest_of(workers(2), workers(3)), None, np.random.default_rng(1))
+    )
     by_size, views = scores["by_size"], scores["marginals"]
     assert set(by_size) == {"2", "3", "4"}
     assert by_size["4"]["floor"] < by_size["4"]["ceiling"] < by_size["2"]["ceiling"]
@@ -90,13 +93,13 @@ def test_views_of_four_stand_beside_the_score_and_are_not_in_it() -> None:
 
 
 def test_trees_tell_shuffled_rows_and_not_another_sample() -> None:
-    found = score_classifier(contest_of(workers(2), workers(3)), np.random.default_rng(1))
+    found = json_of(score_classifier(contest_of(workers(2), workers(3)), np.random.default_rng(1)))
     assert found["score"] == pytest.approx(0.5, abs=0.04)
     assert found["ceiling"] == pytest.approx(0.5, abs=0.04)
     assert found["floor"] > 0.75
     assert found["position"] == pytest.approx(1, abs=0.2)
     lost = shuffled(workers(2), "work", "pay")
-    apart = score_classifier(contest_of(lost, workers(3)), np.random.default_rng(1))
+    apart = json_of(score_classifier(contest_of(lost, workers(3)), np.random.default_rng(1)))
     assert apart["score"] > 0.75
     assert apart["position"] < 0.5
 
@@ -107,7 +110,7 @@ def test_what_two_columns_do_not_show_the_trees_see() -> None:
     works = np.random.default_rng(4).random(len(synthetic)) < (synthetic["work"] == "y").mean()
     spec = invented_spec({"sex": code(), "age": number(), "work": code()}, rules=[])
     synthetic["work"] = pd.Categorical(np.where(works, "y", "n"))
-    found = score_classifier(contest_of(synthetic, spec=spec), np.random.default_rng(1))
+    found = json_of(score_classifier(contest_of(synthetic, spec=spec), np.random.default_rng(1)))
     assert found["score"] > 0.6
     assert found["ceiling"] is found["position"] is None
 
@@ -128,9 +131,9 @@ def test_a_household_is_in_one_fold() -> None:
         frame["block"] = pd.Categorical(drawn.astype(str))
     train, holdout, synthetic = frames
     contest = open_contest(train, holdout, synthetic, spec, np.random.default_rng(1))
-    whole = score_classifier(contest, np.random.default_rng(1))["ceiling"]
+    whole = json_of(score_classifier(contest, np.random.default_rng(1)))["ceiling"]
     apart = Contest(contest.fields, contest.train, contest.others)
-    split = score_classifier(apart, np.random.default_rng(1))["ceiling"]
+    split = json_of(score_classifier(apart, np.random.default_rng(1)))["ceiling"]
     assert whole < 0.6
     assert split > 0.7
 
@@ -198,15 +201,16 @@ def test_views_are_weighed_by_their_figures() -> None:
         {"score": np.array([True, True, False]), "floor": np.zeros(3, bool)},
         {"score": np.array([True]), "floor": np.array([True])},
     ]
-    found = agreement(views)
+    found = json_of(agreement(views))
     assert (found["score"], found["floor"], found["figures"]) == (0.75, 0.25, 4)
-    assert agreement([])["score"] is None
-    assert agreement([])["figures"] == 0
+    assert json_of(agreement([]))["score"] is None
+    assert json_of(agreement([]))["figures"] == 0
 
 
 def group_scores(synthetic: pd.DataFrame, spec: SurveySpec = SPEC) -> dict[str, Any]:
     contest = contest_of(synthetic, workers(3), spec)
-    return agreement(group_agreement(contest, spec, np.random.default_rng(1))[1])
+    views = group_agreement(contest, spec, np.random.default_rng(1))[1]
+    return dict(json_of(agreement(views)))
 
 
 def test_another_sample_agrees_and_lost_relations_do_not() -> None:
@@ -221,7 +225,7 @@ def test_another_sample_agrees_and_lost_relations_do_not() -> None:
 
 def test_a_column_that_is_lost_is_told_by_its_name() -> None:
     contest = contest_of(shuffled(workers(2), "work"), workers(3))
-    by_column, _ = group_agreement(contest, SPEC, np.random.default_rng(1))
+    by_column = json_of(group_agreement(contest, SPEC, np.random.default_rng(1))[0])
     assert set(by_column) == {"work", "pay"}
     assert by_column["work"]["score"] < by_column["pay"]["score"] - 0.1
 
@@ -268,10 +272,8 @@ def test_a_place_is_its_code_within_the_level_above() -> None:
 
     def score(synthetic: pd.DataFrame) -> float:
         contest = open_contest(rows(1), rows(2), synthetic, spec, np.random.default_rng(1))
-        found: float = agreement(group_agreement(contest, spec, np.random.default_rng(1))[1])[
-            "score"
-        ]
-        return found
+        views = group_agreement(contest, spec, np.random.default_rng(1))[1]
+        return float(json_of(agreement(views))["score"])
 
     assert score(rows(3)) > 0.8
     assert score(rows(3, turned=True)) < 0.5
@@ -285,7 +287,7 @@ def test_lopsided_numbers_are_compared_by_their_logarithms() -> None:
     plain = contest_of(workers(2), workers(3))
     moved = contest_of(rich, workers(3))
     pay = [
-        group_agreement(contest, SPEC, np.random.default_rng(1))[0]["pay"]["all_rows"]
+        group_agreement(contest, SPEC, np.random.default_rng(1))[0]["pay"].all_rows
         for contest in (plain, moved)
     ]
     assert pay[1] == pytest.approx(pay[0], abs=0.05)
@@ -345,9 +347,7 @@ def plain(seed: int) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 def test_the_scores_of_a_narrow_survey_are_sdmetrics_own() -> None:
     (real, metadata), (other, _) = plain(1), plain(2)
-    from sdmetrics.reports.single_table import QualityReport
-
-    report = QualityReport()
+    report = reports._report("QualityReport")
     report.num_rows_subsample = None
     report.real_correlation_threshold = reports.CORRELATION_THRESHOLD
     report.real_association_threshold = reports.ASSOCIATION_THRESHOLD
@@ -366,7 +366,8 @@ def test_of_a_wide_survey_every_shape_and_the_drawn_pairs_are_scored() -> None:
     pairs = whole.pair_details.set_index(["Column 1", "Column 2"])["Score Without Threshold"]
     for row in found.pair_details.itertuples():
         assert row[-1] == pytest.approx(pairs[row[1], row[2]])
-    told = score_references(found, real, {"score": other, "floor": real}, metadata, 1)
+    sides = {"score": other, "floor": real}
+    told = json_of(score_references(found, real, sides, metadata, 1))
     assert told["column_shapes"]["score"] == pytest.approx(found.shapes, abs=0.01)
     assert told["column_pair_trends_all_pairs"]["score"] == pytest.approx(
         found.pair_trends_all, abs=0.01

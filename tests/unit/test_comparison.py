@@ -11,16 +11,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.espejo.evaluate.document import Utility
 from include.espejo.evaluate.periods.comparison import compare_periods
+from include.espejo.evaluate.periods.document import Inputs
 from include.espejo.lake import Lakes, open_lake
 from include.espejo.lake.keys import PublicLocation, Workspace, workspace
 from include.espejo.parameters import Parameters
+from include.espejo.releases.documents import Manifest
 from include.espejo.releases.ledger import Ledger
-from include.espejo.releases.previous import EarlierRelease, read_previous
+from include.espejo.releases.previous import (
+    EarlierIndicator,
+    EarlierQuality,
+    EarlierRelease,
+    read_previous,
+)
 from include.espejo.steps.comparison import write_comparison
 from include.espejo.steps.run import Job, Run
 from include.espejo.survey import Period
 from include.espejo.table.frames import to_parquet, to_table
+from tests.documents import filled, json_of
 from tests.unit.test_protect_support import code, invented_spec
 
 SPEC = invented_spec(
@@ -107,7 +116,7 @@ class Office:
         work = workspace(str(self.root / "restricted"), SPEC.survey, str(period), release)
         write = self.lakes.work.write
         write(work.run, json.dumps({"public": {"release": release}}).encode())
-        write(work.figure("utility.json"), json.dumps(utility(0.75)).encode())
+        write(work.figure("utility.json"), filled(Utility, utility(0.75)).to_json())
         for uri, rows in ((work.train, 40), (work.holdout, 20)):
             homes = [f"{release}{uri[-9]}{row}" for row in range(rows)]
             frame = pd.DataFrame({"home": homes, "line": "1", "job": "a", "dog": dog})
@@ -189,13 +198,18 @@ def test_a_release_from_before_there_were_gates_is_compared_with(office: Office)
 def test_figures_of_every_period_stand_side_by_side() -> None:
     early = {"overall": 0.9, "column_shapes": 0.95, "column_pair_trends": None}
     quality = early | {"references": {"overall": {"score": 0.88, "ceiling": 0.9}}}
-    manifest = {"gates": [{"name": "rules", "passed": True}, {"name": "floor", "passed": False}]}
+    gates = [{"name": "rules", "passed": True}, {"name": "floor", "passed": False}]
+    manifest = filled(Manifest, {"gates": gates})
+    told = utility(0.8)["specific"]["indicators"]
+    indicators = tuple(EarlierIndicator.model_validate(indicator) for indicator in told)
+    last_quality, old_quality = (EarlierQuality.model_validate(q) for q in (quality, early))
     previous = [
-        EarlierRelease("2026T2", "last", manifest, quality, utility(0.8)),
-        EarlierRelease("2026T1", "old", manifest, early, None),
+        EarlierRelease("2026T2", "last", manifest, last_quality, indicators),
+        EarlierRelease("2026T1", "old", manifest, old_quality, ()),
     ]
-    inputs: dict[str, Any] = {"drift": {"job": {}}, "codes": {}}
-    found = compare_periods("2026T3", utility(0.75), previous, "2026T2", inputs)
+    now = filled(Utility, utility(0.75)).specific.indicators
+    inputs = filled(Inputs, {"drift": {"job": {}}, "codes": {}})
+    found = json_of(compare_periods("2026T3", now, previous, "2026T2", inputs))
     assert (found["periods"], found["compared_with"]) == (["2026T3", "2026T2", "2026T1"], "2026T2")
     last, old = found["previous"]
     assert last["gates"] == {"rules": True, "floor": False}
@@ -213,7 +227,7 @@ def test_figures_of_every_period_stand_side_by_side() -> None:
             "synthetic": [0.5, 0.5, None],
         }
     ]
-    assert found["drift"] == {"job": {}}
+    assert set(found["drift"]) == {"job"}
 
 
 def compared(office: Office, work: Workspace, *places: Any) -> dict[str, Any]:

@@ -1,11 +1,21 @@
 """What a release tells of its figures: rounded, and no count of real people."""
 
 import json
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
+from pydantic import BaseModel
 
-from include.espejo.report.public import public_figures
+from include.espejo.errors import UnexpectedError
+from include.espejo.evaluate.document import Utility
+from include.espejo.evaluate.periods.document import Comparison
+from include.espejo.evaluate.quality.document import Quality
+from include.espejo.lake.publication import Exact, FigureDocument, Publication, Rounded
+from include.espejo.report.public import Cut, public_figures
+from tests.documents import filled
+
+KINDS: dict[str, type[FigureDocument]]
+KINDS = {"quality.json": Quality, "utility.json": Utility, "comparison.json": Comparison}
 
 
 def utility() -> dict[str, Any]:
@@ -23,7 +33,7 @@ def utility() -> dict[str, Any]:
         "quantiles": {"0.5": None},
         "shares": {},
     }
-    figure = {
+    figure: dict[str, Any] = {
         "group": "SEX=1",
         "category": "",
         "real_interval": [4301.23, 4455.55],
@@ -103,7 +113,7 @@ def comparison() -> dict[str, Any]:
     }
     return {
         "periods": ["2015T2", "2015T1"],
-        "drift": {"pay": {"distance": 0.012345, "chance": 0.006789}},
+        "drift": {"pay": {"distance": 0.012345, "chance": 0.006789, "moved": True}},
         "indicators": [{"name": "tiny", "label": "x", "figures": [mean]}],
     }
 
@@ -116,7 +126,7 @@ def cut(**changed: dict[str, Any]) -> dict[str, Any]:
         "metrics": {"table": [{"metric": "KSComplement", "score": 0.98765, "rows": 6789}]},
     }
     exact = {"quality.json": quality, "utility.json": utility(), "comparison.json": comparison()}
-    given = {name: json.dumps(content).encode() for name, content in (exact | changed).items()}
+    given = {n: filled(KINDS[n], content).to_json() for n, content in (exact | changed).items()}
     given["column_shapes.csv"] = b"Column,Score\npay,0.98765\n"
     return {
         name: json.loads(content) if name.endswith(".json") else content
@@ -127,16 +137,16 @@ def cut(**changed: dict[str, Any]) -> dict[str, Any]:
 def test_scores_have_two_decimals_and_marginals_none() -> None:
     public = cut()
     assert public["column_shapes.csv"] == b"Column,Score\npay,0.99\n"
-    assert public["quality.json"]["references"] == {"overall": {"ceiling": 0.99, "floor": 0.61}}
+    overall = public["quality.json"]["references"]["overall"]
+    assert (overall["ceiling"], overall["floor"]) == (0.99, 0.61)
     general = public["utility.json"]["general"]
-    assert general["column_shapes"] == {
-        "score": 0.99,
-        "ceiling": 0.99,
-        "floor": 0.61,
-        "position": 0.12,
-    }
-    assert general["k_marginal"] == {"score": 977, "position": 0.99, "marginals": {"2": 13}}
-    assert public["comparison.json"]["drift"] == {"pay": {"distance": 0.01, "chance": 0.01}}
+    shapes, marginals = general["column_shapes"], general["k_marginal"]
+    names = ("score", "ceiling", "floor", "position")
+    assert [shapes[name] for name in names] == [0.99, 0.99, 0.61, 0.12]
+    assert (marginals["score"], marginals["position"]) == (977, 0.99)
+    assert marginals["marginals"] == {"2": 13}
+    drift = public["comparison.json"]["drift"]
+    assert drift == {"pay": {"distance": 0.01, "chance": 0.01, "moved": True}}
 
 
 def test_amounts_are_multiples_of_a_hundredth_of_their_spread() -> None:
@@ -177,7 +187,9 @@ def test_no_count_of_real_people_is_told() -> None:
         assert str(count) not in told
     assert 'null":' not in told  # of the propensity: it follows from the rows
     assert public["utility.json"]["specific"]["settings"]["rows"] == {"synthetic": 900}
-    assert public["utility.json"]["specific"]["learning"]["settings"] == {"trees": 40}
+    settings = public["utility.json"]["specific"]["learning"]["settings"]
+    assert settings["trees"] == 40
+    assert not {"learnt_rows", "tested_rows", "tested_households"} & set(settings)
 
 
 def test_a_difference_is_that_of_the_published_sides() -> None:
@@ -196,3 +208,51 @@ def test_a_difference_is_that_of_the_published_sides() -> None:
     pay = general["numbers"]["pay"]
     assert pay["difference"]["mean"] == pay["synthetic"]["mean"] - pay["real"]["mean"]
     assert pay["difference"]["quantiles"] == {"0.5": 0}
+
+
+# --- every figure declares how it is published --------------------------------------------------
+
+
+class Undeclared(FigureDocument):
+    known: Exact[int]
+    forgotten: float
+
+
+class Holder(FigureDocument):
+    inside: Rounded[Undeclared]
+
+
+def test_a_number_that_declares_nothing_is_not_published() -> None:
+    told = Undeclared(known=1, forgotten=0.123456)
+    with pytest.raises(UnexpectedError, match="without a declaration"):
+        Cut({}, {}).document(told)
+    # What holds it may have declared for all that is in it.
+    assert Cut({}, {}).document(Holder(inside=told)) == {"inside": {"known": 1, "forgotten": 0.12}}
+
+
+def undeclared(kind: Any, how: Publication | None = None, path: str = "") -> list[str]:
+    """The numbers of a document's kind that neither a field nor what holds it declares."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        marks = [m for m in parts[1:] if isinstance(m, Publication)]
+        return undeclared(parts[0], marks[0] if marks else how, path)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        types = get_type_hints(kind, include_extras=True)
+        fields = [(name, types[name]) for name in kind.model_fields]
+        return [at for name, of in fields for at in undeclared(of, how, f"{path}.{name}")]
+    if parts:
+        return [at for part in parts for at in undeclared(part, how, path)]
+    return [path] if kind in (int, float) and how is None else []
+
+
+@pytest.mark.parametrize("kind", KINDS.values())
+def test_every_number_of_the_published_documents_declares_how(kind: type[FigureDocument]) -> None:
+    assert undeclared(kind) == []
+    assert undeclared(Undeclared) == [".forgotten"]
+
+
+@pytest.mark.parametrize("kind", [*KINDS.values(), Undeclared])
+def test_what_is_not_told_has_a_default(kind: type[FigureDocument]) -> None:
+    """A release reads its own public files, where restricted fields are missing."""
+    for field in kind.model_fields.values():
+        assert Publication.RESTRICTED not in field.metadata or not field.is_required()

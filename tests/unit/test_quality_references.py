@@ -1,6 +1,5 @@
 """SDMetrics' own scores between floor and ceiling, and evaluation at the edges of a spec."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from include.espejo.evaluate.quality.reports import quality, scores_alike
 from include.espejo.evaluate.quality.scores import score_quality
 from include.espejo.evaluate.specific.utility import specific_utility
 from include.espejo.survey import SurveySpec
+from tests.documents import json_of
 from tests.unit.test_protect_support import PERIOD, code, invented_spec, number
 
 pytestmark = pytest.mark.usefixtures("metrics_here")
@@ -56,7 +56,7 @@ def references(synthetic: pd.DataFrame, holdout: pd.DataFrame | None) -> dict[st
     if holdout is not None:
         others["ceiling"] = as_text(holdout)
     found = quality(real, others["score"], METADATA)
-    return score_references(found, real, others, METADATA, seed=1)
+    return dict(json_of(score_references(found, real, others, METADATA, seed=1)))
 
 
 def test_a_table_scores_alike_what_the_report_scores() -> None:
@@ -81,16 +81,16 @@ def test_another_sample_lies_at_the_ceiling_and_shuffled_columns_at_the_floor() 
 
 def test_contestants_score_on_equally_many_rows_and_the_report_on_all() -> None:
     fewer, synthetic = references(people(2), people(3, 150)), people(2)
-    told = fewer["column_shapes"]
+    shapes = fewer["column_shapes"]
     # Of a table that is a sample like the holdout, fewer rows are further off by chance alone.
-    assert told["score"] < told["all_rows"] - 0.01
-    assert told["all_rows"] == quality(as_text(people(1)), as_text(synthetic), METADATA).shapes
+    assert shapes["score"] < shapes["all_rows"] - 0.01
+    assert shapes["all_rows"] == quality(as_text(people(1)), as_text(synthetic), METADATA).shapes
 
 
 def test_without_a_holdout_there_is_a_floor_and_no_ceiling() -> None:
-    told = references(people(2), None)["overall"]
-    assert (told["ceiling"], told["position"]) == (None, None)
-    assert told["floor"] < told["score"]
+    overall = references(people(2), None)["overall"]
+    assert (overall["ceiling"], overall["position"]) == (None, None)
+    assert overall["floor"] < overall["score"]
 
 
 def test_a_column_that_does_not_vary_in_a_small_sample_has_no_reference() -> None:
@@ -100,9 +100,9 @@ def test_a_column_that_does_not_vary_in_a_small_sample_has_no_reference() -> Non
     metadata = {"columns": {name: {"sdtype": "numerical"} for name in real}}
     found = quality(real, real, metadata)
     others = {"score": real, "floor": real, "ceiling": real.iloc[100:300]}  # where it is 0
-    told = score_references(found, real, others, metadata, seed=1)
-    assert told["column_pair_trends_all_pairs"]["ceiling"] is None
-    assert told["column_shapes"]["ceiling"] > 0.9
+    alike = json_of(score_references(found, real, others, metadata, seed=1))
+    assert alike["column_pair_trends_all_pairs"]["ceiling"] is None
+    assert alike["column_shapes"]["ceiling"] > 0.9
 
 
 # --- the whole evaluation at the edges ----------------------------------------------------------
@@ -126,11 +126,11 @@ def whole(
 ) -> dict[str, Any]:
     """All that `steps.evaluate` keeps, as JSON holds it."""
     found = {
-        "quality": score_quality(train, synthetic, spec, 1, holdout).as_dict(),
+        "quality": score_quality(train, synthetic, spec, 1, holdout).document(()),
         "general": general_utility(train, holdout, synthetic, spec, 1),
         "specific": specific_utility(train, holdout, synthetic, spec, PERIOD, 1),
     }
-    return dict(json.loads(json.dumps(found, allow_nan=False)))
+    return dict(json_of(found))
 
 
 @pytest.mark.parametrize("with_holdout", [True, False])
@@ -160,7 +160,7 @@ def test_odd_columns_and_a_survey_without_places_weight_or_indicators(with_holdo
 
 def test_an_empty_holdout_gives_no_ceiling() -> None:
     found = whole(SPEC, people(1), people(3, 0), people(2))
-    for told in (found["quality"]["references"]["overall"], found["general"]["k_marginal"]):
-        assert told["ceiling"] is None
-        assert told["floor"] < told["score"]
+    for scores in (found["quality"]["references"]["overall"], found["general"]["k_marginal"]):
+        assert scores["ceiling"] is None
+        assert scores["floor"] < scores["score"]
     assert found["specific"]["learning"]["targets"] is None

@@ -8,20 +8,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.espejo.evaluate.document import Utility
+from include.espejo.evaluate.general.document import GeneralUtility
+from include.espejo.evaluate.periods.document import Comparison
+from include.espejo.evaluate.quality.document import Quality
+from include.espejo.evaluate.scoring.references import Score
 from include.espejo.report.drawings.charts import draw_histogram, nice_ticks
 from include.espejo.report.drawings.distributions import MOST_BARS, Histogram, distribution
 from include.espejo.report.drawings.pyramid import pyramid
 from include.espejo.report.page.estimates import labels_of_group
-from include.espejo.report.page.fitness import fit_for, is_near, judge_pairs, uses
+from include.espejo.report.page.fitness import Use, fit_for, is_near, judge_pairs, uses
 from include.espejo.report.page.formats import Numbers, in_both
 from include.espejo.report.page.gates import make_verdict
-from include.espejo.report.page.pairs import make_pairs
+from include.espejo.report.page.pairs import Pairs, make_pairs
 from include.espejo.report.page.places import Tile
-from include.espejo.report.page.scores import headlines, track
+from include.espejo.report.page.scores import Headline, headlines, track
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.column import Column, Label
 from include.espejo.survey.disclosure import Floor
 from include.espejo.table.floors import few_of_each
+from tests.documents import filled
 from tests.report_pages import everybody
 
 FLOOR = 10
@@ -202,6 +208,7 @@ def test_a_label_at_the_right_edge_is_anchored_at_its_end() -> None:
 
 
 QUALITY = {"overall": 0.96, "references": {"overall": {"score": 0.95, "ceiling": 0.94}}}
+ALL_ROWS = {"overall": 0.96, "references": {"overall": {}}}
 
 
 @pytest.mark.parametrize(
@@ -209,19 +216,19 @@ QUALITY = {"overall": 0.96, "references": {"overall": {"score": 0.95, "ceiling":
     [
         pytest.param(QUALITY, {"overall": 0.97, "equal_rows": {"overall": 0.93}}, 0.02, id="equal"),
         pytest.param(QUALITY, {"overall": 0.97, "equal_rows": {}}, None, id="an-early-release"),
-        pytest.param(QUALITY, {"overall": 0.97}, None, id="an-earlier-comparison"),
-        pytest.param({"overall": 0.96}, {"overall": 0.97, "equal_rows": {}}, -0.01, id="all-rows"),
+        pytest.param(ALL_ROWS, {"overall": 0.97, "equal_rows": {}}, -0.01, id="all-rows"),
     ],
 )
 def test_a_score_is_held_against_one_of_the_same_kind(
-    quality: dict[str, object], before: dict[str, object], change: float | None
+    quality: dict[str, Any], before: dict[str, object], change: float | None
 ) -> None:
-    (shown,) = headlines(quality, {}, {"previous": [before]})
+    references = quality["references"] | {"column_shapes": {}}
+    told = filled(Quality, quality | {"references": references})
+    comparison = filled(Comparison, {"previous": [before]})
+    shown = headlines(told, filled(Utility), comparison)[0]
     assert shown.change == (None if change is None else pytest.approx(change))
     assert (shown.track.previous is None) == (change is None)
-    assert (shown.all_rows, shown.score) == (
-        (0.96, 0.95) if "references" in quality else (None, 0.96)
-    )
+    assert (shown.all_rows, shown.score) == ((None, 0.96) if quality is ALL_ROWS else (0.96, 0.95))
 
 
 def test_a_score_lies_between_its_floor_and_its_ceiling() -> None:
@@ -286,6 +293,19 @@ def test_near_is_within_a_twentieth_of_the_ceiling(
     assert is_near(score, ceiling) == near
 
 
+QUALITY_OF_NOTHING = filled(Quality, {"references": {"overall": {}, "column_shapes": {}}})
+
+
+def uses_of(**parts: dict[str, Any]) -> list[Use]:
+    """Of a release that has evidence on nothing else; `general` and `specific` figures."""
+    found = uses(QUALITY_OF_NOTHING, filled(Utility, parts))
+    return [use for use in found if use.key != "structure"]
+
+
+def pairs_of(general: dict[str, Any]) -> Pairs:
+    return make_pairs(filled(GeneralUtility, general))
+
+
 def general(difference: float) -> dict[str, Any]:
     """Two columns that are weakly related, whose association changes by so much."""
     return {
@@ -312,7 +332,7 @@ def general(difference: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("difference", "answer"), [(-0.09, "fit"), (-0.11, "not_fit")])
 def test_a_weak_relation_that_is_lost_counts(difference: float, answer: str) -> None:
-    (use,) = [use for use in uses({}, {"general": general(difference)}) if "dos" in use.name.es]
+    (use,) = uses_of(general=general(difference))
     assert use.answer == answer
     assert use.but == (() if answer == "fit" else ("a × b",))
 
@@ -320,9 +340,9 @@ def test_a_weak_relation_that_is_lost_counts(difference: float, answer: str) -> 
 def test_a_relation_that_the_synthetic_rows_do_not_have_is_not_kept() -> None:
     told = general(0.0)
     told["associations"]["synthetic"] = told["associations"]["difference"] = [[1, None], [None, 1]]
-    assert dict(judge_pairs(told)) == {("a", "b"): False}
+    assert dict(judge_pairs(filled(GeneralUtility, told))) == {("a", "b"): False}
     told["pair_trends"]["pairs"][0]["score"] = None
-    assert dict(judge_pairs(told)) == {("a", "b"): False}
+    assert dict(judge_pairs(filled(GeneralUtility, told))) == {("a", "b"): False}
 
 
 def test_a_relation_that_is_gone_is_listed_by_all_of_it() -> None:
@@ -338,21 +358,21 @@ def test_a_relation_that_is_gone_is_listed_by_all_of_it() -> None:
         {"columns": [*names], "associated": True, "score": 0.5} for names in ("ab", "bc", "ac")
     ]
     told = {"associations": known, "pair_trends": {"pairs": scored}}
-    assert ["".join(pair.columns) for pair in make_pairs(told).listed] == ["ac", "bc", "ab"]
-    *_, use = uses({}, {"general": told})
+    assert ["".join(pair.columns) for pair in pairs_of(told).listed] == ["ac", "bc", "ab"]
+    (use,) = uses_of(general=told)
     assert use.but == ("a × c", "b × c", "a × b")
 
 
 def indicator(name: str, *figures: tuple[float | None, float | None]) -> dict[str, object]:
     """An indicator whose figures have these synthetic values and overlaps."""
     told = [{"real": 0.5, "synthetic": value, "overlap": overlap} for value, overlap in figures]
-    return {"label": {"es": name, "en": name}, "figures": told}
+    return {"name": name, "label": {"es": name, "en": name}, "figures": told}
 
 
 @pytest.mark.parametrize(("missing", "answer"), [(1, "fit"), (2, "care")])
 def test_a_figure_without_a_synthetic_one_is_bad(missing: int, answer: str) -> None:
     told = indicator("x", *[(0.5, 0.8)] * (10 - missing), *[(None, None)] * missing)
-    *_, use = uses({}, {"specific": {"indicators": [told]}})
+    (use,) = uses_of(specific={"indicators": [told]})
     assert (use.answer, use.near, use.of) == (answer, 10 - missing, 10)
 
 
@@ -363,7 +383,7 @@ def test_the_indicators_that_are_apart_are_named_the_worst_first() -> None:
         indicator("farther", (0.9, -3.0)),
         indicator("missing", (None, None)),
     ]
-    *_, use = uses({}, {"specific": {"indicators": told}})
+    (use,) = uses_of(specific={"indicators": told})
     assert [getattr(label, "en", label) for label in use.but] == ["missing", "farther", "far"]
 
 
@@ -386,24 +406,24 @@ def test_a_relation_that_is_weaker_or_reversed_is_on_one_side_and_a_stronger_one
     told = general(0.0)
     for name, value in (("real", real), ("synthetic", synthetic), ("difference", synthetic - real)):
         told["associations"][name] = [[1, value], [value, 1]]
-    assert make_pairs(told).cell("difference", "a", "b").shade.startswith(side)
+    assert pairs_of(told).cell("difference", "a", "b").shade.startswith(side)
 
 
 def test_what_a_score_lacks_is_exact_at_the_bounds_of_the_colours() -> None:
     """0.95 - 0.9 is more than 0.05 to a computer."""
     told = general(0.0)
     told["pair_trends"]["pairs"][0] |= {"score": 0.9, "ceiling": 0.95}
-    assert make_pairs(told).cell("score", "a", "b").shade == "e1"
-    tile = Tile("09", TEXT, {"score": 0.9, "ceiling": 0.95}, {})
+    assert pairs_of(told).cell("score", "a", "b").shade == "e1"
+    tile = Tile("09", TEXT, filled(Score, {"score": 0.9, "ceiling": 0.95}), filled(Score))
     assert (tile.gap, tile.shade) == (0.05, "e1")
 
 
 def test_a_pair_is_the_same_from_either_side() -> None:
-    pairs = make_pairs(general(-0.2))
+    pairs = pairs_of(general(-0.2))
     assert pairs.cell("difference", "a", "b") == pairs.cell("difference", "b", "a")
     assert pairs.cell("difference", "a", "b").shade == "n3"
     assert pairs.cell("real", "a", "a").shade == "own"
-    assert make_pairs({}).names == ()
+    assert pairs_of({}).names == ()
 
 
 @pytest.mark.parametrize(
@@ -425,9 +445,9 @@ def test_a_release_without_gates_is_held() -> None:
     assert make_verdict({}).answer == "held"
 
 
-def judged(utility: dict[str, Any]) -> dict[str, str]:
+def judged(**parts: dict[str, Any]) -> dict[str, str]:
     """The answers but for the table's structure, which any release has."""
-    found = fit_for({}, utility)
+    found = fit_for(QUALITY_OF_NOTHING, filled(Utility, parts))
     return {use: answer for use, answer in found.items() if use != "structure"}
 
 
@@ -436,7 +456,7 @@ def judged(utility: dict[str, Any]) -> dict[str, str]:
 )
 def test_group_figures_are_judged_by_their_ceiling(apart: float, answer: str) -> None:
     told = {"score": 0.9 - apart, "ceiling": 0.9, "floor": 0.3, "figures": 200, "columns": {}}
-    assert judged({"specific": {"groups": told}}) == {"groups": answer}
+    assert judged(specific={"groups": told}) == {"groups": answer}
 
 
 @pytest.mark.parametrize(
@@ -445,7 +465,7 @@ def test_group_figures_are_judged_by_their_ceiling(apart: float, answer: str) ->
 def test_group_figures_without_a_ceiling(figures: int, score: float, answer: str | None) -> None:
     told: dict[str, Any]
     told = {"score": score, "ceiling": None, "floor": 0.3, "figures": figures, "columns": {}}
-    found = judged({"specific": {"groups": told}})
+    found = judged(specific={"groups": told})
     assert found == ({"groups": answer} if answer else {})
 
 
@@ -464,7 +484,7 @@ def test_several_columns_together_are_views_and_a_classifier(
 ) -> None:
     sizes = {"3": {"score": three, "ceiling": 900}, "4": {"score": four, "ceiling": 800}}
     general = {"k_marginal": {"by_size": sizes}, "classifier": {"score": auc, "ceiling": 0.7}}
-    assert judged({"general": general}) == {"several_columns": answer}
+    assert judged(general=general) == {"several_columns": answer}
 
 
 @pytest.mark.parametrize(
@@ -475,16 +495,21 @@ def test_models_are_judged_by_the_column_that_loses_most(lost: float, answer: st
         {"target": n, "scores": {"auc": {"difference": -x, "train_real": 0.8}}}
         for n, x in (("pay", lost), ("work", 0.0))
     ]
-    utility = {"specific": {"learning": {"targets": targets}}}
-    assert judged(utility) == {"models": answer}
-    (shown,) = headlines({}, utility, {})
+    specific = {"learning": {"targets": targets}}
+    assert judged(specific=specific) == {"models": answer}
+    shown = last_headline(specific=specific)
     assert shown.score == pytest.approx(lost / 2)
     assert shown.floor == pytest.approx(0.3)
 
 
+def last_headline(**parts: dict[str, Any]) -> Headline:
+    """After those of quality.json, which every release has."""
+    return headlines(QUALITY_OF_NOTHING, filled(Utility, parts), filled(Comparison))[-1]
+
+
 def test_less_is_better_to_the_right_on_its_track() -> None:
     general = {"classifier": {"score": 0.7, "ceiling": 0.6, "floor": 0.95}}
-    (shown,) = headlines({}, {"general": general}, {})
+    shown = last_headline(general=general)
     assert shown.track.ceiling is not None
     assert shown.track.floor is not None
     assert shown.track.floor < shown.track.score < shown.track.ceiling

@@ -10,6 +10,7 @@ from include.espejo.errors import MetricError
 from include.espejo.evaluate.quality.scores import Scores, score_quality
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.load import parse_spec
+from tests.documents import json_of
 from tests.surveys.parks import SPEC as PARKS_SPEC
 
 pytestmark = pytest.mark.usefixtures("metrics_here")
@@ -62,7 +63,7 @@ def test_two_numbers_that_are_never_filled_together_have_no_correlation() -> Non
     spec = spec_of(first="decimal", second="decimal")
     scores = scores_of(spec, {"first": HALF + GAP, "second": GAP + HALF})
     assert scores.quality.pair_trends_all is None
-    assert "NaN" not in json.dumps(scores.as_dict())
+    assert "NaN" not in json.dumps(json_of(scores.document(())))
 
 
 def test_a_survey_of_codes_only_is_scored() -> None:

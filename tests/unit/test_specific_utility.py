@@ -1,6 +1,5 @@
 """Indicators on real and synthetic rows, by hand on small tables."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from include.espejo.evaluate.specific.utility import specific_utility
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.load import parse_spec
 from include.espejo.table.indicators import compute_indicators
+from tests.documents import json_of
 
 PERIOD = Period(2015, 2)
 SPEC = """
@@ -76,9 +76,7 @@ def utility(
     text: str = SPEC,
     seed: int = 1,
 ) -> dict[str, Any]:
-    found = specific_utility(train, holdout, synthetic, spec_of(text), PERIOD, seed)
-    json.dumps(found, allow_nan=False)
-    return found
+    return dict(json_of(specific_utility(train, holdout, synthetic, spec_of(text), PERIOD, seed)))
 
 
 def without_key(frame: pd.DataFrame) -> pd.DataFrame:
@@ -110,9 +108,9 @@ def test_figures_are_those_of_all_real_people_and_of_the_synthetic_rows() -> Non
     error = (north["synthetic"] - north["real"]) / north["real"]
     assert north["relative_error"] == pytest.approx(error)
     young = [f for f in indicator(found, "pay")["figures"] if f["group"] == "age=-29"]
-    told = {figure["statistic"]: figure["real"] for figure in young}
+    by_statistic = {figure["statistic"]: figure["real"] for figure in young}
     pay = real["pay"][(real["pay"] > 0) & (real["age"] < 30)]
-    assert told == pytest.approx(
+    assert by_statistic == pytest.approx(
         {
             "mean": pay.mean(),
             "median": pay.median(),
@@ -190,7 +188,7 @@ def with_west(west: list[str]) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("rows", "told", "groups", "shares"),
+    ("rows", "figures", "groups", "shares"),
     [
         # Under the floor; the next smallest town goes with it, or a total would tell of them.
         (4, 1, 2, 0),
@@ -199,11 +197,11 @@ def with_west(west: list[str]) -> pd.DataFrame:
     ],
 )
 def test_a_group_of_too_few_real_people_is_left_out(
-    rows: int, told: int, groups: int, shares: int
+    rows: int, figures: int, groups: int, shares: int
 ) -> None:
     train = with_west(["y", "n"] * (rows // 2))
     one = indicator(utility(train, None, without_key(people(200, 7))), "employed")
-    assert len(one["figures"]) == told
+    assert len(one["figures"]) == figures
     assert (one["left_out"]["groups"], one["left_out"]["shares"]) == (groups, shares)
 
 

@@ -17,6 +17,7 @@ from include.espejo.evaluate.scoring.references import (
     with_position,
 )
 from include.espejo.survey import SurveySpec
+from tests.documents import json_of
 from tests.unit.test_protect_support import code, invented_rows, invented_spec, number
 
 SPEC = invented_spec(
@@ -62,13 +63,13 @@ def contest_of(
 def test_a_table_against_itself_scores_one_everywhere() -> None:
     train = people(1)
     contest = contest_of(train, train.sample(frac=1, random_state=1))
-    assert score_shapes(contest)["score"] == pytest.approx(1)
-    assert score_pairs(contest)["score"] == pytest.approx(1)
-    scores = score_marginals(contest, "place", np.random.default_rng(1))
+    assert json_of(score_shapes(contest))["score"] == pytest.approx(1)
+    assert json_of(score_pairs(contest))["score"] == pytest.approx(1)
+    scores = json_of(score_marginals(contest, "place", np.random.default_rng(1)))
     assert scores["score"] == pytest.approx(1000)
     assert scores["ceiling"] is None
     assert scores["position"] is None
-    found = score_propensity(contest, np.random.default_rng(1))
+    found = json_of(score_propensity(contest, np.random.default_rng(1)))
     assert found["logistic"]["score"]["ratio"] < 0.01
     assert found["tree"]["score"]["ratio"] < 2
 
@@ -77,7 +78,7 @@ def test_shapes_and_pairs_of_codes_are_those_of_sdmetrics() -> None:
     train, synthetic = people(1), people(2).iloc[:1500].assign(place=people(3)["place"][:1500])
     contest = contest_of(train, synthetic)
     left, right = (f.astype({"sex": object, "place": object}) for f in (train, synthetic))
-    columns = score_shapes(contest)["columns"]
+    columns = json_of(score_shapes(contest))["columns"]
     for name in ("sex", "place"):
         expected = TVComplement.compute(left[name], right[name])
         assert columns[name]["all_rows"] == pytest.approx(expected)
@@ -93,13 +94,13 @@ def test_ceiling_lies_above_the_floor_and_another_sample_at_the_ceiling() -> Non
     contest = contest_of(people(1), people(2), people(3))
     random = np.random.default_rng(1)
     for scores in (
-        score_pairs(contest)["associated"],
-        score_marginals(contest, "place", random),
-        score_marginals(contest, None, random)["by_size"]["3"],
+        json_of(score_pairs(contest))["associated"],
+        json_of(score_marginals(contest, "place", random)),
+        json_of(score_marginals(contest, None, random))["by_size"]["3"],
     ):
         assert scores["floor"] < scores["ceiling"]
         assert scores["position"] == pytest.approx(1, abs=0.15)
-    found = score_propensity(contest, random)
+    found = json_of(score_propensity(contest, random))
     for model in ("logistic", "tree"):
         ceiling = found[model]["ceiling"]["ratio"]
         assert found[model]["floor"]["ratio"] > 3 * ceiling
@@ -114,9 +115,11 @@ def test_shuffled_columns_score_near_the_floor_and_keep_their_shapes() -> None:
         {n: train[n].iloc[random.permutation(len(train))].array for n in train.columns}
     )
     contest = contest_of(train, shuffled, people(3))
-    assert score_pairs(contest)["associated"]["position"] == pytest.approx(0, abs=0.1)
-    assert score_marginals(contest, "place", random)["position"] == pytest.approx(0, abs=0.1)
-    shapes = score_shapes(contest)
+    assert json_of(score_pairs(contest))["associated"]["position"] == pytest.approx(0, abs=0.1)
+    assert json_of(score_marginals(contest, "place", random))["position"] == pytest.approx(
+        0, abs=0.1
+    )
+    shapes = json_of(score_shapes(contest))
     assert shapes["all_rows"] == pytest.approx(1)
     assert shapes["floor"] == pytest.approx(1, abs=0.03)
     assert shapes["uniform"] < 0.9
@@ -154,7 +157,7 @@ def test_small_tables_by_hand() -> None:
     other = pd.DataFrame({"x": pd.Categorical(list("aaab")), "y": pd.Categorical(list("kllk"))})
     contest = contest_of(real, other, spec=spec)
     # x: 2/4 against 3/4; y the same shares; cells ak .5/.25, al 0/.5, bl .5/0, bk 0/.25.
-    columns = score_shapes(contest)["columns"]
+    columns = json_of(score_shapes(contest))["columns"]
     assert columns["x"]["score"] == pytest.approx(0.75)
     assert columns["y"]["score"] == pytest.approx(1)
     pair = pair_scores(contest)["x", "y"]
@@ -193,7 +196,7 @@ def test_the_logistic_null_is_that_of_the_paper() -> None:
     matrix = random.normal(size=(1000, 5))
     matrix = np.column_stack([matrix, matrix[:, 0]])  # adds no parameter
     label = np.repeat([0, 1], 500)
-    found = [logistic(matrix, random.permutation(label)) for _ in range(60)]
+    found = [json_of(logistic(matrix, random.permutation(label))) for _ in range(60)]
     assert found[0]["null"] == pytest.approx(5 * 0.5**3 / 1000)
     assert np.mean([f["ratio"] for f in found]) == pytest.approx(2, rel=0.2)
 
@@ -203,13 +206,13 @@ def test_a_tree_sees_a_relation_that_main_effects_do_not() -> None:
     x, y = random.integers(0, 4, 4000), random.integers(0, 4, 4000)
     label = np.repeat([0, 1], 2000)
     y[label == 1] = x[label == 1] ^ 1
-    assert tree({"x": x, "y": y}, label, random)["ratio"] > 50
+    assert json_of(tree({"x": x, "y": y}, label, random))["ratio"] > 50
 
 
 def test_tables_that_are_told_apart_at_once_reach_a_quarter() -> None:
     train = people(1)
     synthetic = train.assign(place=pd.Categorical(["z"] * len(train)))
-    found = score_propensity(contest_of(train, synthetic), np.random.default_rng(1))
+    found = json_of(score_propensity(contest_of(train, synthetic), np.random.default_rng(1)))
     assert found["logistic"]["score"]["pmse"] == pytest.approx(0.25, abs=0.01)
     assert found["tree"]["score"]["pmse"] == pytest.approx(0.25, abs=0.01)
 
@@ -221,11 +224,13 @@ def test_a_design_leaves_a_bin_to_the_intercept() -> None:
 
 
 def test_positions_are_told_only_between_two_references() -> None:
-    both = with_position({"score": 0.8, "ceiling": 0.9, "floor": 0.7})
+    both = json_of(with_position({"score": 0.8, "ceiling": 0.9, "floor": 0.7}))
     assert both["position"] == pytest.approx(0.5)
-    assert with_position({"score": 0.8, "ceiling": 0.703, "floor": 0.7})["position"] is None
-    assert with_position({"score": 0.8, "floor": 0.7})["ceiling"] is None
-    assert mean_scores([])["score"] is None
+    assert (
+        json_of(with_position({"score": 0.8, "ceiling": 0.703, "floor": 0.7}))["position"] is None
+    )
+    assert json_of(with_position({"score": 0.8, "floor": 0.7}))["ceiling"] is None
+    assert json_of(mean_scores([]))["score"] is None
 
 
 def test_real_relations_of_the_invented_survey_are_found_associated() -> None:

@@ -1,6 +1,5 @@
 """The whole of general utility on odd tables; moments, associations and parts by hand."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from include.espejo.evaluate.general.moments import describe_numbers, floored_qu
 from include.espejo.evaluate.general.utility import general_utility
 from include.espejo.evaluate.scoring.coding import code_tables
 from include.espejo.survey import SurveySpec
+from tests.documents import json_of
 from tests.unit.test_protect_support import code, codes, invented_rows, invented_spec, number
 
 SPEC = invented_spec()
@@ -33,16 +33,15 @@ def utility_of(
     spec: SurveySpec = SPEC,
 ) -> dict[str, Any]:
     """Through JSON, which refuses NaN."""
-    found = general_utility(train, holdout, synthetic, spec, seed=1)
-    loaded: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
-    return loaded
+    return dict(json_of(general_utility(train, holdout, synthetic, spec, seed=1)))
 
 
 def numbers_of(values: list[float], floor: int = 10, **column: Any) -> dict[str, Any]:
     spec = invented_spec({"x": number(**column), "y": code()}, rules=[])
     frame = pd.DataFrame({"x": values, "y": pd.Categorical(["a"] * len(values))})
     coded = code_tables(frame, [frame], spec)
-    return describe_numbers(coded.fields, coded.tables[0], coded.tables[1], floor)["x"]
+    numbers = describe_numbers(coded.fields, coded.tables[0], coded.tables[1], floor)
+    return dict(json_of(numbers["x"]))
 
 
 def test_the_whole_is_seeded_ready_for_json_and_complete() -> None:
@@ -217,7 +216,7 @@ def test_a_lost_relation_shows_in_the_difference() -> None:
     lost = train.assign(y=random.permutation(y))
     coded = code_tables(train, [lost, train], spec)
     real, synthetic, holdout = coded.tables
-    found = compare_associations(coded.fields, real, synthetic, holdout, floor=10)
+    found = json_of(compare_associations(coded.fields, real, synthetic, holdout, floor=10))
     assert found["measures"][0][1] == "correlation_ratio"
     assert found["measures"][1][2] == "spearman"
     assert found["real"][0][1] > 0.9
@@ -229,11 +228,12 @@ def test_a_lost_relation_shows_in_the_difference() -> None:
 
 def test_an_association_of_a_few_people_is_not_told() -> None:
     spec = invented_spec({"x": number(), "y": number()}, rules=[])
-    for rows, told in ((9, False), (10, True)):
+    for rows, enough in ((9, False), (10, True)):
         y = np.full(50, np.nan)
         y[:rows] = np.arange(rows)
         frame = pd.DataFrame({"x": np.arange(50.0), "y": y})
         coded = code_tables(frame, [frame], spec)
-        found = compare_associations(coded.fields, coded.tables[0], coded.tables[1], None, floor=10)
-        assert (found["real"][0][1] is not None) is told
-        assert found["undefined"] == ([] if told else [["x", "y"]])
+        sides = coded.tables[0], coded.tables[1]
+        found = json_of(compare_associations(coded.fields, *sides, None, floor=10))
+        assert (found["real"][0][1] is not None) is enough
+        assert found["undefined"] == ([] if enough else [["x", "y"]])

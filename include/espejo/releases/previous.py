@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -17,21 +16,71 @@ from include.espejo.survey import Period
 
 log = logging.getLogger(__name__)
 
-Figures = dict[str, Any]
+Form = TypeVar("Form", bound=BaseModel)
+
+
+# --- what of a release's files is compared, and so must be there ----------------------------------
+
+
+class EarlierReference(BaseModel):
+    """What a score is on as many rows as its references have."""
+
+    score: float | None
+
+
+class EarlierQuality(BaseModel):
+    """The scores of all rows. The first releases of all have no references."""
+
+    overall: float | None
+    column_shapes: float | None
+    column_pair_trends: float | None
+    references: dict[str, EarlierReference] = {}
+
+
+class EarlierFigure(BaseModel):
+    """A figure of an indicator."""
+
+    statistic: str
+    group: str
+    category: str
+    real: float | None = None
+    synthetic: float | None = None
+
+
+class EarlierIndicator(BaseModel):
+    """An indicator's figures, and how they agree."""
+
+    name: str
+    mean_overlap: float | None
+    median_absolute_relative_error: float | None
+    disjoint: int
+    missing: int
+    figures: tuple[EarlierFigure, ...]
+
+
+class _Specific(BaseModel):
+    indicators: tuple[EarlierIndicator, ...]
+
+
+class _Utility(BaseModel):
+    specific: _Specific
 
 
 @dataclass(frozen=True)
 class EarlierRelease:
     """What a published release says of itself.
 
-    `utility` is None for a release from before there was such a file.
+    `indicators` is empty for a release from before there was such a file.
     """
 
     period: str
     name: str
-    manifest: Figures
-    quality: Figures
-    utility: Figures | None
+    manifest: Manifest
+    quality: EarlierQuality
+    indicators: tuple[EarlierIndicator, ...]
+
+
+# --- reading them --------------------------------------------------------------------------------
 
 
 def read_previous(
@@ -59,21 +108,20 @@ def _read(lake: Lake, place: PublicLocation, period: str, release: str) -> Earli
     manifest = _document(lake, join(folder, MANIFEST), Manifest)
     if manifest is None:
         return None
-    hashes = {entry["name"]: entry["sha256"] for entry in manifest["files"]}
-    quality = _document(
-        lake, join(folder, "quality.json"), _Quality, hashes.get("quality.json", "")
-    )
+    hashes = {entry.name: entry.sha256 for entry in manifest.files}
+    uri = join(folder, "quality.json")
+    quality = _document(lake, uri, EarlierQuality, hashes.get("quality.json", ""))
     if quality is None:
         return None
     if "utility.json" not in hashes:
-        return EarlierRelease(period, release, manifest, quality, None)
+        return EarlierRelease(period, release, manifest, quality, ())
     utility = _document(lake, join(folder, "utility.json"), _Utility, hashes["utility.json"])
-    return None if utility is None else EarlierRelease(period, release, manifest, quality, utility)
+    if utility is None:
+        return None
+    return EarlierRelease(period, release, manifest, quality, utility.specific.indicators)
 
 
-def _document(
-    lake: Lake, uri: str, form: type[BaseModel], sha256: str | None = None
-) -> Figures | None:
+def _document(lake: Lake, uri: str, form: type[Form], sha256: str | None = None) -> Form | None:
     """What a file says; None, with a warning, where it cannot be used."""
     stored = lake.read_tagged(uri)
     if stored is None:
@@ -82,46 +130,7 @@ def _document(
     if sha256 is not None and hashlib.sha256(stored.content).hexdigest() != sha256:
         log.warning("%s: not what its manifest says: not compared with its release", uri)
         return None
-    if read_as(form, stored.content) is None:
+    read = read_as(form, stored.content)
+    if read is None:
         log.warning("%s: of another form: not compared with its release", uri)
-        return None
-    return dict(json.loads(stored.content))
-
-
-# --- what of the files is compared, and so must be there -----------------------------------------
-
-
-class _Reference(BaseModel):
-    score: float | None
-
-
-class _Quality(BaseModel):
-    overall: float | None
-    column_shapes: float | None
-    column_pair_trends: float | None
-    references: dict[str, _Reference] | None = None
-
-
-class _Figure(BaseModel):
-    statistic: str
-    group: str
-    category: str
-    real: float | None = None
-    synthetic: float | None = None
-
-
-class _Indicator(BaseModel):
-    name: str
-    mean_overlap: float | None
-    median_absolute_relative_error: float | None
-    disjoint: int
-    missing: int
-    figures: tuple[_Figure, ...]
-
-
-class _Specific(BaseModel):
-    indicators: tuple[_Indicator, ...]
-
-
-class _Utility(BaseModel):
-    specific: _Specific
+    return read

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,6 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from include.espejo.evaluate.document import Utility
+from include.espejo.evaluate.periods.document import Comparison
+from include.espejo.evaluate.quality.document import Quality
 from include.espejo.lake import Lake, document_bytes, join
 from include.espejo.lake.keys import MANIFEST
 from include.espejo.report.drawings.browser import Browser
@@ -53,7 +55,7 @@ def build_candidate(
     about = {**release, "created": created, "versions": _versions()}
     tables = to_frame(real), to_frame(synthetic)
     columns = distributions(*tables, spec, counted)
-    parsed = _parsed(figures)
+    parsed = parse_figures(figures)
     data = {
         "synthetic.parquet": to_parquet(synthetic),
         "synthetic.csv": source_csv(synthetic, spec),
@@ -72,7 +74,7 @@ def build_candidate(
     }
     manifest = {
         **about,
-        "overall": parsed.quality["overall"],
+        "overall": parsed.quality.overall,
         "fit_for": fit_for(parsed.quality, parsed.utility),
         "files": [_entry(name, content) for name, content in sorted(files.items())],
     }
@@ -90,7 +92,10 @@ def _entry(name: str, content: bytes) -> dict[str, Any]:
     return {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _parsed(figures: Mapping[str, bytes]) -> PublicFigures:
-    """The figures that the page tells; a release need not have all of them."""
-    names = ("quality.json", "utility.json", "comparison.json")
-    return PublicFigures(*(json.loads(figures.get(name, b"{}")) for name in names))
+def parse_figures(figures: Mapping[str, bytes]) -> PublicFigures:
+    """The figures that the page tells, from their files by name."""
+    return PublicFigures(
+        Quality.of_json(figures["quality.json"]),
+        Utility.of_json(figures["utility.json"]),
+        Comparison.of_json(figures["comparison.json"]),
+    )

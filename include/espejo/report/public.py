@@ -1,4 +1,4 @@
-"""The figures as a release holds them: rounded, and without a count of real people.
+"""The figures as a release holds them: each as its document declares that it may be published.
 
 Exact ones can be asked back into rows (Ganev and De Cristofaro 2023, arXiv 2312.05114).
 """
@@ -9,42 +9,43 @@ import io
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
+from include.espejo.errors import UnexpectedError
+from include.espejo.evaluate.document import Utility
+from include.espejo.evaluate.general.document import NumberComparison
+from include.espejo.evaluate.periods.document import Comparison, IndicatorSeries
+from include.espejo.evaluate.quality.document import Quality
+from include.espejo.evaluate.specific.document import IndicatorFigures, Measured
+from include.espejo.lake.publication import Publication
 from include.espejo.report.page.formats import DECIMALS
 
 DIGITS = 3  # of an amount whose spread is not known
 _EXACT = 9  # decimals that keep a difference of two cut figures what it is
-_PER_MILLE = "k_marginal"  # from 0 to 1000: whole numbers
-_AMOUNTS = ("mean", "median", "first_quartile", "third_quartile")
-
-Figures = dict[str, Any]
-Steps = Mapping[str, float | None]
 
 
 def public_figures(exact: Mapping[str, bytes]) -> dict[str, bytes]:
     """Cut the exact figures to what may be published.
 
     `exact`: quality.json, utility.json, comparison.json and the CSV files of the details, by name.
+    Raises UnexpectedError for a number whose document does not declare how it is published.
     """
     tables = {name: _table(content) for name, content in exact.items() if name.endswith(".csv")}
-    quality, utility, comparison = (
-        json.loads(exact[name]) for name in ("quality.json", "utility.json", "comparison.json")
-    )
-    columns = _column_steps(utility["general"])
-    steps = {i["name"]: columns.get(i["of"]) for i in utility["specific"]["indicators"]}
+    quality = Quality.of_json(exact["quality.json"])
+    utility = Utility.of_json(exact["utility.json"])
+    comparison = Comparison.of_json(exact["comparison.json"])
+    columns = _column_steps(utility.general.numbers)
+    indicators = {i.name: columns.get(i.of) for i in utility.specific.indicators}
+    cut = Cut(columns, indicators)
     return {
         **tables,
-        "quality.json": _json(_quality(quality)),
-        "utility.json": _json(
-            {
-                "general": _general(utility["general"], columns),
-                "specific": _specific(utility["specific"], steps),
-            }
-        ),
-        "comparison.json": _json(_with_figures(comparison, steps)),
+        "quality.json": _json(cut.document(quality)),
+        "utility.json": _json(cut.document(utility)),
+        "comparison.json": _json(cut.document(comparison)),
     }
 
 
@@ -53,40 +54,71 @@ def _table(content: bytes) -> bytes:
     return text.encode()
 
 
-def _json(figures: Figures) -> bytes:
+def _json(figures: Mapping[str, object]) -> bytes:
     return json.dumps(figures, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def _quality(quality: Figures) -> Figures:
-    quality["settings"]["rows"].pop("real")
-    for metric in quality["metrics"]["table"]:
-        metric.pop("rows")
-    return dict(_rounded(quality))
+@dataclass(frozen=True)
+class Cut:
+    """Cuts documents. `columns`, `indicators`: what the amounts of each are multiples of."""
+
+    columns: Mapping[str, float | None]
+    indicators: Mapping[str, float | None]
+
+    def document(
+        self, told: BaseModel, how: Publication | None = None, step: float | None = None
+    ) -> dict[str, Any]:
+        """What may be published of a document; `how`: as declared where the document stands."""
+        if isinstance(told, IndicatorFigures | IndicatorSeries):
+            step = self.indicators.get(told.name)
+        declared = {
+            name: next((m for m in field.metadata if isinstance(m, Publication)), how)
+            for name, field in type(told).model_fields.items()
+            if name in told.model_fields_set
+        }
+        if isinstance(told, Measured) and not told.is_amount:
+            amount = Publication.AMOUNT
+            declared = {n: Publication.ROUNDED if h is amount else h for n, h in declared.items()}
+        cut = {
+            name: None if how is Publication.DIFFERENCE else self._value(value, how, step)
+            for name, how in declared.items()
+            if how is not Publication.RESTRICTED
+            for value in [getattr(told, name)]
+        }
+        # No second cut of the same: that would tell more of the exact figures than both sides do.
+        for name, how in declared.items():
+            if how is Publication.DIFFERENCE:
+                cut[name] = _less(cut["synthetic"], cut["real"])
+        return cut
+
+    def _value(self, told: object, how: Publication | None, step: float | None) -> Any:
+        match told:
+            case BaseModel():
+                return self.document(told, how, step)
+            case dict():
+                # Of figures by column, each has its own.
+                steps = self.columns if step is None else {}
+                return {k: self._value(v, how, steps.get(k, step)) for k, v in told.items()}
+            case list() | tuple():
+                return [self._value(part, how, step) for part in told]
+            case bool() | str() | None:
+                return told
+            case int() | float():
+                return _number(told, how, step)
+        raise UnexpectedError(f"figures: {type(told).__name__} cannot be published")
 
 
-def _general(general: Figures, steps: Steps) -> Figures:
-    """Without the sizes of the samples, and what they follow from."""
-    general["settings"].pop("rows")
-    for told_apart in ("propensity", "classifier"):
-        general[told_apart].pop("rows")
-    for model in general["propensity"].values():
-        for figures in filter(None, model.values()):
-            figures.pop("null")
-    numbers = {
-        name: _with_difference({side: _amounts(told, steps[name]) for side, told in sides.items()})
-        for name, sides in general["numbers"].items()
-    }
-    return {
-        **_rounded(general),
-        _PER_MILLE: _whole(general[_PER_MILLE]),
-        "numbers": numbers,
-        "associations": _with_difference(_rounded(general["associations"])),
-    }
-
-
-def _with_difference(sides: Figures) -> Figures:
-    """The difference is that of the sides as they are published: no second cut of the same."""
-    return {**sides, "difference": _less(sides["synthetic"], sides["real"])}
+def _number(told: float, how: Publication | None, step: float | None) -> float:
+    match how:
+        case Publication.AMOUNT:
+            return _to_step(told, step)
+        case Publication.ROUNDED if isinstance(told, float):
+            return round(told, DECIMALS)
+        case Publication.WHOLE if isinstance(told, float):
+            return round(told)
+        case Publication.ROUNDED | Publication.WHOLE | Publication.EXACT:
+            return told
+    raise UnexpectedError("figures: a number without a declaration of how it is published")
 
 
 def _less(synthetic: Any, real: Any) -> Any:
@@ -101,92 +133,21 @@ def _less(synthetic: Any, real: Any) -> Any:
             return round(synthetic - real, _EXACT)
 
 
-def _amounts(told: Figures, step: float | None) -> Figures:
-    """One table's moments and quantiles; its shares are rounded like any other."""
-    return {
-        name: _rounded(value) if name == "shares" else _to_step(value, step)
-        for name, value in told.items()
-    }
-
-
-def _specific(specific: Figures, steps: Steps) -> Figures:
-    specific["settings"]["rows"].pop("real")
-    specific["settings"].pop("households")
-    for size in ("learnt_rows", "tested_rows", "tested_households"):
-        specific["learning"].get("settings", {}).pop(size, None)
-    return _with_figures(specific, steps)
-
-
-def _with_figures(told: Figures, steps: Steps) -> Figures:
-    """Rounded; the figures of its indicators that are amounts by the steps of these."""
-    indicators = [
-        {
-            **_rounded(indicator),
-            "figures": [_figure(f, steps.get(indicator["name"])) for f in indicator["figures"]],
-        }
-        for indicator in told["indicators"]
-    ]
-    return {**_rounded(told), "indicators": indicators}
-
-
-def _figure(figure: Figures, step: float | None) -> Figures:
-    if figure["statistic"] not in _AMOUNTS:
-        return dict(_rounded(figure))
-    sides = ("real", "real_interval", "synthetic", "synthetic_interval")
-    cut = {name: _to_step(figure[name], step) for name in sides if name in figure}
-    return {**_rounded(figure), **cut}
-
-
-def _rounded(content: Any) -> Any:
-    """Every number of a JSON content to DECIMALS; whole ones stay."""
-    match content:
-        case float():
-            return round(content, DECIMALS)
-        case dict():
-            return {key: _rounded(value) for key, value in content.items()}
-        case list():
-            return [_rounded(value) for value in content]
-        case _:
-            return content
-
-
-def _whole(content: Any) -> Any:
-    """Every number to a whole one, but for positions between floor and ceiling."""
-    match content:
-        case float():
-            return round(content)
-        case dict():
-            return {k: _rounded(v) if k == "position" else _whole(v) for k, v in content.items()}
-        case _:
-            return content
-
-
-def _column_steps(general: Figures) -> dict[str, float | None]:
+def _column_steps(numbers: Mapping[str, NumberComparison]) -> dict[str, float | None]:
     """What the amounts of each number column are multiples of.
 
     A hundredth of the column's standard deviation, a power of ten: what two decimals are of a
     standardised figure.
     """
-    return {
-        name: _step(sides["real"]["standard_deviation"])
-        for name, sides in general["numbers"].items()
-    }
+    return {name: _step(sides.real.standard_deviation) for name, sides in numbers.items()}
 
 
 def _step(deviation: float | None) -> float | None:
     return 10.0 ** math.floor(math.log10(deviation / 100)) if deviation else None
 
 
-def _to_step(content: Any, step: float | None) -> Any:
-    """Amounts as multiples of `step`; without one, to DIGITS significant digits."""
-    match content:
-        case float() | int():
-            unit = step or 10.0 ** (math.floor(math.log10(abs(content) or 1)) + 1 - DIGITS)
-            # Written out, not as a product: 3 * 0.1 is 0.30000000000000004.
-            return float(f"{round(content / unit) * unit:.{max(0, -round(math.log10(unit)))}f}")
-        case dict():
-            return {key: _to_step(value, step) for key, value in content.items()}
-        case list():
-            return [_to_step(value, step) for value in content]
-        case _:
-            return content
+def _to_step(amount: float, step: float | None) -> float:
+    """An amount as a multiple of `step`; without one, to DIGITS significant digits."""
+    unit = step or 10.0 ** (math.floor(math.log10(abs(amount) or 1)) + 1 - DIGITS)
+    # Written out, not as a product: 3 * 0.1 is 0.30000000000000004.
+    return float(f"{round(amount / unit) * unit:.{max(0, -round(math.log10(unit)))}f}")

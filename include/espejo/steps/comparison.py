@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from include.espejo.lake.document import document_bytes, read_json
 from include.espejo.steps.run import Run, read_sides
 
 
@@ -14,7 +13,9 @@ def write_comparison(run: Run) -> None:
     """
     import pandas as pd
 
+    from include.espejo.evaluate.document import Utility
     from include.espejo.evaluate.periods.comparison import compare_periods
+    from include.espejo.evaluate.periods.document import Inputs
     from include.espejo.evaluate.periods.drift import compare_inputs
     from include.espejo.releases.previous import read_previous
     from include.espejo.steps.earlier import latest_release
@@ -28,10 +29,10 @@ def write_comparison(run: Run) -> None:
         periods = run.spec.disclosure.periods
         previous = read_previous(run.lakes.publish, run.public, period, run.release, periods)
     past = latest_release(run)
-    inputs = {}
+    inputs = Inputs(drift={}, codes={})
     if past is not None:
         before, now = (pd.concat(read_sides(run.lakes, side)) for side in (past.work, work))
         inputs = compare_inputs(before, now, run.spec)
-    utility = read_json(lake.read(work.figure("utility.json")))
+    told = run.read(Utility, work.figure("utility.json")).specific.indicators
     then = None if past is None else str(past.period)
-    lake.write(uri, document_bytes(compare_periods(str(period), utility, previous, then, inputs)))
+    run.write(uri, compare_periods(str(period), told, previous, then, inputs))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import JsonValue
 
 from include.espejo.lake.document import Document
+from include.espejo.table.document import BrokenRule
 
 
 class IngestedFile(Document):
@@ -76,4 +75,4 @@ class SamplingSummary(Document):
 
     rows: int
     sample_seconds: float
-    broken_rules: tuple[dict[str, Any], ...]
+    broken_rules: tuple[BrokenRule, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from include.espejo.errors import without_values
-from include.espejo.lake.document import document_bytes, read_json
 from include.espejo.steps.documents import SamplingSummary
 from include.espejo.steps.run import Run, Summary
 
@@ -15,35 +14,36 @@ log = logging.getLogger(__name__)
 @without_values
 def evaluate(run: Run) -> Summary:
     """Score the synthetic table; the exact figures stay in the workspace."""
+    from include.espejo.evaluate.quality.document import Quality
     from include.espejo.evaluate.quality.scores import score_quality
 
     work, lake, spec = run.work, run.lakes.work, run.spec
     stored = lake.read_tagged(work.figure("quality.json"))
     if stored is not None:
         log.info("scored by an earlier run of this release")
-        return {"overall": round(read_json(stored.content)["overall"], 2)}
+        return {"overall": round(Quality.of_json(stored.content).overall, 2)}
     seed, synthetic = run.facts().seed, run.synthetic()
     train, holdout = run.sides(spec.model_columns())
     scores = score_quality(train, synthetic, spec, seed, holdout)
     # Not before: their libraries would add to the peak, which is while the metrics' child runs.
+    from include.espejo.evaluate.document import Utility
     from include.espejo.evaluate.general.utility import general_utility
     from include.espejo.evaluate.specific.utility import specific_utility
 
     train, holdout = run.sides()  # with the keys, which tell households
-    utility = {
-        "general": general_utility(train, holdout, synthetic, spec, seed),
-        "specific": specific_utility(train, holdout, synthetic, spec, run.job.period, seed),
-    }
+    utility = Utility(
+        general=general_utility(train, holdout, synthetic, spec, seed),
+        specific=specific_utility(train, holdout, synthetic, spec, run.job.period, seed),
+    )
     broken = run.read(SamplingSummary, work.sampling).broken_rules
     for name, details in (
         ("column_shapes.csv", scores.quality.shape_details),
         ("column_pair_trends.csv", scores.quality.pair_details),
     ):
         lake.write(work.figure(name), details.to_csv(index=False).encode())
-    lake.write(work.figure("utility.json"), document_bytes(utility))
+    run.write(work.figure("utility.json"), utility)
     # Last: it says that all figures are there.
-    figures = scores.as_dict() | {"broken_rules": broken}
-    lake.write(work.figure("quality.json"), document_bytes(figures))
+    run.write(work.figure("quality.json"), scores.document(broken))
     overall = round(scores.quality.overall, 2)  # exact figures stay in the workspace
     log.info("overall quality %.2f", overall)
     return {"overall": overall}

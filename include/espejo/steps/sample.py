@@ -34,9 +34,9 @@ def sample(run: Run) -> Summary:
     for breach in broken:
         log.warning(
             "synthetic rows break rule %s: %d (%.1f%%)",
-            breach["rule"],
-            breach["rows"],
-            breach["share"] * 100,
+            breach.rule,
+            breach.rows,
+            breach.share * 100,
         )
     lake.write(work.synthetic, content)
     done = SamplingSummary(rows=rows, sample_seconds=round(seconds, 3), broken_rules=tuple(broken))

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from include.espejo.survey import Column, Period, SurveySpec
 from include.espejo.synthesis.engines import make_engine
 from include.espejo.synthesis.interface.engine import SampleRequest
+from include.espejo.table.document import BrokenRule
 from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import Breach, group_numbers, relations
 
@@ -45,8 +45,8 @@ def sampled_parquet(
 
 def broken_rules(
     synthetic: pa.Table, real: pa.Table, spec: SurveySpec, period: Period
-) -> list[dict[str, Any]]:
-    """The declared rules that synthetic rows break: rule, columns, rows, share of the rows.
+) -> list[BrokenRule]:
+    """The declared rules that synthetic rows break.
 
     Beside the declared relations: code lists, ranges, and places (tuples of the geography's
     levels) that the real table does not have.
@@ -59,7 +59,7 @@ def broken_rules(
         rows = _unseen(frame[levels], original[levels])
         found.append(Breach("places_that_exist", tuple(levels), rows))
     return [
-        {"rule": b.rule, "columns": list(b.columns), "rows": b.count, "share": b.count / len(frame)}
+        BrokenRule(rule=b.rule, columns=b.columns, rows=b.count, share=b.count / len(frame))
         for b in found
         if b.count
     ]

@@ -10,21 +10,18 @@ and special codes are not amounts.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from include.espejo.evaluate.general.document import Associations, Matrix, MeanDifference
 from include.espejo.evaluate.general.shapes import chi_squared
 from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 
 CRAMER, RATIO, SPEARMAN = "cramers_v", "correlation_ratio", "spearman"
 
-Matrix = list[list[float | None]]
-
 
 def compare_associations(
     fields: tuple[CodedColumn, ...], train: Rows, synthetic: Rows, holdout: Rows | None, floor: int
-) -> dict[str, Any]:
+) -> Associations:
     """The matrices, real, synthetic and synthetic less real; None where there is no figure.
 
     There is none where fewer than `floor` rows have both columns, or one does not vary there:
@@ -36,19 +33,21 @@ def compare_associations(
     ceiling = None
     if holdout is not None:
         ceiling = _mean_difference(real, association_matrix(fields, holdout, floor))
-    return {
-        "columns": names,
-        "measures": [[measure_association(a, b) for b in fields] for a in fields],
-        "real": _listed(real),
-        "synthetic": _listed(other),
-        "difference": _listed(other - real),
-        "undefined": [
-            [names[i], names[j]]
+    return Associations(
+        columns=tuple(names),
+        measures=tuple(tuple(measure_association(a, b) for b in fields) for a in fields),
+        real=_listed(real),
+        synthetic=_listed(other),
+        difference=_listed(other - real),
+        undefined=tuple(
+            (names[i], names[j])
             for i, j in zip(*np.triu_indices(len(names), 1), strict=True)
             if np.isnan(real[i, j])
-        ],
-        "mean_absolute_difference": {"score": _mean_difference(real, other), "ceiling": ceiling},
-    }
+        ),
+        mean_absolute_difference=MeanDifference(
+            score=_mean_difference(real, other), ceiling=ceiling
+        ),
+    )
 
 
 def measure_association(left: CodedColumn, right: CodedColumn) -> str:
@@ -126,4 +125,4 @@ def _mean_difference(real: np.ndarray, other: np.ndarray) -> float | None:
 
 
 def _listed(matrix: np.ndarray) -> Matrix:
-    return [[None if np.isnan(x) else float(x) for x in row] for row in matrix]
+    return tuple(tuple(None if np.isnan(x) else float(x) for x in row) for row in matrix)

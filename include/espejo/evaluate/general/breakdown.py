@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from include.espejo.evaluate.general.document import Part, Parts
 from include.espejo.evaluate.general.shapes import pair_scores, shape_scores
 from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 from include.espejo.evaluate.scoring.references import Contest, mean_scores
@@ -13,7 +12,7 @@ from include.espejo.evaluate.scoring.references import Contest, mean_scores
 OTHERS = "(others)"
 
 
-def score_parts(contest: Contest, geography: CodedColumn | None, least: int) -> dict[str, Any]:
+def score_parts(contest: Contest, geography: CodedColumn | None, least: int) -> Parts:
     """Scores by part. A part is scored with at least `least` people in the training rows.
 
     Smaller ones, with those whose place is blank, are one part, `(others)`, if together they are
@@ -22,7 +21,7 @@ def score_parts(contest: Contest, geography: CodedColumn | None, least: int) -> 
     country's columns, shuffled: what a table scores that knows nothing of places.
     """
     if geography is None:
-        return {"level": None, "parts": {}, "merged": 0, "left_out": 0}
+        return Parts(level=None, parts={}, merged=0, left_out=0)
     people = np.bincount(contest.train[geography.name], minlength=geography.levels)
     own = (people >= least) & geography.ordinary
     rest = np.flatnonzero((people > 0) & ~own)
@@ -31,16 +30,18 @@ def score_parts(contest: Contest, geography: CodedColumn | None, least: int) -> 
     if enough:
         groups[OTHERS] = rest
     tables = {"train": contest.train, **contest.others}
-    parts = {name: _Parts(rows, geography) for name, rows in tables.items() if name != "all_rows"}
-    return {
-        "level": geography.name,
-        "parts": {n: _part(contest, parts, places, least) for n, places in groups.items()},
-        "merged": len(rest) if enough else 0,
-        "left_out": 0 if enough else len(rest),
+    by_place = {
+        name: _SortedTable(rows, geography) for name, rows in tables.items() if name != "all_rows"
     }
+    return Parts(
+        level=geography.name,
+        parts={n: _part(contest, by_place, places, least) for n, places in groups.items()},
+        merged=len(rest) if enough else 0,
+        left_out=0 if enough else len(rest),
+    )
 
 
-class _Parts:
+class _SortedTable:
     """A table sorted by place once, so that a part is a slice."""
 
     def __init__(self, rows: Rows, geography: CodedColumn) -> None:
@@ -60,16 +61,16 @@ class _Parts:
 
 
 def _part(
-    contest: Contest, parts: dict[str, _Parts], places: np.ndarray, least: int
-) -> dict[str, Any]:
+    contest: Contest, tables: dict[str, _SortedTable], places: np.ndarray, least: int
+) -> Part:
     others = {
-        name: part.at(places)
-        for name, part in parts.items()
-        if name in ("score", "floor") or (name == "ceiling" and part.count(places) >= least)
+        name: table.at(places)
+        for name, table in tables.items()
+        if name in ("score", "floor") or (name == "ceiling" and table.count(places) >= least)
     }
-    part = Contest(contest.fields, parts["train"].at(places), others)
+    part = Contest(contest.fields, tables["train"].at(places), others)
     pairs = pair_scores(part).values()
-    return {
-        "column_shapes": mean_scores(shape_scores(part, field) for field in part.fields),
-        "pair_trends": mean_scores({n: s[n] for n in others} for s in pairs),
-    }
+    return Part(
+        column_shapes=mean_scores(shape_scores(part, field) for field in part.fields),
+        pair_trends=mean_scores({n: s[n] for n in others} for s in pairs),
+    )

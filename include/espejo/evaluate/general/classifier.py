@@ -14,13 +14,13 @@ A table of copies scores under 0.5: whether it is one is for the disclosure gate
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
+from include.espejo.evaluate.general.document import Classifier
 from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 from include.espejo.evaluate.scoring.references import (
     Contest,
@@ -37,7 +37,7 @@ TREES = 100
 _MOST_CATEGORIES = 254  # of a column that the trees take as codes; above, as numbers in order
 
 
-def score_classifier(contest: Contest, random: np.random.Generator) -> dict[str, Any]:
+def score_classifier(contest: Contest, random: np.random.Generator) -> Classifier:
     """The AUC by contestant, with `position` 0 at the floor and 1 at the ceiling."""
     named = contest.only("score", "ceiling", "floor")
     rows = min(MOST_ROWS, count_rows(contest.train), *named.sizes().values())
@@ -51,15 +51,14 @@ def score_classifier(contest: Contest, random: np.random.Generator) -> dict[str,
         fold = np.concatenate([_folds(real_homes, random), _folds(homes, random)])
         matrix, codes = _matrix(contest.fields, real, other)
         found[name] = _auc(matrix, codes, label, fold, seed)
-    return {**_placed(found), "rows": rows, "folds": FOLDS, "trees": TREES}
+    return _placed(found).within(Classifier, rows=rows, folds=FOLDS, trees=TREES)
 
 
 def _placed(auc: Mapping[str, float | None]) -> Score:
     """The scores as they are, less being better, and the position as for any other score."""
     likeness = {name: None if value is None else 1 - value for name, value in auc.items()}
-    return {n: auc.get(n) for n in ("score", "ceiling", "floor")} | {
-        "position": with_position(likeness)["position"]
-    }
+    position = with_position(likeness).position
+    return with_position(auc).model_copy(update={"position": position})
 
 
 def _draw(

@@ -14,10 +14,10 @@ three and more columns together does not show in pairs.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from include.espejo.evaluate.general.document import Marginals
 from include.espejo.evaluate.scoring.coding import binned, cell_counts, joint_keys, variation
 from include.espejo.evaluate.scoring.references import Contest, mean_scores
 
@@ -30,7 +30,7 @@ View = tuple[str, ...]
 
 def score_marginals(
     contest: Contest, geography: str | None, random: np.random.Generator
-) -> dict[str, Any]:
+) -> Marginals:
     """The score over views of 2 and of 3 columns, 0 to 1000, and of each size, 4 too, by itself."""
     names = [field.name for field in contest.fields]
     always = () if geography is None else (geography,)
@@ -38,12 +38,12 @@ def score_marginals(
     scores = _view_scores(contest, [view for found in views.values() for view in found])
     scored = [scores[view] for size in SCORED for view in views[size]]
     by_size = {str(k): mean_scores(scores[v] for v in found) for k, found in views.items() if found}
-    return {
-        **mean_scores(scored),
-        "by_size": by_size,
-        "always": geography,
-        "marginals": {str(k): len(found) for k, found in views.items()},
-    }
+    return mean_scores(scored).within(
+        Marginals,
+        by_size=by_size,
+        always=geography,
+        marginals={str(k): len(found) for k, found in views.items()},
+    )
 
 
 def draw_views(

@@ -5,22 +5,21 @@ Special codes and blanks are no amounts: they are left out, and their shares tol
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
+from include.espejo.evaluate.general.document import Moments, NumberComparison
 from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 
 SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
 OTHERS = "others"
 
-Figures = dict[str, Any]
-
 
 def describe_numbers(
     fields: tuple[CodedColumn, ...], train: Rows, synthetic: Rows, floor: int
-) -> dict[str, Figures]:
+) -> dict[str, NumberComparison]:
     """By column: the figures of the real rows, of the synthetic, and synthetic less real."""
     return {
         field.name: _compare(
@@ -34,16 +33,19 @@ def describe_numbers(
     }
 
 
-def _compare(field: CodedColumn, train: np.ndarray, synthetic: np.ndarray, floor: int) -> Figures:
+def _compare(
+    field: CodedColumn, train: np.ndarray, synthetic: np.ndarray, floor: int
+) -> NumberComparison:
     groups = share_groups(train, field, floor)
     real, other = (
-        describe(counts, field, floor) | {"shares": _shares(counts, groups)}
-        for counts in (train, synthetic)
+        describe(counts, field, floor, _shares(counts, groups)) for counts in (train, synthetic)
     )
-    return {"real": real, "synthetic": other, "difference": _difference(real, other)}
+    return NumberComparison(real=real, synthetic=other, difference=_difference(real, other))
 
 
-def describe(counts: np.ndarray, field: CodedColumn, floor: int) -> Figures:
+def describe(
+    counts: np.ndarray, field: CodedColumn, floor: int, shares: Mapping[str, float]
+) -> Moments:
     """Figures of one table's amounts; `counts`: (levels,). None stands on fewer than `floor`."""
     amounts = field.values[field.ordinary]
     people = counts[field.ordinary]
@@ -52,11 +54,12 @@ def describe(counts: np.ndarray, field: CodedColumn, floor: int) -> Figures:
     if total >= floor:
         mean = float(people @ amounts / total)
         deviation = float(np.sqrt(people @ (amounts - mean) ** 2 / max(total - 1, 1)))
-    return {
-        "mean": mean,
-        "standard_deviation": deviation,
-        "quantiles": {f"{s:g}": floored_quantile(amounts, people, s, floor) for s in SHARES},
-    }
+    return Moments(
+        mean=mean,
+        standard_deviation=deviation,
+        quantiles={f"{s:g}": floored_quantile(amounts, people, s, floor) for s in SHARES},
+        shares=dict(shares),
+    )
 
 
 def share_groups(train: np.ndarray, field: CodedColumn, floor: int) -> dict[str, np.ndarray]:
@@ -111,13 +114,15 @@ def floored_quantile(
     return float(amounts[np.searchsorted(last, ranks, side="right")].mean())
 
 
-def _difference(real: Figures, other: Figures) -> Figures:
+def _difference(real: Moments, other: Moments) -> Moments:
     """Synthetic less real, figure by figure; None where either is."""
-    found: Figures = {}
-    for name, figure in real.items():
-        if isinstance(figure, dict):
-            found[name] = _difference(figure, other[name])
-        else:
-            known = figure is not None and other[name] is not None
-            found[name] = other[name] - figure if known else None
-    return found
+    return Moments(
+        mean=_less(other.mean, real.mean),
+        standard_deviation=_less(other.standard_deviation, real.standard_deviation),
+        quantiles={n: _less(other.quantiles[n], figure) for n, figure in real.quantiles.items()},
+        shares={n: _less(other.shares[n], share) for n, share in real.shares.items()},
+    )
+
+
+def _less(synthetic: float | None, real: float | None) -> float | None:
+    return None if synthetic is None or real is None else synthetic - real

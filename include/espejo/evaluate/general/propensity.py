@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -30,6 +29,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
+from include.espejo.evaluate.general.document import Pmse, Propensity, PropensityModel
 from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 from include.espejo.evaluate.scoring.references import Contest, count_rows, draw_rows
 
@@ -41,16 +41,15 @@ _INDICATORS = 20  # of a column at most, the commonest bins
 _LEAF_SHARE = 200  # leaves hold at least this part of the rows: small enough to see a state
 _LEAST_LEAF = 20
 
-Figures = dict[str, Any]
 Pair = tuple[str, str]
 
 
-def score_propensity(contest: Contest, random: np.random.Generator) -> dict[str, Any]:
+def score_propensity(contest: Contest, random: np.random.Generator) -> Propensity:
     """By model and contestant: pMSE, its null expectation and their ratio."""
     named = contest.only("score", "ceiling", "floor")
     rows = min(MOST_ROWS, count_rows(contest.train), *named.sizes().values())
     real = draw_rows(contest.train, rows, random)
-    found: dict[str, dict[str, Figures | None]] = {
+    found: dict[str, dict[str, Pmse | None]] = {
         model: dict.fromkeys(("score", "ceiling", "floor")) for model in ("logistic", "tree")
     }
     pairs = draw_pairs([field.name for field in contest.fields], random)
@@ -62,7 +61,8 @@ def score_propensity(contest: Contest, random: np.random.Generator) -> dict[str,
         with threadpool_limits(limits=1):
             found["logistic"][name] = logistic(design(contest.fields, both, pairs), label)
         found["tree"][name] = tree(both, label, random)
-    return {**found, "rows": rows}
+    models = {name: PropensityModel(**told) for name, told in found.items()}
+    return Propensity(**models, rows=rows)
 
 
 def draw_pairs(names: list[str], random: np.random.Generator) -> list[Pair]:
@@ -97,7 +97,7 @@ def design(fields: tuple[CodedColumn, ...], rows: Rows, pairs: list[Pair]) -> np
     return np.hstack(parts) if parts else np.empty((len(next(iter(rows.values()))), 0))
 
 
-def logistic(matrix: np.ndarray, label: np.ndarray) -> Figures:
+def logistic(matrix: np.ndarray, label: np.ndarray) -> Pmse:
     """Fitted as good as without penalty; parameters are counted by rank."""
     share = float(label.mean())
     if not matrix.shape[1]:
@@ -112,7 +112,7 @@ def logistic(matrix: np.ndarray, label: np.ndarray) -> Figures:
     return _figures(_pmse(predicted, share), rank * (1 - share) ** 2 * share / len(label))
 
 
-def tree(rows: Mapping[str, np.ndarray], label: np.ndarray, random: np.random.Generator) -> Figures:
+def tree(rows: Mapping[str, np.ndarray], label: np.ndarray, random: np.random.Generator) -> Pmse:
     """A classification tree on the levels in their order, against trees of shuffled labels."""
     matrix = np.column_stack(list(rows.values())).astype(np.float32)
     leaf = max(_LEAST_LEAF, len(label) // _LEAF_SHARE)
@@ -130,6 +130,6 @@ def _pmse(predicted: np.ndarray, share: float) -> float:
     return float(((predicted - share) ** 2).mean())
 
 
-def _figures(pmse: float, null: float) -> Figures:
+def _figures(pmse: float, null: float) -> Pmse:
     """`ratio` is None where nothing varies: there is nothing to tell tables apart by."""
-    return {"pmse": pmse, "null": null, "ratio": pmse / null if null > 0 else None}
+    return Pmse(pmse=pmse, null=null, ratio=pmse / null if null > 0 else None)

@@ -14,10 +14,15 @@ The scores are sums over all cells and tell no cell; SDMetrics: docs.sdv.dev/sdm
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
+from include.espejo.evaluate.general.document import (
+    ColumnShape,
+    ColumnShapes,
+    PairTrend,
+    PairTrends,
+)
 from include.espejo.evaluate.scoring.coding import (
     CodedColumn,
     binned,
@@ -33,7 +38,7 @@ ASSOCIATED = 0.3
 Scores = dict[str, float]
 
 
-def score_shapes(contest: Contest) -> dict[str, Any]:
+def score_shapes(contest: Contest) -> ColumnShapes:
     """Mean of the columns' shapes, and each column's.
 
     Shuffling leaves every column as it is, so the floor is close to 1: shapes alone say nothing
@@ -42,11 +47,13 @@ def score_shapes(contest: Contest) -> dict[str, Any]:
     """
     scores = {field.name: shape_scores(contest, field) for field in contest.fields}
     uniform = {field.name: _uniform(contest, field) for field in contest.fields}
-    return {
-        **mean_scores(scores.values()),
-        "uniform": float(np.mean(list(uniform.values()))),
-        "columns": {n: with_position(s) | {"uniform": uniform[n]} for n, s in scores.items()},
-    }
+    return mean_scores(scores.values()).within(
+        ColumnShapes,
+        uniform=float(np.mean(list(uniform.values()))),
+        columns={
+            n: with_position(s).within(ColumnShape, uniform=uniform[n]) for n, s in scores.items()
+        },
+    )
 
 
 def shape_scores(contest: Contest, field: CodedColumn) -> Scores:
@@ -74,7 +81,7 @@ def _uniform(contest: Contest, field: CodedColumn) -> float:
     return shape(real, (real > 0).astype(int), field)
 
 
-def score_pairs(contest: Contest) -> dict[str, Any]:
+def score_pairs(contest: Contest) -> PairTrends:
     """Mean of the pairs' trends over all pairs and over those that are associated, and each.
 
     Most pairs of a survey are as good as independent, and there the floor scores as well as the
@@ -82,14 +89,14 @@ def score_pairs(contest: Contest) -> dict[str, Any]:
     """
     scores = pair_scores(contest)
     associated = {pair: s for pair, s in scores.items() if s.pop("association") > ASSOCIATED}
-    return {
-        **mean_scores(scores.values()),
-        "associated": mean_scores(associated.values()),
-        "pairs": [
-            {"columns": list(pair), "associated": pair in associated, **with_position(s)}
+    return mean_scores(scores.values()).within(
+        PairTrends,
+        associated=mean_scores(associated.values()),
+        pairs=[
+            with_position(s).within(PairTrend, columns=pair, associated=pair in associated)
             for pair, s in scores.items()
         ],
-    }
+    )
 
 
 def pair_scores(contest: Contest) -> dict[tuple[str, str], Scores]:

@@ -16,6 +16,7 @@ import pandas as pd
 from include.espejo.evaluate.general import classifier, marginals, moments, propensity
 from include.espejo.evaluate.general.association import compare_associations
 from include.espejo.evaluate.general.breakdown import score_parts
+from include.espejo.evaluate.general.document import GeneralSettings, GeneralUtility
 from include.espejo.evaluate.general.shapes import ASSOCIATED, score_pairs, score_shapes
 from include.espejo.evaluate.scoring.coding import BINS, MOST_CODES, CodedColumn
 from include.espejo.evaluate.scoring.references import Contest, least_people, open_contest
@@ -29,8 +30,8 @@ def general_utility(
     synthetic: pd.DataFrame,
     spec: SurveySpec,
     seed: int,
-) -> dict[str, Any]:
-    """Score `synthetic` against `train`, frames as `frames.to_frame` gives them; ready for JSON.
+) -> GeneralUtility:
+    """Score `synthetic` against `train`, frames as `frames.to_frame` gives them.
 
     `train` and `holdout` with the household key, where there is one. `holdout`: rows of other
     households; None, or fewer than ten floors of people, and every `ceiling` is None. `seed`
@@ -55,15 +56,13 @@ def general_utility(
             contest.fields, contest.train, every, contest.others.get("ceiling"), floor
         ),
     }
-    found: dict[str, Any] = {}
+    found = {}
     for name, score in parts.items():
         with timed(name):
             found[name] = score()
-    return {
-        **found,
-        "unscored_columns": list(contest.unscored),
-        "settings": _settings(contest, spec),
-    }
+    return GeneralUtility(
+        **found, unscored_columns=contest.unscored, settings=_settings(contest, spec)
+    )
 
 
 def _widest(contest: Contest, spec: SurveySpec) -> CodedColumn | None:
@@ -77,17 +76,16 @@ def _varies(contest: Contest, field: CodedColumn) -> bool:
     return bool(levels.min() < levels.max())
 
 
-def _settings(contest: Contest, spec: SurveySpec) -> dict[str, Any]:
-    """What a figure depends on beside the tables: two releases' are comparable if it is equal."""
-    return {
-        "bins": BINS,
-        "most_codes": MOST_CODES,
-        "association_threshold": ASSOCIATED,
-        "least_people": least_people(spec),
-        "rows": {name: size for name, size in contest.sizes().items() if name != "all_rows"},
-        "propensity_rows": propensity.MOST_ROWS,
-        "propensity_products": propensity.MOST_PRODUCTS,
-        "classifier_rows": classifier.MOST_ROWS,
-        "marginals_of_each_size": marginals.MOST,
-        "has_ceiling": "ceiling" in contest.others,
-    }
+def _settings(contest: Contest, spec: SurveySpec) -> GeneralSettings:
+    return GeneralSettings(
+        bins=BINS,
+        most_codes=MOST_CODES,
+        association_threshold=ASSOCIATED,
+        least_people=least_people(spec),
+        rows={name: size for name, size in contest.sizes().items() if name != "all_rows"},
+        propensity_rows=propensity.MOST_ROWS,
+        propensity_products=propensity.MOST_PRODUCTS,
+        classifier_rows=classifier.MOST_ROWS,
+        marginals_of_each_size=marginals.MOST,
+        has_ceiling="ceiling" in contest.others,
+    )

@@ -6,95 +6,91 @@ Each release is learnt alone: that two of them tell different figures is no esti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from include.espejo.releases.previous import EarlierRelease
+from include.espejo.evaluate.periods.document import (
+    Comparison,
+    EarlierSummary,
+    IndicatorSeries,
+    Inputs,
+    Series,
+)
+from include.espejo.evaluate.specific.document import IndicatorFigures, Measured, Summary
+from include.espejo.releases.previous import EarlierFigure, EarlierIndicator, EarlierRelease
 
 SCORES = ("overall", "column_shapes", "column_pair_trends")
-AGREEMENT = ("mean_overlap", "median_absolute_relative_error", "disjoint", "missing")
-_KEY = ("statistic", "group", "category")
 
-Figures = dict[str, Any]
+Key = tuple[str, str, str, str]  # indicator, statistic, group, category
+Told = tuple[float | None, float | None]  # real, synthetic
+
+_NOTHING: Told = (None, None)
 
 
 def compare_periods(
     period: str,
-    utility: Mapping[str, Any],
+    indicators: Sequence[IndicatorFigures],
     previous: Sequence[EarlierRelease],
     compared_with: str | None,
-    inputs: Mapping[str, Any],
-) -> Figures:
-    """The content of comparison.json. `utility`: of the release at hand; `previous`: newest first.
+    inputs: Inputs,
+) -> Comparison:
+    """A release at hand, with its `indicators`, beside the `previous` ones, newest first.
 
     `compared_with`: the period whose rows `inputs`, from `drift.compare_inputs`, was found with;
-    None where there are none. Under `indicators`, `real` and `synthetic` are one value a period
-    of `periods`, the present one first, None where that one told nothing.
+    None where there are none.
     """
-    told = [utility["specific"], *(_specific(release) for release in previous)]
-    return {
-        "periods": [period, *(release.period for release in previous)],
-        "compared_with": compared_with,
-        "previous": [_summary(release) for release in previous],
-        "codes": inputs.get("codes", {}),
-        "drift": inputs.get("drift", {}),
-        "indicators": _indicators(told),
-    }
+    told = [_by_key(indicators), *(_by_key(release.indicators) for release in previous)]
+    return Comparison(
+        periods=(period, *(release.period for release in previous)),
+        compared_with=compared_with,
+        previous=tuple(_summary(release) for release in previous),
+        codes=inputs.codes,
+        drift=inputs.drift,
+        indicators=tuple(_series(indicator, told) for indicator in indicators),
+    )
 
 
-def _specific(release: EarlierRelease) -> Figures:
-    return {"indicators": []} if release.utility is None else dict(release.utility["specific"])
-
-
-def _summary(release: EarlierRelease) -> Figures:
-    return {
-        "period": release.period,
-        "release": release.name,
-        **{name: release.quality[name] for name in SCORES},
-        "equal_rows": _equal_rows(release.quality),
+def _summary(release: EarlierRelease) -> EarlierSummary:
+    quality = release.quality
+    return EarlierSummary(
+        period=release.period,
+        release=release.name,
+        **{name: getattr(quality, name) for name in SCORES},
+        equal_rows={n: quality.references[n].score for n in SCORES if n in quality.references},
         # The first releases of all were published before there were gates.
-        "gates": {g["name"]: g["passed"] for g in release.manifest.get("gates", [])},
-        "indicators": {
-            indicator["name"]: {name: indicator[name] for name in AGREEMENT}
-            for indicator in _specific(release)["indicators"]
+        gates={gate.name: gate.passed for gate in release.manifest.gates},
+        indicators={
+            indicator.name: Summary(
+                **{name: getattr(indicator, name) for name in Summary.model_fields}
+            )
+            for indicator in release.indicators
         },
+    )
+
+
+def _by_key(indicators: Iterable[IndicatorFigures | EarlierIndicator]) -> dict[Key, Told]:
+    return {
+        _key(indicator.name, figure): (figure.real, figure.synthetic)
+        for indicator in indicators
+        for figure in indicator.figures
     }
 
 
-def _equal_rows(quality: Mapping[str, Any]) -> Figures:
-    """The scores on as many rows as their references have; early releases have none."""
-    references = quality.get("references") or {}
-    return {name: references[name]["score"] for name in SCORES if name in references}
+def _key(indicator: str, figure: Measured | EarlierFigure) -> Key:
+    return indicator, figure.statistic, figure.group, figure.category
 
 
-def _indicators(told: Sequence[Figures]) -> list[Figures]:
-    """The present release's indicators, each figure with those of the same name before."""
-    by_key = [
-        {
-            (indicator["name"], *(figure[part] for part in _KEY)): figure
-            for indicator in specific["indicators"]
-            for figure in indicator["figures"]
-        }
-        for specific in told
-    ]
-    return [
-        {
-            "name": indicator["name"],
-            "label": indicator["label"],
-            "figures": [
-                {part: figure[part] for part in _KEY}
-                | _series(
-                    [
-                        side.get((indicator["name"], *(figure[part] for part in _KEY)), {})
-                        for side in by_key
-                    ]
-                )
-                for figure in indicator["figures"]
-            ],
-        }
-        for indicator in told[0]["indicators"]
-    ]
-
-
-def _series(figures: Sequence[Figures]) -> Figures:
-    return {side: [figure.get(side) for figure in figures] for side in ("real", "synthetic")}
+def _series(indicator: IndicatorFigures, told: Sequence[Mapping[Key, Told]]) -> IndicatorSeries:
+    """An indicator of the present release, each figure with those of the same name before."""
+    series = []
+    for figure in indicator.figures:
+        found = [side.get(_key(indicator.name, figure), _NOTHING) for side in told]
+        series.append(
+            Series(
+                statistic=figure.statistic,
+                group=figure.group,
+                category=figure.category,
+                real=tuple(real for real, _ in found),
+                synthetic=tuple(synthetic for _, synthetic in found),
+            )
+        )
+    return IndicatorSeries(name=indicator.name, label=indicator.label, figures=tuple(series))

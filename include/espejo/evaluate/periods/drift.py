@@ -11,11 +11,10 @@ coarse. Codes of a place inside another say nothing by themselves, and are left 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from include.espejo.evaluate.periods.document import ChangedCodes, Drift, Inputs
 from include.espejo.evaluate.scoring.coding import Coded, CodedColumn, code_tables, variation
 from include.espejo.survey import SurveySpec
 from include.espejo.table.floors import count_behind
@@ -23,10 +22,8 @@ from include.espejo.table.households import household_numbers
 
 _SEEMS_REAL = 2  # times what chance gives
 
-Told = dict[str, dict[str, Any]]
 
-
-def compare_inputs(before: pd.DataFrame, now: pd.DataFrame, spec: SurveySpec) -> dict[str, Told]:
+def compare_inputs(before: pd.DataFrame, now: pd.DataFrame, spec: SurveySpec) -> Inputs:
     """`drift` and `codes` by column, of two periods' protected rows with their household keys.
 
     drift: `distance`, 0 to 1, `chance`, and whether it `moved` more than twice that. codes: of the
@@ -36,14 +33,14 @@ def compare_inputs(before: pd.DataFrame, now: pd.DataFrame, spec: SurveySpec) ->
     """
     names = [name for name in spec.model_columns() if _is_comparable(name, (before, now), spec)]
     if not names:
-        return {"drift": {}, "codes": {}}
+        return Inputs(drift={}, codes={})
     coded = code_tables(before[names], [now[names]], spec)
     homes = [household_numbers(table, spec) for table in (before, now)]
     codes = {field.name: _changed(field, coded, homes, spec) for field in coded.fields}
-    return {
-        "drift": {field.name: _drift(field, coded) for field in coded.fields},
-        "codes": {name: told for name, told in codes.items() if any(told.values())},
-    }
+    return Inputs(
+        drift={field.name: _drift(field, coded) for field in coded.fields},
+        codes={name: told for name, told in codes.items() if told.appeared or told.vanished},
+    )
 
 
 def _is_comparable(name: str, tables: tuple[pd.DataFrame, ...], spec: SurveySpec) -> bool:
@@ -53,7 +50,7 @@ def _is_comparable(name: str, tables: tuple[pd.DataFrame, ...], spec: SurveySpec
     )
 
 
-def _drift(field: CodedColumn, coded: Coded) -> dict[str, float | bool]:
+def _drift(field: CodedColumn, coded: Coded) -> Drift:
     """The distance of the bins, blanks one of them, cut where the earlier period's rows say.
 
     `moved` is decided here: published figures are too coarse for it.
@@ -62,7 +59,8 @@ def _drift(field: CodedColumn, coded: Coded) -> dict[str, float | bool]:
     size = int(field.pooled.max()) + 1
     before, now = (np.bincount(rows, minlength=size) for rows in bins)
     distance, chance = variation(before, now), chance_distance(before, now)
-    return {"distance": distance, "chance": chance, "moved": distance > _SEEMS_REAL * chance}
+    moved = distance > _SEEMS_REAL * chance
+    return Drift(distance=distance, chance=chance, moved=moved)
 
 
 def chance_distance(before: np.ndarray, now: np.ndarray) -> float:
@@ -79,7 +77,7 @@ def chance_distance(before: np.ndarray, now: np.ndarray) -> float:
 
 def _changed(
     field: CodedColumn, coded: Coded, homes: list[np.ndarray], spec: SurveySpec
-) -> dict[str, list[str]]:
+) -> ChangedCodes:
     sides = [
         count_behind(table[field.name], field.levels, home)
         for table, home in zip(coded.tables, homes, strict=True)
@@ -87,10 +85,9 @@ def _changed(
     before, now = (side.hold(spec.disclosure.floor)[:-1] for side in sides)
     is_code = ~field.ordinary[:-1] if field.number else np.ones(field.levels - 1, dtype=bool)
     gone, new = (is_code & (side.people[:-1] == 0) for side in reversed(sides))
-    return {
-        "appeared": _written(field, now & new),
-        "vanished": _written(field, before & gone),
-    }
+    return ChangedCodes(
+        appeared=tuple(_written(field, now & new)), vanished=tuple(_written(field, before & gone))
+    )
 
 
 def _written(field: CodedColumn, levels: np.ndarray) -> list[str]:

@@ -13,7 +13,6 @@ Run as a child process (see `child.py`): the detection metrics shuffle by the gl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 # Metric and the most rows it is given. None: all. What does not scale gets a seeded subsample.
@@ -57,22 +56,6 @@ _OF_PAIRS = {
 }
 # Their time grows with the square of the columns, or nearly.
 _OF_FEW = {*_OF_PAIRS, "SVCDetection"}
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One metric of the table; `score` is normalised to 0..1, more is better.
-
-    `score` is None where the metric does not apply (no column of its kind); `rows` is how
-    many rows of each table it was given.
-    """
-
-    metric: str
-    name: str
-    goal: str
-    raw_score: float | None
-    score: float | None
-    rows: int
 
 
 def _compute_all(request: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.errors import MetricError
+from include.espejo.evaluate.quality.document import Diagnostic
 
 if TYPE_CHECKING:
     from sdmetrics.reports.single_table import QualityReport
@@ -167,20 +168,18 @@ def _generate(
     return report
 
 
-def diagnostic(
-    real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any]
-) -> dict[str, float]:
-    """DiagnosticReport's overall, data validity and data structure, 0 to 1."""
+def diagnostic(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any]) -> Diagnostic:
+    """DiagnosticReport's figures. Raises MetricError."""
     report = _report("DiagnosticReport")
     report.generate(real, synthetic, metadata, verbose=False)
     for name in ("Data Validity", "Data Structure"):
         _checked(report.get_details(name), name)
     properties = report.get_properties().set_index("Property")["Score"]
-    return {
-        "overall": float(report.get_score()),
-        "data_validity": float(properties["Data Validity"]),
-        "data_structure": float(properties["Data Structure"]),
-    }
+    return Diagnostic(
+        overall=float(report.get_score()),
+        data_validity=float(properties["Data Validity"]),
+        data_structure=float(properties["Data Structure"]),
+    )
 
 
 def _uncorrelated_pairs(real: pd.DataFrame, metadata: dict[str, Any]) -> set[frozenset[str]]:

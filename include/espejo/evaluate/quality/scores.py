@@ -7,7 +7,7 @@ import math
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,21 @@ import pandas as pd
 
 from include.espejo.errors import MetricError
 from include.espejo.evaluate.quality import reports
-from include.espejo.evaluate.quality.metrics import METRICS, Metric
+from include.espejo.evaluate.quality.document import (
+    Diagnostic,
+    Metric,
+    Metrics,
+    Quality,
+    QualitySettings,
+    Sides,
+)
+from include.espejo.evaluate.quality.metrics import METRICS
 from include.espejo.evaluate.quality.references import score_references
 from include.espejo.evaluate.scoring.references import Score, least_people
 from include.espejo.evaluate.scoring.timing import timed
 from include.espejo.process.child import run_child
 from include.espejo.survey import Column, SurveySpec
+from include.espejo.table.document import BrokenRule
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +43,10 @@ class Scores:
 
     quality: reports.QualityFigures
     references: dict[str, Score]
-    diagnostic: dict[str, float]
+    diagnostic: Diagnostic
     metrics: tuple[Metric, ...]
     unscored: tuple[str, ...]
-    rows: dict[str, int]
+    rows: Sides
     seed: int
 
     @property
@@ -46,30 +55,31 @@ class Scores:
         scores = [m.score for m in self.metrics if m.score is not None]
         return sum(scores) / len(scores)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The content of quality.json, without the seed of the subsamples."""
-        return {
-            "overall": self.quality.overall,
-            "column_shapes": self.quality.shapes,
-            "column_pair_trends": self.quality.pair_trends,
-            "column_pair_trends_all_pairs": self.quality.pair_trends_all,
-            "references": self.references,
-            "diagnostic": self.diagnostic,
-            "metrics": {
-                "aggregate": self.aggregate,
-                "table": [asdict(metric) for metric in self.metrics],
-            },
-            "unscored_columns": list(self.unscored),
-            "settings": {
-                "sdmetrics": version("sdmetrics"),
-                "real_correlation_threshold": reports.CORRELATION_THRESHOLD,
-                "real_association_threshold": reports.ASSOCIATION_THRESHOLD,
-                "quality_report_subsample": None,
-                "paired_columns": len(self.quality.paired),
-                "metric_rows": {name: most for name, most in METRICS.items() if most},
-                "rows": self.rows,
-            },
-        }
+    def document(self, broken_rules: tuple[BrokenRule, ...]) -> Quality:
+        """quality.json, without the seed of the subsamples."""
+        return Quality(
+            overall=self.quality.overall,
+            column_shapes=self.quality.shapes,
+            column_pair_trends=self.quality.pair_trends,
+            column_pair_trends_all_pairs=self.quality.pair_trends_all,
+            references=self.references,
+            diagnostic=self.diagnostic,
+            metrics=Metrics(aggregate=self.aggregate, table=self.metrics),
+            unscored_columns=self.unscored,
+            settings=self._settings(),
+            broken_rules=broken_rules,
+        )
+
+    def _settings(self) -> QualitySettings:
+        return QualitySettings(
+            sdmetrics=version("sdmetrics"),
+            real_correlation_threshold=reports.CORRELATION_THRESHOLD,
+            real_association_threshold=reports.ASSOCIATION_THRESHOLD,
+            quality_report_subsample=None,
+            paired_columns=len(self.quality.paired),
+            metric_rows={name: most for name, most in METRICS.items() if most},
+            rows=self.rows,
+        )
 
 
 def score_quality(
@@ -108,7 +118,7 @@ def score_quality(
         diagnostic=diagnostic,
         metrics=metrics.result(),
         unscored=tuple(n for n in real.columns if n not in columns),
-        rows={"real": len(real), "synthetic": len(synthetic)},
+        rows=Sides(real=len(real), synthetic=len(synthetic)),
         seed=seed,
     )
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from include.espejo.evaluate.scoring.references import Score, with_position
+from include.espejo.lake.publication import Exact
 from include.espejo.survey.disclosure import Floor
 
 LEAST_PEOPLE = 30  # behind a real figure; the floor where that is more
@@ -78,14 +78,20 @@ def agree(real: Estimates, other: Estimates) -> np.ndarray:
     return np.asarray((apart <= allowed) & (other.people >= _LEAST_OTHER))
 
 
-def agreement(found: Iterable[Agreed]) -> dict[str, Any]:
-    """The share of figures that agree, by contestant, and how many figures there are.
+class Agreement(Score):
+    """The share of figures that agree, by contestant; `figures`: how many figures there are."""
 
-    `found`: boolean (figures,) by contestant, of any number of views. All None without a figure.
+    figures: Exact[int]
+
+
+def agreement(found: Iterable[Agreed]) -> Agreement:
+    """How many figures agree. All None without a figure.
+
+    `found`: boolean (figures,) by contestant, of any number of views.
     """
     listed = list(found)
     names = listed[0] if listed else ()
     joined = {name: np.concatenate([one[name] for one in listed]) for name in names}
     figures = len(next(iter(joined.values()))) if joined else 0
-    scores: Score = {n: float(told.mean()) for n, told in joined.items() if figures}
-    return {**with_position(scores), "figures": figures}
+    scores = {n: float(told.mean()) if figures else None for n, told in joined.items()}
+    return with_position({"all_rows": None} | scores).within(Agreement, figures=figures)

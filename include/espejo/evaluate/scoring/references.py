@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from include.espejo.evaluate.scoring.coding import CodedColumn, Rows, code_tables
+from include.espejo.lake.publication import FigureDocument, Rounded
 from include.espejo.survey import SurveySpec
 from include.espejo.table.households import household_numbers
 
@@ -25,7 +26,26 @@ LEAST_FLOORS = 10
 _NARROW = 0.005  # of ceiling over floor: less, and a position between them is noise
 
 Contestants = dict[str, Rows]
-Score = dict[str, Any]
+Kind = TypeVar("Kind", bound="Score")
+
+
+class Score(FigureDocument):
+    """A score with its references; None where there is none.
+
+    `all_rows`: of every synthetic row, where that was scored, too. `position`: 0 at the floor, 1 at
+    the ceiling; above 1 is nearer to the training people than other people are. A table that
+    copies its rows does that, and whether it does is for the disclosure gates.
+    """
+
+    score: float | None
+    ceiling: float | None
+    floor: float | None
+    all_rows: float | None = None
+    position: Rounded[float | None]
+
+    def within(self, kind: type[Kind], **more: object) -> Kind:
+        """The same, in a document that tells more."""
+        return kind.model_validate({n: getattr(self, n) for n in self.model_fields_set} | more)
 
 
 @dataclass(frozen=True)
@@ -106,20 +126,18 @@ def _shuffled(table: Rows, rows: int, random: np.random.Generator) -> Rows:
 
 
 def with_position(scores: Mapping[str, float | None]) -> Score:
-    """The scores by contestant, a missing one as None, and where the score lies between them.
+    """The scores by contestant, and where the score lies between them.
 
-    `position`: 0 at the floor, 1 at the ceiling; None without a ceiling, or where that is not
-    above the floor. Above 1 is nearer to the training people than other people are: a table that
-    copies its rows does that, and whether it does is for the disclosure gates.
+    `position` is None without a ceiling, or where that is not above the floor.
     """
-    named: Score = {name: scores.get(name) for name in ("score", "ceiling", "floor")}
-    if "all_rows" in scores:
-        named["all_rows"] = scores["all_rows"]
-    score, ceiling, floor = named["score"], named["ceiling"], named["floor"]
-    named["position"] = None
-    if None not in (score, ceiling, floor) and ceiling - floor > _NARROW:
-        named["position"] = (score - floor) / (ceiling - floor)
-    return named
+    score, ceiling, floor = (scores.get(name) for name in ("score", "ceiling", "floor"))
+    position = None
+    if score is not None and ceiling is not None and floor is not None:
+        position = (score - floor) / (ceiling - floor) if ceiling - floor > _NARROW else None
+    named = Score(score=score, ceiling=ceiling, floor=floor, position=position)
+    if "all_rows" not in scores:
+        return named
+    return named.within(Score, all_rows=scores["all_rows"])
 
 
 def mean_scores(scores: Iterable[Mapping[str, float]]) -> Score:

@@ -22,6 +22,7 @@ import numpy as np
 from include.espejo.evaluate.scoring.agreement import (
     LEAST_PEOPLE,
     Agreed,
+    Agreement,
     Estimates,
     agree,
     agreement,
@@ -51,7 +52,7 @@ class Grouping:
 
 def group_agreement(
     contest: Contest, spec: SurveySpec, random: np.random.Generator
-) -> tuple[dict[str, Any], list[Agreed]]:
+) -> tuple[dict[str, Agreement], list[Agreed]]:
     """What agrees by sensitive column, and every view's figures: boolean (figures,) each."""
     sides = {"train": contest.train, **contest.others}
     singles = _groupings(contest, spec, sides)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -11,6 +9,7 @@ from include.espejo.evaluate.scoring.agreement import LEAST_PEOPLE, agreement
 from include.espejo.evaluate.scoring.bootstrap import LEVEL
 from include.espejo.evaluate.scoring.references import open_contest
 from include.espejo.evaluate.specific.cells import Cells
+from include.espejo.evaluate.specific.document import GroupFigures, GroupSettings
 from include.espejo.evaluate.specific.group_figures import MOST_VIEWS, group_agreement
 from include.espejo.evaluate.specific.indicator_figures import indicator_agreement
 from include.espejo.survey import SurveySpec
@@ -23,11 +22,11 @@ def group_utility(
     tables: tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame],
     spec: SurveySpec,
     seed: int,
-) -> dict[str, Any]:
+) -> GroupFigures:
     """The share of group figures that agree: the indicators' and those that any survey has.
 
     `cells`: of each indicator those of the real table and of the synthetic one; `tables`: as
-    `specific_utility` has them. Ready for JSON.
+    `specific_utility` has them.
     """
     drawn, viewed, of_indicators = np.random.default_rng([seed, 7]).spawn(3)
     contest = open_contest(*tables, spec, drawn)
@@ -37,10 +36,10 @@ def group_utility(
         for indicator, (real, copy) in zip(spec.indicators, cells, strict=True)
         for one in indicator_agreement(indicator, real, copy, population, spec, of_indicators)
     ]
-    return {
-        **agreement([*derived, *declared]),
-        "derived": agreement(derived),
-        "indicators": agreement(declared),
-        "columns": by_column,
-        "settings": {"least_people": LEAST_PEOPLE, "most_views": MOST_VIEWS, "level": LEVEL},
-    }
+    return agreement([*derived, *declared]).within(
+        GroupFigures,
+        derived=agreement(derived),
+        indicators=agreement(declared),
+        columns=by_column,
+        settings=GroupSettings(least_people=LEAST_PEOPLE, most_views=MOST_VIEWS, level=LEVEL),
+    )

@@ -8,14 +8,18 @@ gradient-boosted trees. Both learn from equally many rows, so that only their ki
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from include.espejo.evaluate.scoring.bootstrap import LEVEL, draw_units, percentile_interval
+from include.espejo.evaluate.specific.document import (
+    Learning,
+    LearningScore,
+    LearningSettings,
+    Target,
+)
 from include.espejo.evaluate.specific.learning_scores import HeldOutPeople, scores_of
 from include.espejo.survey import SurveySpec
 from include.espejo.table.classes import classes, features_of
@@ -29,32 +33,34 @@ _TREES = 40
 _FEWEST_CLASSES = 2
 
 
-def learning_utility(population: Population, spec: SurveySpec, seed: int) -> dict[str, Any]:
-    """The scores of both models for each sensitive column, as JSON can hold them.
+def learning_utility(population: Population, spec: SurveySpec, seed: int) -> Learning:
+    """The scores of both models for each sensitive column.
 
     Without a holdout `targets` is None and `reason` says so.
     """
     targets = spec.with_role("sensitive")
     if not population.has_holdout:
-        return {"targets": None, "reason": "no held-out people to test on"}
+        return _nothing("no held-out people to test on")
     if not targets:
-        return {"targets": None, "reason": "no modelled column is sensitive"}
+        return _nothing("no modelled column is sensitive")
     course = _Course(population, spec, seed)
     if not course.known:
-        return {"targets": None, "reason": "no quasi-identifier is filled: nothing to learn from"}
-    return {
-        "targets": [course.score(target) for target in targets],
-        "reason": None,
-        "settings": {
-            "features": course.known,
-            "learnt_rows": len(course.learnt),
-            "tested_rows": len(course.tested),
-            "tested_households": course.drawn.shape[0],
-            "trees": _TREES,
-            "replicates": REPLICATES,
-            "level": LEVEL,
-        },
-    }
+        return _nothing("no quasi-identifier is filled: nothing to learn from")
+    settings = LearningSettings(
+        features=tuple(course.known),
+        learnt_rows=len(course.learnt),
+        tested_rows=len(course.tested),
+        tested_households=course.drawn.shape[0],
+        trees=_TREES,
+        replicates=REPLICATES,
+        level=LEVEL,
+    )
+    scored = tuple(course.score(target) for target in targets)
+    return Learning(targets=scored, reason=None, settings=settings)
+
+
+def _nothing(reason: str) -> Learning:
+    return Learning(targets=None, reason=reason)
 
 
 class _Course:
@@ -79,17 +85,23 @@ class _Course:
         once = np.ones((households, 1), dtype=np.uint8)
         self.drawn = np.hstack([once, draw_units(households, REPLICATES, generator)])
 
-    def score(self, target: str) -> dict[str, Any]:
-        """Both models' scores for a column; `scores` is None where there is nothing to tell."""
+    def score(self, target: str) -> Target:
+        """Both models' scores for a column."""
         column = self.spec.columns[target]
         real = classes(self.population.real[target], column)
         synthetic = classes(self.population.synthetic[target], column)[: len(self.learnt)]
         truth = real[self.tested]
         known = np.unique(np.concatenate([real[self.learnt], synthetic, truth]))
         tested = self._tested(np.searchsorted(known, truth), len(known))
-        told = {"target": target, "classes": len(known), "scored_classes": len(tested.scored)}
+        told = Target(
+            target=target,
+            classes=len(known),
+            scored_classes=len(tested.scored),
+            scores=None,
+            reason="fewer than two classes hold the floor",
+        )
         if len(tested.scored) < _FEWEST_CLASSES:
-            return told | {"scores": None, "reason": "fewer than two classes hold the floor"}
+            return told
         real_rows, synthetic_rows = self.features
         found = [
             scores_of(tested, self._chance(rows, np.searchsorted(known, learnt), len(known)))
@@ -98,7 +110,8 @@ class _Course:
                 (synthetic_rows.iloc[: len(self.learnt)], synthetic),
             )
         ]
-        return told | {"scores": _compared(found[0], found[1]), "reason": None}
+        compared = _compared(found[0], found[1])
+        return told.model_copy(update={"scores": compared, "reason": None})
 
     def _tested(self, truth: np.ndarray, size: int) -> HeldOutPeople:
         """A class that too few held-out people are in is left out of the averages."""
@@ -136,16 +149,20 @@ def _whole_households(population: Population, generator: np.random.Generator) ->
     return np.asarray(held[np.isin(number, taken)])
 
 
-def _compared(real: dict[str, np.ndarray], synthetic: dict[str, np.ndarray]) -> dict[str, Any]:
+def _compared(
+    real: dict[str, np.ndarray], synthetic: dict[str, np.ndarray]
+) -> dict[str, LearningScore]:
     """Of each score both models' and the difference, synthetic less real, with its interval."""
     found = {}
     for name in real:
         apart = synthetic[name] - real[name]
         ends = percentile_interval(apart[None, 1:])[0]
-        found[name] = {
-            "train_real": float(real[name][0]),
-            "train_synthetic": float(synthetic[name][0]),
-            "difference": float(apart[0]),
-            "difference_interval": None if np.isnan(ends).any() else [float(x) for x in ends],
-        }
+        found[name] = LearningScore(
+            train_real=float(real[name][0]),
+            train_synthetic=float(synthetic[name][0]),
+            difference=float(apart[0]),
+            difference_interval=(
+                None if np.isnan(ends).any() else (float(ends[0]), float(ends[1]))
+            ),
+        )
     return found

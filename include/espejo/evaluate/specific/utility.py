@@ -5,18 +5,18 @@ from either and are tested on held-out real people. Snoke et al. (2018), "Genera
 utility measures for synthetic data", JRSS A 181(3), section 3.
 
 The figures are exact and belong to the restricted area; those on too few real people are already
-left out. A public report rounds them.
+left out. What is published of them, document.py declares.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from include.espejo.evaluate.quality.document import Sides
 from include.espejo.evaluate.scoring.bootstrap import (
     LEVEL,
     REPLICATES,
@@ -28,20 +28,32 @@ from include.espejo.evaluate.scoring.bootstrap import (
 )
 from include.espejo.evaluate.scoring.timing import timed
 from include.espejo.evaluate.specific.cells import Cells, Key, statistics_of, tabulate
+from include.espejo.evaluate.specific.document import (
+    DrawnBy,
+    Ends,
+    Figure,
+    IndicatorFigures,
+    LeftOut,
+    SpecificSettings,
+    SpecificUtility,
+)
 from include.espejo.evaluate.specific.floors import Withheld, left_out
 from include.espejo.evaluate.specific.group_utility import group_utility
 from include.espejo.evaluate.specific.learning import learning_utility
 from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.column import Label
 from include.espejo.survey.model import Indicator
 from include.espejo.table.indicators import compute_indicators
 from include.espejo.table.people import Population, gather
 
-UNWEIGHTED = {
-    "es": "Sin ponderar: las cifras describen las filas de cada tabla, no a la población.",
-    "en": "Unweighted: the figures describe the rows of each table, not a population.",
-}
+UNWEIGHTED = Label(
+    es="Sin ponderar: las cifras describen las filas de cada tabla, no a la población.",
+    en="Unweighted: the figures describe the rows of each table, not a population.",
+)
 
 Points = dict[str, dict[Key, float]]
+
+_DECLARED = ("name", "label", "statistics", "of", "among", "by")  # of an indicator, in the spec
 
 
 @dataclass(frozen=True)
@@ -75,8 +87,8 @@ def specific_utility(
     spec: SurveySpec,
     period: Period,
     seed: int,
-) -> dict[str, Any]:
-    """Indicators and models on real rows beside synthetic ones, as JSON can hold them.
+) -> SpecificUtility:
+    """Indicators and models on real rows beside synthetic ones.
 
     `train`, `holdout`: protected rows with the household key; `synthetic`: the model's columns
     (see frames.to_frame). Real figures are of both sides. Raises InputError as `audit` does.
@@ -103,15 +115,15 @@ def specific_utility(
         groups = group_utility(population, cells, (train, holdout, synthetic), spec, seed)
     with timed("models"):
         learning = learning_utility(population, spec, seed)
-    return {
-        "weighted": False,
-        "note": UNWEIGHTED,
-        "must_not_be_computed": spec.outputs.caution.model_dump(),
-        "settings": _settings(population, bootstrap, spec),
-        "indicators": indicators,
-        "groups": groups,
-        "learning": learning,
-    }
+    return SpecificUtility(
+        weighted=False,
+        note=UNWEIGHTED,
+        must_not_be_computed=spec.outputs.caution,
+        settings=_settings(population, bootstrap, spec),
+        indicators=tuple(indicators),
+        groups=groups,
+        learning=learning,
+    )
 
 
 def _bootstrap(population: Population, spec: SurveySpec, seed: int) -> Bootstrap:
@@ -122,16 +134,16 @@ def _bootstrap(population: Population, spec: SurveySpec, seed: int) -> Bootstrap
     return Bootstrap(population, draw_units(households, REPLICATES, generator), seed)
 
 
-def _settings(population: Population, bootstrap: Bootstrap, spec: SurveySpec) -> dict[str, Any]:
+def _settings(population: Population, bootstrap: Bootstrap, spec: SurveySpec) -> SpecificSettings:
     by_row = bootstrap.drawn is None
-    return {
-        "rows": {"real": len(population.real), "synthetic": len(population.synthetic)},
-        "households": None if by_row else len(population.household_in_train),
-        "drawn_by": {"real": "row" if by_row else "household", "synthetic": "row"},
-        "replicates": REPLICATES,
-        "level": LEVEL,
-        "floor": spec.disclosure.floor.model_dump(),
-    }
+    return SpecificSettings(
+        rows=Sides(real=len(population.real), synthetic=len(population.synthetic)),
+        households=None if by_row else len(population.household_in_train),
+        drawn_by=DrawnBy(real="row" if by_row else "household", synthetic="row"),
+        replicates=REPLICATES,
+        level=LEVEL,
+        floor=spec.disclosure.floor,
+    )
 
 
 def _points(figures: pd.DataFrame) -> Points:
@@ -149,7 +161,7 @@ def _indicator(
     points: tuple[Points, Points],
     sides: Sequence[Cells],
     spec: SurveySpec,
-) -> dict[str, Any]:
+) -> IndicatorFigures:
     """One indicator: what it is, its figures, what was left out, and how the figures agree.
 
     `sides`: its cells in the real table and in the synthetic one.
@@ -161,20 +173,19 @@ def _indicator(
     told = [key for key in real if not hidden.holds_back(key)]
     exact, copied = (side.get(indicator.name, {}) for side in points)
     figures = _figures(told, (exact, copied), (real, synthetic))
-    return {
-        "name": indicator.name,
-        **indicator.model_dump(mode="json", include={"label", "statistics", "of", "among", "by"}),
-        "figures": figures,
-        "left_out": _left_out(hidden, synthetic, real),
+    return IndicatorFigures(
+        **{name: getattr(indicator, name) for name in _DECLARED},
         **_summary(figures),
-    }
+        figures=tuple(figures),
+        left_out=_left_out(hidden, synthetic, real),
+    )
 
 
 def _figures(
     keys: list[Key],
     points: tuple[dict[Key, float], dict[Key, float]],
     replicates: tuple[dict[Key, np.ndarray], dict[Key, np.ndarray]],
-) -> list[dict[str, Any]]:
+) -> list[Figure]:
     nobody = np.full(REPLICATES, np.nan)
     intervals = [
         percentile_interval(
@@ -188,45 +199,44 @@ def _figures(
         real, synthetic = (side.get(keys[place]) for side in points)
         error = None if synthetic is None or not real else (synthetic - real) / abs(real)
         found.append(
-            {
-                "statistic": statistic,
-                "group": group,
-                "category": category,
-                "real": real,
-                "real_interval": _numbers(intervals[0][place]),
-                "synthetic": synthetic,
-                "synthetic_interval": _numbers(intervals[1][place]),
-                "overlap": None if np.isnan(shared[place]) else float(shared[place]),
-                "relative_error": error,
-            }
+            Figure(
+                statistic=statistic,
+                group=group,
+                category=category,
+                real=real,
+                real_interval=_ends(intervals[0][place]),
+                synthetic=synthetic,
+                synthetic_interval=_ends(intervals[1][place]),
+                overlap=None if np.isnan(shared[place]) else float(shared[place]),
+                relative_error=error,
+            )
         )
     return found
 
 
-def _numbers(ends: np.ndarray) -> list[float] | None:
-    return None if np.isnan(ends).any() else [float(end) for end in ends]
+def _ends(interval: np.ndarray) -> Ends | None:
+    return None if np.isnan(interval).any() else (float(interval[0]), float(interval[1]))
 
 
 def _left_out(
     hidden: Withheld, synthetic: dict[Key, np.ndarray], real: dict[Key, np.ndarray]
-) -> dict[str, int]:
-    """How many groups and shares are under the floor, and groups that no real person is in."""
+) -> LeftOut:
     groups = {group for _, group, _ in real}
     invented = {group for _, group, _ in synthetic} - groups
-    return {
-        "groups": len(hidden.groups),
-        "shares": len(hidden.shares),
-        "synthetic_groups_without_real_people": len(invented),
-    }
+    return LeftOut(
+        groups=len(hidden.groups),
+        shares=len(hidden.shares),
+        synthetic_groups_without_real_people=len(invented),
+    )
 
 
-def _summary(figures: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(figures: list[Figure]) -> dict[str, float | None]:
     """How the figures agree; an overlap below 0 counts 0, so that one figure cannot decide."""
-    overlaps = [figure["overlap"] for figure in figures if figure["overlap"] is not None]
-    errors = [abs(f["relative_error"]) for f in figures if f["relative_error"] is not None]
+    overlaps = [figure.overlap for figure in figures if figure.overlap is not None]
+    errors = [abs(f.relative_error) for f in figures if f.relative_error is not None]
     return {
         "mean_overlap": float(np.mean(np.maximum(overlaps, 0))) if overlaps else None,
         "disjoint": sum(shared < 0 for shared in overlaps),
-        "missing": sum(figure["synthetic"] is None for figure in figures),
+        "missing": sum(figure.synthetic is None for figure in figures),
         "median_absolute_relative_error": float(np.median(errors)) if errors else None,
     }

@@ -54,12 +54,20 @@ def open_browser() -> Iterator[Browser]:
     from choreographer import Browser as Chromium
 
     logging.getLogger("choreographer").setLevel(logging.WARNING)  # dozens of lines a page otherwise
-    # In a thread of its own: whoever calls may be in an event loop already.
-    with (
-        tempfile.TemporaryDirectory(prefix="espejo-") as folder,
-        ThreadPoolExecutor(1) as thread,
-        asyncio.Runner() as runner,
-    ):
+    chromium = Chromium(headless=True)
+    with tempfile.TemporaryDirectory(prefix="espejo-") as folder, _loop() as wait:
+        wait(chromium.open())
+        try:
+            yield Browser(chromium, Path(folder), wait)
+        finally:
+            wait(chromium.close())
+
+
+@contextmanager
+def _loop() -> Iterator[Callable[[Work], Any]]:
+    """An event loop in a thread of its own, since whoever calls may be in one already."""
+    with ThreadPoolExecutor(1) as thread:
+        runner = thread.submit(asyncio.Runner).result()
 
         def wait(work: Work) -> Any:
             try:
@@ -70,12 +78,10 @@ def open_browser() -> Iterator[Browser]:
                     "and the processes of this machine, and run again"
                 ) from error
 
-        chromium = Chromium(headless=True)
-        wait(chromium.open())
         try:
-            yield Browser(chromium, Path(folder), wait)
+            yield wait
         finally:
-            wait(chromium.close())
+            thread.submit(runner.close).result()
 
 
 class Browser:

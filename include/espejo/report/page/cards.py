@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
+from include.espejo.evaluate.general.document import (
+    ColumnShape,
+    GeneralUtility,
+    NumberComparison,
+)
 from include.espejo.report.drawings.charts import Posts, Steps, draw_histogram, draw_posts
 from include.espejo.report.drawings.distributions import Bar, Distribution, Histogram
 from include.espejo.report.page.scores import Track, track
@@ -14,7 +18,8 @@ from include.espejo.survey.rules import BirthYearRule
 
 _MOST_ROWS = 14  # of bars with labels, before they are drawn as posts
 
-Figures = Mapping[str, Any]
+
+MomentRow = tuple[str, float | None, float | None]  # its name, real, synthetic
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Card:
     posts: Posts | None = None
     steps: Steps | None = None
     bins: tuple[Bin, ...] = ()
-    moments: tuple[tuple[str, Any, Any], ...] = ()
+    moments: tuple[MomentRow, ...] = ()
     plain: bool = False
 
     @property
@@ -61,16 +66,14 @@ class Card:
 
 
 def make_cards(
-    spec: SurveySpec, columns: Mapping[str, Distribution], utility: Figures
+    spec: SurveySpec, columns: Mapping[str, Distribution], general: GeneralUtility
 ) -> list[Card]:
     """A card for each column, in the release's order."""
-    general = utility.get("general") or {}
-    scores = (general.get("column_shapes") or {}).get("columns") or {}
-    numbers = general.get("numbers") or {}
+    scores, numbers = general.column_shapes.columns, general.numbers
     years = {rule.birth_year for rule in spec.rules if isinstance(rule, BirthYearRule)}
     return [
         replace(
-            _card(name, spec.columns[name], shown, scores.get(name) or {}, numbers.get(name) or {}),
+            _card(name, spec.columns[name], shown, scores.get(name), numbers.get(name)),
             plain=name in years or spec.columns[name].width is not None,
         )
         for name, shown in columns.items()
@@ -78,10 +81,14 @@ def make_cards(
 
 
 def _card(
-    name: str, column: Column, shown: Distribution, scores: Figures, numbers: Figures
+    name: str,
+    column: Column,
+    shown: Distribution,
+    shape: ColumnShape | None,
+    numbers: NumberComparison | None,
 ) -> Card:
-    score, ceiling, floor = (scores.get(key) for key in ("score", "ceiling", "uniform"))
-    place = None if score is None else track(score, ceiling, floor)
+    score, ceiling = (None, None) if shape is None else (shape.score, shape.ceiling)
+    place = None if shape is None or score is None else track(score, ceiling, shape.uniform)
     as_posts = shown.histogram is None and _are_many_and_short(shown.bars, column)
     return Card(
         name=name,
@@ -93,7 +100,7 @@ def _card(
         posts=draw_posts(shown.bars) if as_posts else None,
         steps=draw_histogram(shown.histogram) if shown.histogram else None,
         bins=tuple(_bins(shown.histogram)) if shown.histogram else (),
-        moments=tuple(_moments(numbers)),
+        moments=() if numbers is None else tuple(_moments(numbers)),
     )
 
 
@@ -117,14 +124,12 @@ def _bins(histogram: Histogram) -> Iterator[Bin]:
         yield Bin(edges[at], edges[at + 1], float(real), float(synthetic))
 
 
-def _moments(numbers: Figures) -> Iterator[tuple[str, Any, Any]]:
+def _moments(numbers: NumberComparison) -> Iterator[MomentRow]:
     """Mean, deviation and quantiles, real and synthetic; those that neither has are left out."""
-    real, other = numbers.get("real") or {}, numbers.get("synthetic") or {}
-    sides = [
-        {name: side.get(name) for name in ("mean", "standard_deviation")}
-        | (side.get("quantiles") or {})
-        for side in (real, other)
-    ]
-    for name, value in sides[0].items():
-        if value is not None or sides[1].get(name) is not None:
-            yield name, value, sides[1].get(name)
+    real, other = (
+        {"mean": side.mean, "standard_deviation": side.standard_deviation} | side.quantiles
+        for side in (numbers.real, numbers.synthetic)
+    )
+    for name, value in real.items():
+        if value is not None or other[name] is not None:
+            yield name, value, other[name]

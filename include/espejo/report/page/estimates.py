@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
+from include.espejo.evaluate.specific.document import Ends, Figure, IndicatorFigures
 from include.espejo.report.page.formats import in_both, label_text
 from include.espejo.report.page.texts import STATISTICS
 from include.espejo.survey import SurveySpec
@@ -17,8 +17,6 @@ from include.espejo.survey.model import Indicator
 
 MOST_FIGURES = 150  # of one table: the others are in utility.json, and told to be
 FOLDED = 12  # a longer table shows so many at once
-
-Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,13 +33,13 @@ class Estimate:
     """A figure of an indicator, in words and on the axis."""
 
     group: Markup
-    figures: Figures
+    figures: Figure
     real: Interval | None
     synthetic: Interval | None
 
     @property
     def is_apart(self) -> bool:
-        overlap = self.figures.get("overlap")
+        overlap = self.figures.overlap
         return overlap is not None and overlap <= 0
 
 
@@ -60,29 +58,26 @@ class EstimateTable:
 class IndicatorView:
     """An indicator with its tables; `summary`: its entry in utility.json."""
 
-    label: Label
-    summary: Figures
+    summary: IndicatorFigures
     tables: tuple[EstimateTable, ...]
 
 
-def make_indicators(spec: SurveySpec, specific: Figures) -> list[IndicatorView]:
+def make_indicators(
+    spec: SurveySpec, indicators: Sequence[IndicatorFigures]
+) -> list[IndicatorView]:
     """The indicators that the release has figures of."""
     declared = {indicator.name: indicator for indicator in spec.indicators}
     return [
-        IndicatorView(
-            Label.model_validate(told["label"]),
-            told,
-            tuple(_tables(spec, declared.get(told["name"]), told)),
-        )
-        for told in specific.get("indicators") or ()
+        IndicatorView(told, tuple(_tables(spec, declared.get(told.name), told.figures)))
+        for told in indicators
     ]
 
 
 def _tables(
-    spec: SurveySpec, indicator: Indicator | None, told: Figures
+    spec: SurveySpec, indicator: Indicator | None, told: Sequence[Figure]
 ) -> Iterator[EstimateTable]:
-    for statistic in dict.fromkeys(figure["statistic"] for figure in told["figures"]):
-        figures = [figure for figure in told["figures"] if figure["statistic"] == statistic]
+    for statistic in dict.fromkeys(figure.statistic for figure in told):
+        figures = [figure for figure in told if figure.statistic == statistic]
         shown, is_share = figures[:MOST_FIGURES], statistic == "share"
         low, high = _axis(shown, is_share)
         yield EstimateTable(
@@ -94,13 +89,13 @@ def _tables(
         )
 
 
-def _axis(figures: list[Figures], is_share: bool) -> tuple[float, float]:
+def _axis(figures: Sequence[Figure], is_share: bool) -> tuple[float, float]:
     """From the lowest to the highest of all, and some space; shares stay within 0 and 1."""
     marks = [
         mark
         for figure in figures
-        for side in ("real", "synthetic")
-        for mark in (figure[side], *(figure.get(f"{side}_interval") or ()))
+        for point, ends in _sides(figure)
+        for mark in (point, *(ends or ()))
         if mark is not None
     ]
     low, high = (min(marks), max(marks)) if marks else (0.0, 1.0)
@@ -111,14 +106,21 @@ def _axis(figures: list[Figures], is_share: bool) -> tuple[float, float]:
 
 
 def _estimate(
-    spec: SurveySpec, indicator: Indicator | None, figure: Figures, low: float, high: float
+    spec: SurveySpec, indicator: Indicator | None, figure: Figure, low: float, high: float
 ) -> Estimate:
-    sides = [_interval(figure, side, low, high) for side in ("real", "synthetic")]
+    sides = [_interval(point, ends, low, high) for point, ends in _sides(figure)]
     return Estimate(_written_group(spec, indicator, figure), figure, sides[0], sides[1])
 
 
-def _interval(figure: Figures, side: str, low: float, high: float) -> Interval | None:
-    point, ends = figure[side], figure.get(f"{side}_interval")
+def _sides(figure: Figure) -> tuple[tuple[float | None, Ends | None], ...]:
+    """The real point and interval, and the synthetic ones."""
+    return (
+        (figure.real, figure.real_interval),
+        (figure.synthetic, figure.synthetic_interval),
+    )
+
+
+def _interval(point: float | None, ends: Ends | None, low: float, high: float) -> Interval | None:
     if point is None:
         return None
 
@@ -130,11 +132,11 @@ def _interval(figure: Figures, side: str, low: float, high: float) -> Interval |
     return Interval(place(point), place(ends[0]), round(place(ends[1]) - place(ends[0]), 1))
 
 
-def _written_group(spec: SurveySpec, indicator: Indicator | None, figure: Figures) -> Markup:
+def _written_group(spec: SurveySpec, indicator: Indicator | None, figure: Figure) -> Markup:
     """Whom a figure is of: the codes' labels, the bands as they are, and the category."""
-    parts = [label for label in labels_of_group(spec, indicator, figure["group"])]
-    if figure["category"] and indicator is not None:
-        parts.append(_code(spec, indicator.of.strip(), figure["category"]))
+    parts = [label for label in labels_of_group(spec, indicator, figure.group)]
+    if figure.category and indicator is not None:
+        parts.append(_code(spec, indicator.of.strip(), figure.category))
     return Markup(" · ").join(parts) if parts else in_both("Todas las filas", "All rows")
 
 

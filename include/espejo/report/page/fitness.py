@@ -11,8 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from include.espejo.evaluate.document import Utility
+from include.espejo.evaluate.general.document import GeneralUtility, Matrix, Part
+from include.espejo.evaluate.quality.document import Quality
+from include.espejo.evaluate.scoring.references import Score
+from include.espejo.evaluate.specific.document import (
+    Figure,
+    GroupFigures,
+    IndicatorFigures,
+    Target,
+)
 from include.espejo.report.page.formats import DECIMALS
 from include.espejo.survey.column import Label
 
@@ -23,7 +33,7 @@ LEARNS = (-0.05, -0.15)  # AUC that a model may lose
 AGREES = (0.05, 0.2)  # of the share of group figures, below that of other real people
 
 Answer = Literal["fit", "care", "not_fit"]
-Figures = Mapping[str, Any]
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -43,23 +53,23 @@ class Use:
     but: tuple[str | Label, ...] = ()
 
 
-def uses(quality: Figures, utility: Figures) -> list[Use]:
+def uses(quality: Quality, utility: Utility) -> list[Use]:
     """The uses that the release has evidence on, from the least demanding up."""
-    general, specific = utility.get("general") or {}, utility.get("specific") or {}
+    general, specific = utility.general, utility.specific
     found = (
         _files(quality),
-        _columns(general),
+        _columns(general.column_shapes.columns),
         _pairs(general),
         _together(general),
-        _places(general),
-        _groups(specific),
-        _indicators(specific),
-        _models(specific),
+        _places(general.parts.parts),
+        _groups(specific.groups),
+        _indicators(specific.indicators),
+        _models(specific.learning.targets or ()),
     )
     return [use for use in found if use is not None]
 
 
-def fit_for(quality: Figures, utility: Figures) -> dict[str, Answer]:
+def fit_for(quality: Quality, utility: Utility) -> dict[str, Answer]:
     """What the manifest and the command line tell: by use, `fit`, `care` or `not_fit`."""
     return {use.key: use.answer for use in uses(quality, utility)}
 
@@ -73,30 +83,35 @@ def below_ceiling(score: float, ceiling: float) -> float:
     return max(0.0, round(ceiling - score, DECIMALS))
 
 
-def judge_pairs(general: Figures) -> Iterator[tuple[tuple[str, str], bool]]:
+def judge_pairs(general: GeneralUtility) -> Iterator[tuple[Pair, bool]]:
     """The pairs that are associated in either table, and whether each is near.
 
     A pair is if its cells are, and if the association itself is kept. Weak ones count from
     `MOST_APART` up: an association of 0.2 that is gone is missed in every analysis by group.
     None is kept that the synthetic rows do not have, as where a column has one value alone.
     """
-    real, other, apart = (
-        _associations(general, side) for side in ("real", "synthetic", "difference")
-    )
-    for pair in (general.get("pair_trends") or {}).get("pairs") or ():
-        names = pair["columns"][0], pair["columns"][1]
+    real, other = _associations(general, "real"), _associations(general, "synthetic")
+    apart = _associations(general, "difference")
+    for pair in general.pair_trends.pairs:
+        names = pair.columns
         moved = abs(apart.get(names) or 0) > MOST_APART
-        related = pair["associated"] or moved or abs(real.get(names) or 0) > MOST_APART
+        related = pair.associated or moved or abs(real.get(names) or 0) > MOST_APART
         lost = real.get(names) is not None and other.get(names) is None
-        if related and (lost or pair.get("score") is not None):
-            kept = not (moved or lost) and is_near(pair["score"], pair.get("ceiling"))
-            yield names, kept
+        if related and (lost or pair.score is not None):
+            near = pair.score is not None and is_near(pair.score, pair.ceiling)
+            yield names, near and not (moved or lost)
 
 
-def _associations(general: Figures, side: str) -> dict[tuple[str, str], float | None]:
-    known = general.get("associations") or {}
-    names = known.get("columns") or []
-    return {(a, b): known[side][i][j] for i, a in enumerate(names) for j, b in enumerate(names)}
+def _associations(
+    general: GeneralUtility, side: Literal["real", "synthetic", "difference"]
+) -> dict[Pair, float | None]:
+    known = general.associations
+    matrix: Matrix = getattr(known, side)
+    return {
+        (a, b): matrix[i][j]
+        for i, a in enumerate(known.columns)
+        for j, b in enumerate(known.columns)
+    }
 
 
 def _judged(
@@ -112,11 +127,8 @@ def _answer(figure: float, fit: float, care: float) -> Answer:
     return "fit" if figure >= fit else "care" if figure >= care else "not_fit"
 
 
-def _files(quality: Figures) -> Use | None:
-    checks = [
-        (quality.get("diagnostic") or {}).get("data_structure") == 1,
-        not quality.get("broken_rules"),
-    ]
+def _files(quality: Quality) -> Use | None:
+    checks = [quality.diagnostic.data_structure == 1, not quality.broken_rules]
     name = Label(
         es="Conocer la estructura, escribir y probar programas",
         en="Learning the structure, writing and testing programs",
@@ -127,22 +139,26 @@ def _files(quality: Figures) -> Use | None:
     return _judged("structure", name, unit, sum(checks), len(checks))
 
 
-def _columns(general: Figures) -> Use | None:
-    scores = (general.get("column_shapes") or {}).get("columns") or {}
-    known = {n: s for n, s in scores.items() if s.get("score") is not None}
-    far = [n for n, s in known.items() if not is_near(s["score"], s.get("ceiling"))]
+def _columns(shapes: Mapping[str, Score]) -> Use | None:
+    known = _scored(shapes)
+    far = [n for n, score in known.items() if not is_near(score, shapes[n].ceiling)]
     name = Label(es="Distribución de una columna", en="Distribution of one column")
     unit = Label(es="columnas cercanas a su techo", en="columns near their ceiling")
-    far.sort(key=lambda n: known[n]["score"])
+    far.sort(key=lambda n: known[n])
     return _judged("columns", name, unit, len(known) - len(far), len(known), far)
 
 
-def _pairs(general: Figures) -> Use | None:
+def _scored(scores: Mapping[str, Score]) -> dict[str, float]:
+    """Those that there are."""
+    return {name: told.score for name, told in scores.items() if told.score is not None}
+
+
+def _pairs(general: GeneralUtility) -> Use | None:
     judged = dict(judge_pairs(general))
-    apart, real = (_associations(general, side) for side in ("difference", "real"))
+    apart, real = _associations(general, "difference"), _associations(general, "real")
     far = [pair for pair, near in judged.items() if not near]
 
-    def moved(pair: tuple[str, str]) -> float:
+    def moved(pair: Pair) -> float:
         """What is gone altogether has no difference: all of it is lost."""
         difference = apart.get(pair)
         return abs((real.get(pair) if difference is None else difference) or 0)
@@ -154,67 +170,66 @@ def _pairs(general: Figures) -> Use | None:
     return _judged("pairs", name, unit, len(judged) - len(far), len(judged), but)
 
 
-def _places(general: Figures) -> Use | None:
-    parts = (general.get("parts") or {}).get("parts") or {}
-    trends = [p["pair_trends"] for p in parts.values() if p["pair_trends"].get("score") is not None]
-    if len(trends) < 2:
+def _places(parts: Mapping[str, Part]) -> Use | None:
+    trends = {code: part.pair_trends for code, part in parts.items()}
+    known = _scored(trends)
+    if len(known) < 2:
         return None
-    near = sum(is_near(t["score"], t.get("ceiling")) for t in trends)
+    near = sum(is_near(score, trends[code].ceiling) for code, score in known.items())
     name = Label(es="Análisis de un lugar", en="Analysis of one place")
     unit = Label(es="lugares cercanos a su techo", en="places near their ceiling")
-    return _judged("places", name, unit, near, len(trends))
+    return _judged("places", name, unit, near, len(known))
 
 
-def _together(general: Figures) -> Use | None:
+def _together(general: GeneralUtility) -> Use | None:
     """Several columns at once: views of three and four columns, and whether trees can tell rows."""
-    sizes = (general.get("k_marginal") or {}).get("by_size") or {}
-    told = [_mapped(sizes.get(size) or {}, lambda score: score / 1000) for size in ("3", "4")]
+    sizes = general.k_marginal.by_size
+    told = [_mapped(sizes[n], lambda score: score / 1000) for n in ("3", "4") if n in sizes]
     # Of the classifier less is better, down to one half.
-    told.append(_mapped(general.get("classifier") or {}, lambda auc: 1.5 - max(auc, 0.5)))
-    known = [figures for figures in told if "score" in figures]
-    near = sum(is_near(figures["score"], figures.get("ceiling")) for figures in known)
+    told.append(_mapped(general.classifier, lambda auc: 1.5 - max(auc, 0.5)))
+    known = [(score, ceiling) for score, ceiling in told if score is not None]
+    near = sum(is_near(score, ceiling) for score, ceiling in known)
     name = Label(es="Relación entre tres o más columnas", en="Relation of three or more columns")
     unit = Label(es="calificaciones cercanas a su techo", en="scores near their ceiling")
     return _judged("several_columns", name, unit, near, len(known))
 
 
-def _mapped(figures: Figures, to_share: Callable[[float], float]) -> dict[str, float]:
-    """Score and ceiling, where there are, on a scale of which 1 is best."""
-    names = ("score", "ceiling")
-    return {n: to_share(figures[n]) for n in names if figures.get(n) is not None}
+def _mapped(told: Score, to_share: Callable[[float], float]) -> tuple[float | None, float | None]:
+    """Score and ceiling on a scale of which 1 is best."""
+    score, ceiling = (
+        None if figure is None else to_share(figure) for figure in (told.score, told.ceiling)
+    )
+    return score, ceiling
 
 
-def _groups(specific: Figures) -> Use | None:
+def _groups(told: GroupFigures) -> Use | None:
     """Group figures that differ from the real ones by no more than their sampling errors."""
-    told = specific.get("groups") or {}
-    score, ceiling, figures = told.get("score"), told.get("ceiling"), told.get("figures") or 0
-    if score is None or not figures:
+    score, figures = told.score, told.figures
+    if score is None:
         return None
-    best = 1 - AGREES[0] if ceiling is None else ceiling
+    best = 1 - AGREES[0] if told.ceiling is None else told.ceiling
     answer = _answer(-below_ceiling(score, best), -AGREES[0], -AGREES[1])
     name = Label(es="Cifras por grupo", en="Figures by group")
     unit = Label(
         es="cifras por grupo coinciden, salvo error de muestreo",
         en="group figures agree, but for sampling error",
     )
-    columns = told.get("columns") or {}
-    apart = {n: c for n, c in columns.items() if c.get("score") is not None}
-    far = [n for n, c in apart.items() if _below(c, best) > AGREES[0]]
-    far.sort(key=lambda n: apart[n]["score"])
+    known = _scored(told.columns)
+    far = [n for n, found in known.items() if _below(found, told.columns[n], best) > AGREES[0]]
+    far.sort(key=lambda n: known[n])
     return Use("groups", name, answer, round(score * figures), figures, unit, tuple(far))
 
 
-def _below(of_column: Figures, best: float) -> float:
+def _below(score: float, of_column: Score, best: float) -> float:
     """How far a column's figures are below their ceiling, or below `best` where they have none."""
-    ceiling = of_column.get("ceiling")
-    return below_ceiling(of_column["score"], best if ceiling is None else ceiling)
+    return below_ceiling(score, best if of_column.ceiling is None else of_column.ceiling)
 
 
-def _indicators(specific: Figures) -> Use | None:
-    overlaps = [(i, _overlaps(i["figures"])) for i in specific.get("indicators") or ()]
+def _indicators(indicators: Sequence[IndicatorFigures]) -> Use | None:
+    overlaps = [(indicator, _overlaps(indicator.figures)) for indicator in indicators]
     every = [overlap for _, told in overlaps for overlap in told]
     far = sorted(
-        ((min(told), i["label"]) for i, told in overlaps if told and min(told) <= 0),
+        ((min(told), i.label) for i, told in overlaps if told and min(told) <= 0),
         key=lambda worst: worst[0],
     )
     name = Label(es="Los indicadores de la encuesta", en="The survey's indicators")
@@ -225,25 +240,20 @@ def _indicators(specific: Figures) -> Use | None:
         unit,
         sum(overlap > 0 for overlap in every),
         len(every),
-        [Label.model_validate(label) for _, label in far],
+        [label for _, label in far],
     )
 
 
-def _overlaps(figures: Sequence[Figures]) -> list[float]:
+def _overlaps(figures: Sequence[Figure]) -> list[float]:
     """Of the figures that real people give; one without a synthetic figure is infinitely apart."""
-    return [
-        -math.inf if figure["synthetic"] is None else figure["overlap"]
-        for figure in figures
-        if figure["real"] is not None
-        and (figure["synthetic"] is None or figure.get("overlap") is not None)
-    ]
+    known = [figure for figure in figures if figure.real is not None]
+    overlaps = [-math.inf if figure.synthetic is None else figure.overlap for figure in known]
+    return [overlap for overlap in overlaps if overlap is not None]
 
 
-def _models(specific: Figures) -> Use | None:
+def _models(targets: Sequence[Target]) -> Use | None:
     """Judged by the worst column: what its best model loses by learning from synthetic rows."""
-    targets = (specific.get("learning") or {}).get("targets") or ()
-    lost = {t["target"]: t["scores"]["auc"]["difference"] for t in targets if t.get("scores")}
-    known = {name: loss for name, loss in lost.items() if loss is not None}
+    known = {t.target: t.scores["auc"].difference for t in targets if t.scores}
     if not known:
         return None
     worst = min(known.values())

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
+from include.espejo.evaluate.periods.document import (
+    ChangedCodes,
+    Comparison,
+    Drift,
+    EarlierSummary,
+    IndicatorSeries,
+)
+from include.espejo.evaluate.quality.document import Quality
+from include.espejo.evaluate.specific.document import IndicatorFigures, Summary
 from include.espejo.report.page.estimates import labels_of_group
 from include.espejo.report.page.formats import label_text
 from include.espejo.report.page.texts import STATISTICS
@@ -15,8 +24,6 @@ from include.espejo.survey import SurveySpec
 from include.espejo.survey.column import Label
 
 _MOST_SERIES = 24  # of an indicator: the others are in comparison.json
-
-Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,17 +39,15 @@ class ReleaseRow:
 
 
 @dataclass(frozen=True)
-class Drift:
-    """How far a column's input is from before, what chance alone gives, and if it is much more."""
+class ColumnDrift:
+    """A column, and how far its input is from before."""
 
     column: str
-    distance: float
-    chance: float | None
-    moved: bool
+    told: Drift
 
 
 @dataclass(frozen=True)
-class Series:
+class SeriesRow:
     """A figure of an indicator over the periods, the newest first."""
 
     group: Markup
@@ -56,11 +61,11 @@ class Series:
 
 
 @dataclass(frozen=True)
-class IndicatorSeries:
+class IndicatorHistory:
     """An indicator over the periods."""
 
     label: Label
-    series: tuple[Series, ...]
+    series: tuple[SeriesRow, ...]
     left_out: int
 
 
@@ -70,53 +75,64 @@ class History:
 
     releases: tuple[ReleaseRow, ...]
     since: str | None
-    drift: tuple[Drift, ...]
-    codes: Mapping[str, Mapping[str, list[str]]]
+    drift: tuple[ColumnDrift, ...]
+    codes: Mapping[str, ChangedCodes]
     periods: tuple[str, ...]
-    indicators: tuple[IndicatorSeries, ...]
+    indicators: tuple[IndicatorHistory, ...]
 
     @property
     def is_first(self) -> bool:
         return len(self.releases) < 2
 
 
-_SCORES = ("overall", "column_shapes", "column_pair_trends")
-
-
 def make_history(
-    spec: SurveySpec, release: Figures, quality: Figures, specific: Figures, comparison: Figures
+    spec: SurveySpec,
+    release: Mapping[str, Any],
+    quality: Quality,
+    indicators: Sequence[IndicatorFigures],
+    comparison: Comparison,
 ) -> History:
-    """The section's figures; only this release's where there is no other."""
-    own = {
-        **{name: release[name] for name in ("period", "release")},
-        **{name: quality.get(name) for name in _SCORES},
-        "gates": {gate["name"]: gate["passed"] for gate in release.get("gates") or ()},
-        "indicators": {told["name"]: told for told in specific.get("indicators") or ()},
-    }
-    drift = [
-        Drift(name, told["distance"], told.get("chance"), bool(told.get("moved")))
-        for name, told in (comparison.get("drift") or {}).items()
-        if told.get("distance") is not None
-    ]
+    """The section's figures; only this release's where there is no other.
+
+    `release`: the manifest's entries; `indicators`: this release's.
+    """
+    own = _row(
+        release["period"],
+        release["release"],
+        quality,
+        sum(not gate["passed"] for gate in release.get("gates", ())),
+        indicators,
+    )
+    drift = [ColumnDrift(name, told) for name, told in comparison.drift.items()]
     return History(
-        releases=tuple(_release(r) for r in (own, *(comparison.get("previous") or ()))),
-        since=comparison.get("compared_with"),
-        drift=tuple(sorted(drift, key=lambda d: -d.distance)),
-        codes=comparison.get("codes") or {},
-        periods=tuple(comparison.get("periods") or ()),
-        indicators=tuple(_indicator(spec, told) for told in comparison.get("indicators") or ()),
+        releases=(own, *(_earlier(told) for told in comparison.previous)),
+        since=comparison.compared_with,
+        drift=tuple(sorted(drift, key=lambda one: -one.told.distance)),
+        codes=comparison.codes,
+        periods=comparison.periods,
+        indicators=tuple(_indicator(spec, told) for told in comparison.indicators),
     )
 
 
-def _release(told: Figures) -> ReleaseRow:
-    indicators = (told.get("indicators") or {}).values()
+def _earlier(told: EarlierSummary) -> ReleaseRow:
+    failed = sum(not passed for passed in told.gates.values())
+    return _row(told.period, told.release, told, failed, told.indicators.values())
+
+
+def _row(
+    period: str,
+    release: str,
+    scores: Quality | EarlierSummary,
+    failed: int,
+    indicators: Collection[Summary],
+) -> ReleaseRow:
     return ReleaseRow(
-        period=told["period"],
-        release=told["release"],
-        scores=tuple(told.get(name) for name in _SCORES),
-        failed=sum(not passed for passed in (told.get("gates") or {}).values()),
-        overlap=_mean([i.get("mean_overlap") for i in indicators]),
-        error=_mean([i.get("median_absolute_relative_error") for i in indicators]),
+        period=period,
+        release=release,
+        scores=(scores.overall, scores.column_shapes, scores.column_pair_trends),
+        failed=failed,
+        overlap=_mean([i.mean_overlap for i in indicators]),
+        error=_mean([i.median_absolute_relative_error for i in indicators]),
     )
 
 
@@ -125,26 +141,24 @@ def _mean(values: list[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _indicator(spec: SurveySpec, told: Figures) -> IndicatorSeries:
-    declared = next((i for i in spec.indicators if i.name == told["name"]), None)
-    shown = told["figures"][:_MOST_SERIES]
-    series = []
+def _indicator(spec: SurveySpec, told: IndicatorSeries) -> IndicatorHistory:
+    declared = next((i for i in spec.indicators if i.name == told.name), None)
+    shown = told.figures[:_MOST_SERIES]
+    rows = []
     for figure in shown:
-        parts = labels_of_group(spec, declared, figure["group"])
-        if figure["category"]:
+        parts = labels_of_group(spec, declared, figure.group)
+        if figure.category:
             column = spec.columns.get(declared.of.strip()) if declared else None
-            label = column.code_label(figure["category"]) if column else None
-            parts.append(label_text(label, figure["category"]))
-        statistic = figure["statistic"]
-        series.append(
-            Series(
+            label = column.code_label(figure.category) if column else None
+            parts.append(label_text(label, figure.category))
+        statistic = figure.statistic
+        rows.append(
+            SeriesRow(
                 Markup(" · ").join(parts),
                 STATISTICS.get(statistic, Label(es=statistic, en=statistic)),
                 statistic == "share",
-                tuple(figure["real"]),
-                tuple(figure["synthetic"]),
+                figure.real,
+                figure.synthetic,
             )
         )
-    return IndicatorSeries(
-        Label.model_validate(told["label"]), tuple(series), len(told["figures"]) - len(shown)
-    )
+    return IndicatorHistory(told.label, tuple(rows), len(told.figures) - len(shown))

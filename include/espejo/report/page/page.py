@@ -15,6 +15,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from include.espejo.evaluate.document import Utility
+from include.espejo.evaluate.periods.document import Comparison
+from include.espejo.evaluate.quality.document import Quality
 from include.espejo.report.drawings import charts
 from include.espejo.report.drawings.distributions import Distribution
 from include.espejo.report.drawings.pyramid import PyramidShares
@@ -34,24 +37,21 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 _MOST_CODES = 100  # of a column in the dictionary
 
-Figures = Mapping[str, Any]
+Entries = Mapping[str, Any]  # of a manifest
 
 
 @dataclass(frozen=True)
 class PublicFigures:
-    """The parsed figures of a release: quality.json, utility.json and comparison.json.
+    """The figures of a release, as they are published."""
 
-    Each may be empty; its part of the page then says so or is left out.
-    """
-
-    quality: Figures
-    utility: Figures
-    comparison: Figures
+    quality: Quality
+    utility: Utility
+    comparison: Comparison
 
 
 def render_page(
     spec: SurveySpec,
-    release: Figures,
+    release: Entries,
     figures: PublicFigures,
     columns: Mapping[str, Distribution],
     pyramid: PyramidShares | None = None,
@@ -60,26 +60,25 @@ def render_page(
 
     `release`: the manifest's entries, without its files, and `override` where there is one.
     """
-    general = figures.utility.get("general") or {}
-    specific = figures.utility.get("specific") or {}
-    quality = figures.quality
+    general, specific = figures.utility.general, figures.utility.specific
+    quality, comparison = figures.quality, figures.comparison
     content = {
         "verdict": make_verdict(release),
-        "headlines": headlines(quality, figures.utility, figures.comparison),
+        "headlines": headlines(quality, figures.utility, comparison),
         "uses": fitness.uses(quality, figures.utility),
-        "cards": make_cards(spec, columns, figures.utility),
+        "cards": make_cards(spec, columns, general),
         "pyramid": pyramid,
         "tower": None if pyramid is None else charts.draw_pyramid(pyramid),
         "pairs": make_pairs(general),
-        "indicators": make_indicators(spec, specific),
-        "level": (specific.get("settings") or {}).get("level"),
-        "targets": (specific.get("learning") or {}).get("targets") or (),
-        "places": make_places(spec, general),
-        "history": make_history(spec, release, quality, specific, figures.comparison),
-        "broken_rules": quality.get("broken_rules") or (),
-        "metrics": (quality.get("metrics") or {}).get("table") or (),
-        "files": release.get("files") or (),
-        "versions": release.get("versions") or {},
+        "indicators": make_indicators(spec, specific.indicators),
+        "level": specific.settings.level,
+        "targets": specific.learning.targets or (),
+        "places": make_places(spec, general.parts),
+        "history": make_history(spec, release, quality, specific.indicators, comparison),
+        "broken_rules": quality.broken_rules,
+        "metrics": quality.metrics.table,
+        "files": release.get("files", ()),
+        "versions": release.get("versions", {}),
         "dataset": _dataset(spec, release),
     }
     template = _environment(spec).get_template("page.html.j2")
@@ -116,7 +115,7 @@ def _as_tspans(text: Markup) -> Markup:
     return Markup(str(text).replace("<span", "<tspan").replace("</span", "</tspan"))
 
 
-def _dataset(spec: SurveySpec, release: Figures) -> Markup:
+def _dataset(spec: SurveySpec, release: Entries) -> Markup:
     """The release as schema.org describes data sets, safe within a script element."""
     content = json.dumps(dataset_jsonld(spec, release), ensure_ascii=False)
     return Markup(content.replace("<", "\\u003c"))

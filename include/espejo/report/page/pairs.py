@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from include.espejo.evaluate.general.document import Associations, GeneralUtility, PairTrend
 from include.espejo.report.page.fitness import below_ceiling, judge_pairs
 from include.espejo.report.page.texts import MEASURES
 from include.espejo.survey.column import Label
@@ -14,8 +14,6 @@ from include.espejo.survey.column import Label
 STRENGTHS = (0.1, 0.2, 0.4, 0.6, 0.8)
 DIFFERENCES = (0.02, 0.05, 0.1, 0.2)
 GAPS = (0.02, 0.05, 0.1, 0.15)
-
-Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -85,47 +83,42 @@ def _grade(value: float, bounds: tuple[float, ...]) -> int:
     return sum(value > bound for bound in bounds)
 
 
-def make_pairs(general: Figures) -> Pairs:
+def make_pairs(general: GeneralUtility) -> Pairs:
     """The pairs of the release's columns; without any, `names` is empty."""
-    known = general.get("associations") or {}
-    names = tuple(known.get("columns") or ())
-    scores = {tuple(p["columns"]): p for p in (general.get("pair_trends") or {}).get("pairs") or ()}
+    known, names = general.associations, general.associations.columns
+    scores = {pair.columns: pair for pair in general.pair_trends.pairs}
     near = dict(judge_pairs(general))
     found = [
-        _pair((a, b), known, (i, j), scores.get((a, b)) or scores.get((b, a)) or {}, near)
+        _pair((a, b), known, (i, j), scores.get((a, b)) or scores.get((b, a)), near)
         for i, a in enumerate(names)
         for j, b in enumerate(names)
         if i < j
     ]
     at = {p.columns: p for p in found} | {p.columns[::-1]: p for p in found}
-    mean = known.get("mean_absolute_difference") or {}
-    told = mean.get("score"), mean.get("ceiling")
+    mean = known.mean_absolute_difference
+    told = mean.score, mean.ceiling
     return Pairs(names, tuple(sorted(found, key=_worst_first)), at, told)
 
 
 def _pair(
     names: tuple[str, str],
-    known: Figures,
+    known: Associations,
     place: tuple[int, int],
-    scored: Figures,
+    scored: PairTrend | None,
     near: Mapping[tuple[str, str], bool],
 ) -> PairRow:
     i, j = place
-    real, synthetic, difference = (
-        known[side][i][j] for side in ("real", "synthetic", "difference")
-    )
-    score, ceiling, floor = (scored.get(key) for key in ("score", "ceiling", "floor"))
     return PairRow(
         names,
-        MEASURES.get(known["measures"][i][j]),
-        real,
-        synthetic,
-        difference,
-        score,
-        ceiling,
-        floor,
-        bool(scored.get("associated")),
-        near.get(names),
+        MEASURES.get(known.measures[i][j]),
+        known.real[i][j],
+        known.synthetic[i][j],
+        known.difference[i][j],
+        score=None if scored is None else scored.score,
+        ceiling=None if scored is None else scored.ceiling,
+        floor=None if scored is None else scored.floor,
+        associated=scored is not None and scored.associated,
+        near=near.get(names),
     )
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from include.espejo.evaluate.general.breakdown import OTHERS
+from include.espejo.evaluate.general.document import Part, Parts
+from include.espejo.evaluate.scoring.references import Score
 from include.espejo.report.page.fitness import below_ceiling
 from include.espejo.report.page.pairs import GAPS
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.column import Label
 from include.espejo.survey.model import Geography
-
-Figures = Mapping[str, Any]
 
 _OTHERS = Label(es="Los demás lugares, juntos", en="The other places, together")
 
@@ -24,15 +22,15 @@ class Tile:
 
     code: str
     label: Label
-    pairs: Figures
-    shapes: Figures
+    pairs: Score
+    shapes: Score
     row: int = 0
     column: int = 0
 
     @property
     def gap(self) -> float | None:
         """What pairs score below the ceiling; None where too few were held out for one."""
-        score, ceiling = self.pairs.get("score"), self.pairs.get("ceiling")
+        score, ceiling = self.pairs.score, self.pairs.ceiling
         return None if score is None or ceiling is None else below_ceiling(score, ceiling)
 
     @property
@@ -52,32 +50,30 @@ class PlaceTiles:
     left_out: int
 
 
-def make_places(spec: SurveySpec, general: Figures) -> PlaceTiles:
+def make_places(spec: SurveySpec, known: Parts) -> PlaceTiles:
     """The parts that were scored; none where the survey has no geography."""
-    known = general.get("parts") or {}
     layout = spec.geography.tiles if isinstance(spec.geography, Geography) else ()
     at = {code: (r, c) for r, row in enumerate(layout, 1) for c, code in enumerate(row, 1) if code}
-    level = known.get("level")
     tiles = [
-        _tile(spec, level, code, scores, at.get(code, (0, 0)))
-        for code, scores in (known.get("parts") or {}).items()
+        _tile(spec, known.level, code, part, at.get(code, (0, 0)))
+        for code, part in known.parts.items()
     ]
     tiles.sort(key=lambda tile: (tile.gap is None, -(tile.gap or 0.0), tile.code))
     # What has no place of its own follows under the drawing, beside the other such.
     drawn = len([tile for tile in tiles if tile.row]) > 1
     return PlaceTiles(
-        level,
+        known.level,
         tuple(tiles),
         max((len(row) for row in layout), default=0) if drawn else 0,
-        known.get("merged") or 0,
-        known.get("left_out") or 0,
+        known.merged,
+        known.left_out,
     )
 
 
 def _tile(
-    spec: SurveySpec, level: str | None, code: str, scores: Figures, place: tuple[int, int]
+    spec: SurveySpec, level: str | None, code: str, part: Part, place: tuple[int, int]
 ) -> Tile:
     column = None if level is None else spec.columns.get(level)
     label = _OTHERS if code == OTHERS else column.code_label(code) if column else None
     label = label or Label(es=code, en=code)
-    return Tile(code, label, scores["pair_trends"], scores["column_shapes"], *place)
+    return Tile(code, label, part.pair_trends, part.column_shapes, *place)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from include.espejo.evaluate.document import Utility
+from include.espejo.evaluate.general.document import PropensityModel
+from include.espejo.evaluate.periods.document import Comparison, EarlierSummary
+from include.espejo.evaluate.quality.document import Quality
+from include.espejo.evaluate.scoring.references import Score
+from include.espejo.evaluate.specific.document import Target
 from include.espejo.survey.column import Label
-
-Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -91,105 +94,90 @@ _ABOUTS = {
 }
 
 
-def headlines(quality: Figures, utility: Figures, comparison: Figures) -> list[Headline]:
+def headlines(quality: Quality, utility: Utility, comparison: Comparison) -> list[Headline]:
     """The scores of the first screen that the release has."""
-    general = utility.get("general") or {}
-    before: Figures = next(iter(comparison.get("previous") or ()), {})
-    specific = utility.get("specific") or {}
+    general, specific = utility.general, utility.specific
     return [
-        *_quality(quality, general, before),
-        *_marginals(general),
-        *_propensity(general),
-        *_classifier(general),
-        *_groups(specific),
-        *_models(specific),
+        *_quality(quality, general.column_shapes.uniform, next(iter(comparison.previous), None)),
+        *_marginals(general.k_marginal.by_size),
+        *_propensity(general.propensity.tree),
+        *_classifier(general.classifier),
+        *_groups(specific.groups),
+        *_models(specific.learning.targets or ()),
     ]
 
 
-def _quality(quality: Figures, general: Figures, before: Figures) -> Iterator[Headline]:
+def _quality(quality: Quality, uniform: float, before: EarlierSummary | None) -> Iterator[Headline]:
     names = {"overall": _OVERALL, "column_shapes": _SHAPES, "column_pair_trends": _PAIRS}
-    references = quality.get("references") or {}
     for name, label in names.items():
-        score = quality.get(name)
+        score: float | None = getattr(quality, name)
         if score is None:
             continue
-        known = references.get(name) or {}
-        floor, floor_is = known.get("floor"), _SHUFFLED
+        known = quality.references[name]
+        equal, floor, floor_is = known.score, known.floor, _SHUFFLED
         if name == "column_shapes":
             # Shuffling keeps every column as it is: that floor would say nothing.
-            floor, floor_is = (general.get("column_shapes") or {}).get("uniform"), _EVEN
-        equal = known.get("score")
+            floor, floor_is = uniform, _EVEN
         shown = score if equal is None else equal
-        # Like with like: a score of all rows is higher than one of fewer.
-        last = (before if equal is None else before.get("equal_rows") or {}).get(name)
+        last = _before(before, name, equal_rows=equal is not None)
         yield Headline(
             label,
             _ABOUTS[name],
             shown,
-            known.get("ceiling"),
+            known.ceiling,
             floor,
             floor_is,
             None if last is None else shown - last,
-            track(shown, known.get("ceiling"), floor, last),
+            track(shown, known.ceiling, floor, last),
             all_rows=None if equal is None else score,
         )
 
 
-def _marginals(general: Figures) -> Iterator[Headline]:
-    sizes = (general.get("k_marginal") or {}).get("by_size") or {}
-    for size in ("3", "4"):
-        known = sizes.get(size) or {}
-        if known.get("score") is not None:
-            score, ceiling, floor = known["score"], known.get("ceiling"), known.get("floor")
-            place = track(score, ceiling, floor, best=1000)
-            yield Headline(
-                _VIEWS[size],
-                _ABOUTS["k_marginal"],
-                score,
-                ceiling,
-                floor,
-                _SHUFFLED,
-                None,
-                place,
-                whole=True,
-            )
+def _before(before: EarlierSummary | None, name: str, *, equal_rows: bool) -> float | None:
+    """Like with like: a score of all rows is higher than one of fewer."""
+    if before is None:
+        return None
+    every: float | None = getattr(before, name)
+    return before.equal_rows.get(name) if equal_rows else every
 
 
-def _classifier(general: Figures) -> Iterator[Headline]:
-    known = general.get("classifier") or {}
-    score, ceiling, floor = (known.get(name) for name in ("score", "ceiling", "floor"))
-    if score is not None:
-        place = _falling(score, ceiling, floor, best=0.5)
-        yield Headline(
-            _CLASSIFIER, _ABOUTS["classifier"], score, ceiling, floor, _SHUFFLED, None, place
-        )
+def _marginals(by_size: Mapping[str, Score]) -> Iterator[Headline]:
+    for size, name in _VIEWS.items():
+        known = by_size.get(size)
+        if known is not None and known.score is not None:
+            place = track(known.score, known.ceiling, known.floor, best=1000)
+            yield _of_shuffled(name, "k_marginal", known.score, known, place, whole=True)
 
 
-def _groups(specific: Figures) -> Iterator[Headline]:
-    known = specific.get("groups") or {}
-    score, ceiling, floor = (known.get(name) for name in ("score", "ceiling", "floor"))
-    if score is not None:
-        yield Headline(
-            _GROUPS,
-            _ABOUTS["groups"],
-            score,
-            ceiling,
-            floor,
-            _SHUFFLED,
-            None,
-            track(score, ceiling, floor),
-        )
+def _classifier(known: Score) -> Iterator[Headline]:
+    if known.score is not None:
+        place = _falling(known.score, known.ceiling, known.floor, best=0.5)
+        yield _of_shuffled(_CLASSIFIER, "classifier", known.score, known, place)
 
 
-def _models(specific: Figures) -> Iterator[Headline]:
+def _groups(known: Score) -> Iterator[Headline]:
+    if known.score is not None:
+        place = track(known.score, known.ceiling, known.floor)
+        yield _of_shuffled(_GROUPS, "groups", known.score, known, place)
+
+
+def _of_shuffled(
+    name: Label, about: str, score: float, known: Score, place: Track, *, whole: bool = False
+) -> Headline:
+    """A score whose floor is that of shuffled columns, and that earlier releases do not tell."""
+    ceiling, floor = known.ceiling, known.floor
+    return Headline(
+        name, _ABOUTS[about], score, ceiling, floor, _SHUFFLED, None, place, whole=whole
+    )
+
+
+def _models(targets: Sequence[Target]) -> Iterator[Headline]:
     """The mean loss over the columns that can be scored; real people lose nothing. A model that
     learns nothing has an AUC of one half, which is what shuffled columns leave of it."""
-    targets = (specific.get("learning") or {}).get("targets") or ()
-    scored = [target["scores"]["auc"] for target in targets if target.get("scores")]
-    known = [auc for auc in scored if auc.get("difference") is not None]
+    known = [target.scores["auc"] for target in targets if target.scores]
     if known:
-        lost = -sum(auc["difference"] for auc in known) / len(known)
-        floor = sum(auc["train_real"] for auc in known) / len(known) - 0.5
+        lost = -sum(auc.difference for auc in known) / len(known)
+        floor = sum(auc.train_real for auc in known) / len(known) - 0.5
         yield Headline(
             _MODELS,
             _ABOUTS["models"],
@@ -202,17 +190,9 @@ def _models(specific: Figures) -> Iterator[Headline]:
         )
 
 
-def _falling(score: float, ceiling: float | None, floor: float | None, best: float) -> Track:
-    """A track on which less is better: the best is on the right."""
-    turned = [None if mark is None else -mark for mark in (score, ceiling, floor)]
-    return track(turned[0] or 0.0, turned[1], turned[2], best=-best)
-
-
-def _propensity(general: Figures) -> Iterator[Headline]:
-    tree = (general.get("propensity") or {}).get("tree") or {}
-    score, ceiling, floor = (
-        (tree.get(name) or {}).get("ratio") for name in ("score", "ceiling", "floor")
-    )
+def _propensity(tree: PropensityModel) -> Iterator[Headline]:
+    sides = (tree.score, tree.ceiling, tree.floor)
+    score, ceiling, floor = (None if side is None else side.ratio for side in sides)
     if score is not None:
         # Ratios: one of 2 is as far from 1 as one of 4 is from 2. The best is 1, on the right.
         logs = [None if v is None else -math.log(max(v, 1e-3)) for v in (score, ceiling, floor)]
@@ -220,6 +200,12 @@ def _propensity(general: Figures) -> Iterator[Headline]:
         yield Headline(
             _PROPENSITY, _ABOUTS["propensity"], score, ceiling, floor, _SHUFFLED, None, place
         )
+
+
+def _falling(score: float, ceiling: float | None, floor: float | None, best: float) -> Track:
+    """A track on which less is better: the best is on the right."""
+    turned = [None if mark is None else -mark for mark in (score, ceiling, floor)]
+    return track(turned[0] or 0.0, turned[1], turned[2], best=-best)
 
 
 def track(

@@ -1,0 +1,71 @@
+"""quality.json: SDMetrics' scores of a synthetic table, and the declared rules that it breaks."""
+
+from __future__ import annotations
+
+from include.espejo.evaluate.scoring.references import Score
+from include.espejo.lake.publication import Exact, FigureDocument, Restricted, Rounded
+from include.espejo.table.document import BrokenRule
+
+
+class Diagnostic(FigureDocument):
+    """DiagnosticReport's figures, 0 to 1."""
+
+    overall: Rounded[float]
+    data_validity: Rounded[float]
+    data_structure: Rounded[float]
+
+
+class Metric(FigureDocument):
+    """One of SDMetrics' single-table metrics; `score` is normalised to 0..1, more is better.
+
+    `score` is None where the metric does not apply (no column of its kind); `rows` is how many
+    rows of each table it was given.
+    """
+
+    metric: str
+    name: str
+    goal: str
+    raw_score: Rounded[float | None]
+    score: Rounded[float | None]
+    rows: Restricted[int] = None
+
+
+class Metrics(FigureDocument):
+    """All metrics, and the mean of their normalised scores."""
+
+    aggregate: Rounded[float]
+    table: tuple[Metric, ...]
+
+
+class Sides(FigureDocument):
+    """Rows of both tables."""
+
+    real: Restricted[int] = None
+    synthetic: Exact[int]
+
+
+class QualitySettings(FigureDocument):
+    """What the scores depend on beside the tables. Pairs are scored among `paired_columns`."""
+
+    sdmetrics: str
+    real_correlation_threshold: Exact[float]
+    real_association_threshold: Exact[float]
+    quality_report_subsample: Exact[int | None]
+    paired_columns: Exact[int]
+    metric_rows: Exact[dict[str, int]]
+    rows: Sides
+
+
+class Quality(FigureDocument):
+    """QualityReport's scores, 0 to 1, each with its references, and all metrics."""
+
+    overall: Rounded[float]
+    column_shapes: Rounded[float]
+    column_pair_trends: Rounded[float | None]
+    column_pair_trends_all_pairs: Rounded[float | None]
+    references: Rounded[dict[str, Score]]
+    diagnostic: Diagnostic
+    metrics: Metrics
+    unscored_columns: tuple[str, ...]
+    settings: QualitySettings
+    broken_rules: tuple[BrokenRule, ...]
