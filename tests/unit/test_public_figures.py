@@ -10,7 +10,7 @@ from include.espejo.errors import UnexpectedError
 from include.espejo.evaluate.document import Utility
 from include.espejo.evaluate.periods.document import Comparison
 from include.espejo.evaluate.quality.document import Quality
-from include.espejo.lake.publication import Exact, FigureDocument, Publication, Rounded
+from include.espejo.lake.publication import Exact, FigureDocument, PublishedAs, Rounded
 from include.espejo.report.public import Cut, public_figures
 from tests.documents import filled
 
@@ -230,11 +230,11 @@ def test_a_number_that_declares_nothing_is_not_published() -> None:
     assert Cut({}, {}).document(Holder(inside=told)) == {"inside": {"known": 1, "forgotten": 0.12}}
 
 
-def undeclared(kind: Any, how: Publication | None = None, path: str = "") -> list[str]:
+def undeclared(kind: Any, how: PublishedAs | None = None, path: str = "") -> list[str]:
     """The numbers of a document's kind that neither a field nor what holds it declares."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        marks = [m for m in parts[1:] if isinstance(m, Publication)]
+        marks = [m for m in parts[1:] if isinstance(m, PublishedAs)]
         return undeclared(parts[0], marks[0] if marks else how, path)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         types = get_type_hints(kind, include_extras=True)
@@ -255,4 +255,4 @@ def test_every_number_of_the_published_documents_declares_how(kind: type[FigureD
 def test_what_is_not_told_has_a_default(kind: type[FigureDocument]) -> None:
     """A release reads its own public files, where restricted fields are missing."""
     for field in kind.model_fields.values():
-        assert Publication.RESTRICTED not in field.metadata or not field.is_required()
+        assert PublishedAs.RESTRICTED not in field.metadata or not field.is_required()

@@ -12,7 +12,7 @@ from include.espejo.evaluate.document import Utility
 from include.espejo.evaluate.general.document import GeneralUtility
 from include.espejo.evaluate.periods.document import Comparison
 from include.espejo.evaluate.quality.document import Quality
-from include.espejo.evaluate.scoring.references import Score
+from include.espejo.evaluate.scoring.references import ReferencedScore
 from include.espejo.report.drawings.charts import draw_histogram, nice_ticks
 from include.espejo.report.drawings.distributions import MOST_BARS, Histogram, distribution
 from include.espejo.report.drawings.pyramid import pyramid
@@ -414,7 +414,12 @@ def test_what_a_score_lacks_is_exact_at_the_bounds_of_the_colours() -> None:
     told = general(0.0)
     told["pair_trends"]["pairs"][0] |= {"score": 0.9, "ceiling": 0.95}
     assert pairs_of(told).cell("score", "a", "b").shade == "e1"
-    tile = Tile("09", TEXT, filled(Score, {"score": 0.9, "ceiling": 0.95}), filled(Score))
+    tile = Tile(
+        "09",
+        TEXT,
+        filled(ReferencedScore, {"score": 0.9, "ceiling": 0.95}),
+        filled(ReferencedScore),
+    )
     assert (tile.gap, tile.shade) == (0.05, "e1")
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 from include.espejo.lake.document import Document, document_bytes
 
 
-class Publication(StrEnum):
+class PublishedAs(StrEnum):
     """What the public file holds of a figure."""
 
     ROUNDED = "rounded"  # two decimals
@@ -24,12 +24,12 @@ class Publication(StrEnum):
 
 
 Told = TypeVar("Told")
-Rounded = Annotated[Told, Publication.ROUNDED]
-Whole = Annotated[Told, Publication.WHOLE]
-Amount = Annotated[Told, Publication.AMOUNT]
-Difference = Annotated[Told, Publication.DIFFERENCE]
-Exact = Annotated[Told, Publication.EXACT]
-Restricted = Annotated[Told | None, Publication.RESTRICTED]  # its default is None: not told
+Rounded = Annotated[Told, PublishedAs.ROUNDED]
+Whole = Annotated[Told, PublishedAs.WHOLE]
+Amount = Annotated[Told, PublishedAs.AMOUNT]
+Difference = Annotated[Told, PublishedAs.DIFFERENCE]
+Exact = Annotated[Told, PublishedAs.EXACT]
+Restricted = Annotated[Told | None, PublishedAs.RESTRICTED]  # its default is None: not told
 
 
 class FigureDocument(Document):

@@ -52,7 +52,7 @@ def build_candidate(
     prints.
     """
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {**release, "created": created, "versions": _versions()}
+    about = {**release, "created": created, "versions": {n: version(n) for n in _PACKAGES}}
     tables = to_frame(real), to_frame(synthetic)
     columns = distributions(*tables, spec, counted)
     parsed = parse_figures(figures)
@@ -62,15 +62,13 @@ def build_candidate(
     }
     shown = {**about, "files": [_entry(name, content) for name, content in data.items()]}
     page = render_page(spec, shown, parsed, columns, pyramid(*tables, spec, counted))
-    pdfs = print_page(page, created, browser)
-    plots = draw_columns(columns, spec, browser)
     files = {
         **data,
         **figures,
-        **{f"plots/{name}.png": png for name, png in plots.items()},
+        **{f"plots/{n}.png": png for n, png in draw_columns(columns, spec, browser).items()},
         "datapackage.json": data_package(spec, synthetic.column_names, about, data),
         "report.html": page,
-        **{f"report.{language}.pdf": pdf for language, pdf in pdfs.items()},
+        **{f"report.{n}.pdf": pdf for n, pdf in print_page(page, created, browser).items()},
     }
     manifest = {
         **about,
@@ -82,10 +80,6 @@ def build_candidate(
         lake.write(join(folder, name), content)
     lake.write(join(folder, MANIFEST), document_bytes(manifest))
     return manifest
-
-
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in _PACKAGES}
 
 
 def _entry(name: str, content: bytes) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from include.espejo.evaluate.general.document import NumberComparison
 from include.espejo.evaluate.periods.document import Comparison, IndicatorSeries
 from include.espejo.evaluate.quality.document import Quality
 from include.espejo.evaluate.specific.document import IndicatorFigures, Measured
-from include.espejo.lake.publication import Publication
+from include.espejo.lake.publication import PublishedAs
 from include.espejo.report.page.formats import DECIMALS
 
 DIGITS = 3  # of an amount whose spread is not known
@@ -66,32 +66,32 @@ class Cut:
     indicators: Mapping[str, float | None]
 
     def document(
-        self, told: BaseModel, how: Publication | None = None, step: float | None = None
+        self, told: BaseModel, how: PublishedAs | None = None, step: float | None = None
     ) -> dict[str, Any]:
         """What may be published of a document; `how`: as declared where the document stands."""
         if isinstance(told, IndicatorFigures | IndicatorSeries):
             step = self.indicators.get(told.name)
         declared = {
-            name: next((m for m in field.metadata if isinstance(m, Publication)), how)
+            name: next((m for m in field.metadata if isinstance(m, PublishedAs)), how)
             for name, field in type(told).model_fields.items()
             if name in told.model_fields_set
         }
         if isinstance(told, Measured) and not told.is_amount:
-            amount = Publication.AMOUNT
-            declared = {n: Publication.ROUNDED if h is amount else h for n, h in declared.items()}
+            amount = PublishedAs.AMOUNT
+            declared = {n: PublishedAs.ROUNDED if h is amount else h for n, h in declared.items()}
         cut = {
-            name: None if how is Publication.DIFFERENCE else self._value(value, how, step)
+            name: None if how is PublishedAs.DIFFERENCE else self._value(value, how, step)
             for name, how in declared.items()
-            if how is not Publication.RESTRICTED
+            if how is not PublishedAs.RESTRICTED
             for value in [getattr(told, name)]
         }
         # No second cut of the same: that would tell more of the exact figures than both sides do.
         for name, how in declared.items():
-            if how is Publication.DIFFERENCE:
+            if how is PublishedAs.DIFFERENCE:
                 cut[name] = _less(cut["synthetic"], cut["real"])
         return cut
 
-    def _value(self, told: object, how: Publication | None, step: float | None) -> Any:
+    def _value(self, told: object, how: PublishedAs | None, step: float | None) -> Any:
         match told:
             case BaseModel():
                 return self.document(told, how, step)
@@ -108,15 +108,15 @@ class Cut:
         raise UnexpectedError(f"figures: {type(told).__name__} cannot be published")
 
 
-def _number(told: float, how: Publication | None, step: float | None) -> float:
+def _number(told: float, how: PublishedAs | None, step: float | None) -> float:
     match how:
-        case Publication.AMOUNT:
+        case PublishedAs.AMOUNT:
             return _to_step(told, step)
-        case Publication.ROUNDED if isinstance(told, float):
+        case PublishedAs.ROUNDED if isinstance(told, float):
             return round(told, DECIMALS)
-        case Publication.WHOLE if isinstance(told, float):
+        case PublishedAs.WHOLE if isinstance(told, float):
             return round(told)
-        case Publication.ROUNDED | Publication.WHOLE | Publication.EXACT:
+        case PublishedAs.ROUNDED | PublishedAs.WHOLE | PublishedAs.EXACT:
             return told
     raise UnexpectedError("figures: a number without a declaration of how it is published")
 

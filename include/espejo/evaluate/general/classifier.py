@@ -24,7 +24,7 @@ from include.espejo.evaluate.general.document import Classifier
 from include.espejo.evaluate.scoring.coding import CodedColumn, Rows
 from include.espejo.evaluate.scoring.references import (
     Contest,
-    Score,
+    ReferencedScore,
     count_rows,
     draw_places,
     take_rows,
@@ -54,7 +54,7 @@ def score_classifier(contest: Contest, random: np.random.Generator) -> Classifie
     return _placed(found).within(Classifier, rows=rows, folds=FOLDS, trees=TREES)
 
 
-def _placed(auc: Mapping[str, float | None]) -> Score:
+def _placed(auc: Mapping[str, float | None]) -> ReferencedScore:
     """The scores as they are, less being better, and the position as for any other score."""
     likeness = {name: None if value is None else 1 - value for name, value in auc.items()}
     position = with_position(likeness).position

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.espejo.evaluate.scoring.references import Score
+from include.espejo.evaluate.scoring.references import ReferencedScore
 from include.espejo.lake.publication import (
     Amount,
     Difference,
@@ -16,7 +16,7 @@ from include.espejo.lake.publication import (
 Matrix = tuple[tuple[float | None, ...], ...]
 
 
-class ColumnShape(Score):
+class ColumnShape(ReferencedScore):
     """`uniform`: what a table scores that has every level of the training rows equally often."""
 
     uniform: float
@@ -28,27 +28,27 @@ class ColumnShapes(ColumnShape):
     columns: dict[str, ColumnShape]
 
 
-class PairTrend(Score):
+class PairTrend(ReferencedScore):
     """Two columns; `associated`: in the training rows."""
 
     columns: tuple[str, str]
     associated: bool
 
 
-class PairTrends(Score):
+class PairTrends(ReferencedScore):
     """The mean over all pairs and over the associated ones, and each pair's."""
 
-    associated: Score
+    associated: ReferencedScore
     pairs: tuple[PairTrend, ...]
 
 
-class Marginals(Score):
+class Marginals(ReferencedScore):
     """The k-marginal score, 0 to 1000, and that of views of each size.
 
     `always`: the column that is in every view; `marginals`: how many views of each size there are.
     """
 
-    by_size: dict[str, Score]
+    by_size: dict[str, ReferencedScore]
     always: str | None
     marginals: dict[str, int]
 
@@ -77,7 +77,7 @@ class Propensity(FigureDocument):
     rows: Restricted[int] = None
 
 
-class Classifier(Score):
+class Classifier(ReferencedScore):
     """The AUC of boosted trees, less being better. `rows`: of each table."""
 
     rows: Restricted[int] = None
@@ -88,8 +88,8 @@ class Classifier(Score):
 class Part(FigureDocument):
     """The scores of one part of the widest geography."""
 
-    column_shapes: Score
-    pair_trends: Score
+    column_shapes: ReferencedScore
+    pair_trends: ReferencedScore
 
 
 class Parts(FigureDocument):

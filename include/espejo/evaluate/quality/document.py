@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.espejo.evaluate.scoring.references import Score
+from include.espejo.evaluate.scoring.references import ReferencedScore
 from include.espejo.lake.publication import Exact, FigureDocument, Restricted, Rounded
 from include.espejo.table.document import BrokenRule
 
@@ -63,7 +63,7 @@ class Quality(FigureDocument):
     column_shapes: Rounded[float]
     column_pair_trends: Rounded[float | None]
     column_pair_trends_all_pairs: Rounded[float | None]
-    references: Rounded[dict[str, Score]]
+    references: Rounded[dict[str, ReferencedScore]]
     diagnostic: Diagnostic
     metrics: Metrics
     unscored_columns: tuple[str, ...]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.evaluate.quality.reports import QualityFigures, scores_alike
-from include.espejo.evaluate.scoring.references import Score, with_position
+from include.espejo.evaluate.scoring.references import ReferencedScore, with_position
 
 
 def score_references(
@@ -18,7 +18,7 @@ def score_references(
     others: Mapping[str, pd.DataFrame],
     metadata: dict[str, Any],
     seed: int,
-) -> dict[str, Score]:
+) -> dict[str, ReferencedScore]:
     """Every score of the quality report with its references, by the name in quality.json.
 
     `others`: "score", the synthetic rows; "floor", the real ones, whose columns are shuffled

@@ -26,7 +26,7 @@ from include.espejo.evaluate.quality.document import (
 )
 from include.espejo.evaluate.quality.metrics import METRICS
 from include.espejo.evaluate.quality.references import score_references
-from include.espejo.evaluate.scoring.references import Score, least_people
+from include.espejo.evaluate.scoring.references import ReferencedScore, least_people
 from include.espejo.evaluate.scoring.timing import timed
 from include.espejo.process.child import run_child
 from include.espejo.survey import Column, SurveySpec
@@ -42,7 +42,7 @@ class Scores:
     """Everything the notebook shows of a synthetic table beside the real one."""
 
     quality: reports.QualityFigures
-    references: dict[str, Score]
+    references: dict[str, ReferencedScore]
     diagnostic: Diagnostic
     metrics: tuple[Metric, ...]
     unscored: tuple[str, ...]

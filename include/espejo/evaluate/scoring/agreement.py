@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.espejo.evaluate.scoring.references import Score, with_position
+from include.espejo.evaluate.scoring.references import ReferencedScore, with_position
 from include.espejo.lake.publication import Exact
 from include.espejo.survey.disclosure import Floor
 
@@ -78,7 +78,7 @@ def agree(real: Estimates, other: Estimates) -> np.ndarray:
     return np.asarray((apart <= allowed) & (other.people >= _LEAST_OTHER))
 
 
-class Agreement(Score):
+class Agreement(ReferencedScore):
     """The share of figures that agree, by contestant; `figures`: how many figures there are."""
 
     figures: Exact[int]

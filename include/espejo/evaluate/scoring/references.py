@@ -26,10 +26,10 @@ LEAST_FLOORS = 10
 _NARROW = 0.005  # of ceiling over floor: less, and a position between them is noise
 
 Contestants = dict[str, Rows]
-Kind = TypeVar("Kind", bound="Score")
+Kind = TypeVar("Kind", bound="ReferencedScore")
 
 
-class Score(FigureDocument):
+class ReferencedScore(FigureDocument):
     """A score with its references; None where there is none.
 
     `all_rows`: of every synthetic row, where that was scored, too. `position`: 0 at the floor, 1 at
@@ -125,7 +125,7 @@ def _shuffled(table: Rows, rows: int, random: np.random.Generator) -> Rows:
     return {name: random.permutation(levels)[:rows] for name, levels in table.items()}
 
 
-def with_position(scores: Mapping[str, float | None]) -> Score:
+def with_position(scores: Mapping[str, float | None]) -> ReferencedScore:
     """The scores by contestant, and where the score lies between them.
 
     `position` is None without a ceiling, or where that is not above the floor.
@@ -134,13 +134,13 @@ def with_position(scores: Mapping[str, float | None]) -> Score:
     position = None
     if score is not None and ceiling is not None and floor is not None:
         position = (score - floor) / (ceiling - floor) if ceiling - floor > _NARROW else None
-    named = Score(score=score, ceiling=ceiling, floor=floor, position=position)
+    named = ReferencedScore(score=score, ceiling=ceiling, floor=floor, position=position)
     if "all_rows" not in scores:
         return named
-    return named.within(Score, all_rows=scores["all_rows"])
+    return named.within(ReferencedScore, all_rows=scores["all_rows"])
 
 
-def mean_scores(scores: Iterable[Mapping[str, float]]) -> Score:
+def mean_scores(scores: Iterable[Mapping[str, float]]) -> ReferencedScore:
     """The mean of each contestant's scores; all None where there is nothing to score."""
     listed = list(scores)
     names = listed[0] if listed else ()

@@ -44,7 +44,7 @@ class Figure(Measured):
     relative_error: Rounded[float | None]
 
 
-class LeftOut(FigureDocument):
+class LeftOutCounts(FigureDocument):
     """How many groups and shares are under the floor, and groups that no real person is in."""
 
     groups: Exact[int]
@@ -71,7 +71,7 @@ class IndicatorFigures(Summary):
     among: str | None
     by: Exact[tuple[str | Band, ...]]
     figures: tuple[Figure, ...]
-    left_out: LeftOut
+    left_out: LeftOutCounts
 
 
 class DrawnBy(FigureDocument):
@@ -140,7 +140,7 @@ class LearningSettings(FigureDocument):
     level: Exact[float]
 
 
-class Learning(FigureDocument):
+class LearningUtility(FigureDocument):
     """Models that learn from either table. Without any, `targets` is None; `reason` says why."""
 
     targets: tuple[Target, ...] | None
@@ -157,4 +157,4 @@ class SpecificUtility(FigureDocument):
     settings: SpecificSettings
     indicators: tuple[IndicatorFigures, ...]
     groups: Rounded[GroupFigures]
-    learning: Learning
+    learning: LearningUtility

@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from include.espejo.evaluate.scoring.bootstrap import LEVEL, draw_units, percentile_interval
 from include.espejo.evaluate.specific.document import (
-    Learning,
     LearningScore,
     LearningSettings,
+    LearningUtility,
     Target,
 )
 from include.espejo.evaluate.specific.learning_scores import HeldOutPeople, scores_of
@@ -33,7 +33,7 @@ _TREES = 40
 _FEWEST_CLASSES = 2
 
 
-def learning_utility(population: Population, spec: SurveySpec, seed: int) -> Learning:
+def learning_utility(population: Population, spec: SurveySpec, seed: int) -> LearningUtility:
     """The scores of both models for each sensitive column.
 
     Without a holdout `targets` is None and `reason` says so.
@@ -56,11 +56,11 @@ def learning_utility(population: Population, spec: SurveySpec, seed: int) -> Lea
         level=LEVEL,
     )
     scored = tuple(course.score(target) for target in targets)
-    return Learning(targets=scored, reason=None, settings=settings)
+    return LearningUtility(targets=scored, reason=None, settings=settings)
 
 
-def _nothing(reason: str) -> Learning:
-    return Learning(targets=None, reason=reason)
+def _nothing(reason: str) -> LearningUtility:
+    return LearningUtility(targets=None, reason=reason)
 
 
 class _Course:

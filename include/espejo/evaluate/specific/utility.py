@@ -33,7 +33,7 @@ from include.espejo.evaluate.specific.document import (
     Ends,
     Figure,
     IndicatorFigures,
-    LeftOut,
+    LeftOutCounts,
     SpecificSettings,
     SpecificUtility,
 )
@@ -220,10 +220,10 @@ def _ends(interval: np.ndarray) -> Ends | None:
 
 def _left_out(
     hidden: Withheld, synthetic: dict[Key, np.ndarray], real: dict[Key, np.ndarray]
-) -> LeftOut:
+) -> LeftOutCounts:
     groups = {group for _, group, _ in real}
     invented = {group for _, group, _ in synthetic} - groups
-    return LeftOut(
+    return LeftOutCounts(
         groups=len(hidden.groups),
         shares=len(hidden.shares),
         synthetic_groups_without_real_people=len(invented),

@@ -16,7 +16,7 @@ from typing import Literal
 from include.espejo.evaluate.document import Utility
 from include.espejo.evaluate.general.document import GeneralUtility, Matrix, Part
 from include.espejo.evaluate.quality.document import Quality
-from include.espejo.evaluate.scoring.references import Score
+from include.espejo.evaluate.scoring.references import ReferencedScore
 from include.espejo.evaluate.specific.document import (
     Figure,
     GroupFigures,
@@ -139,7 +139,7 @@ def _files(quality: Quality) -> Use | None:
     return _judged("structure", name, unit, sum(checks), len(checks))
 
 
-def _columns(shapes: Mapping[str, Score]) -> Use | None:
+def _columns(shapes: Mapping[str, ReferencedScore]) -> Use | None:
     known = _scored(shapes)
     far = [n for n, score in known.items() if not is_near(score, shapes[n].ceiling)]
     name = Label(es="Distribución de una columna", en="Distribution of one column")
@@ -148,7 +148,7 @@ def _columns(shapes: Mapping[str, Score]) -> Use | None:
     return _judged("columns", name, unit, len(known) - len(far), len(known), far)
 
 
-def _scored(scores: Mapping[str, Score]) -> dict[str, float]:
+def _scored(scores: Mapping[str, ReferencedScore]) -> dict[str, float]:
     """Those that there are."""
     return {name: told.score for name, told in scores.items() if told.score is not None}
 
@@ -194,7 +194,9 @@ def _together(general: GeneralUtility) -> Use | None:
     return _judged("several_columns", name, unit, near, len(known))
 
 
-def _mapped(told: Score, to_share: Callable[[float], float]) -> tuple[float | None, float | None]:
+def _mapped(
+    told: ReferencedScore, to_share: Callable[[float], float]
+) -> tuple[float | None, float | None]:
     """Score and ceiling on a scale of which 1 is best."""
     score, ceiling = (
         None if figure is None else to_share(figure) for figure in (told.score, told.ceiling)
@@ -220,7 +222,7 @@ def _groups(told: GroupFigures) -> Use | None:
     return Use("groups", name, answer, round(score * figures), figures, unit, tuple(far))
 
 
-def _below(score: float, of_column: Score, best: float) -> float:
+def _below(score: float, of_column: ReferencedScore, best: float) -> float:
     """How far a column's figures are below their ceiling, or below `best` where they have none."""
     return below_ceiling(score, best if of_column.ceiling is None else of_column.ceiling)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from include.espejo.evaluate.general.breakdown import OTHERS
 from include.espejo.evaluate.general.document import Part, Parts
-from include.espejo.evaluate.scoring.references import Score
+from include.espejo.evaluate.scoring.references import ReferencedScore
 from include.espejo.report.page.fitness import below_ceiling
 from include.espejo.report.page.pairs import GAPS
 from include.espejo.survey import SurveySpec
@@ -22,8 +22,8 @@ class Tile:
 
     code: str
     label: Label
-    pairs: Score
-    shapes: Score
+    pairs: ReferencedScore
+    shapes: ReferencedScore
     row: int = 0
     column: int = 0
 

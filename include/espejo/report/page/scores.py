@@ -10,7 +10,7 @@ from include.espejo.evaluate.document import Utility
 from include.espejo.evaluate.general.document import PropensityModel
 from include.espejo.evaluate.periods.document import Comparison, EarlierSummary
 from include.espejo.evaluate.quality.document import Quality
-from include.espejo.evaluate.scoring.references import Score
+from include.espejo.evaluate.scoring.references import ReferencedScore
 from include.espejo.evaluate.specific.document import Target
 from include.espejo.survey.column import Label
 
@@ -141,7 +141,7 @@ def _before(before: EarlierSummary | None, name: str, *, equal_rows: bool) -> fl
     return before.equal_rows.get(name) if equal_rows else every
 
 
-def _marginals(by_size: Mapping[str, Score]) -> Iterator[Headline]:
+def _marginals(by_size: Mapping[str, ReferencedScore]) -> Iterator[Headline]:
     for size, name in _VIEWS.items():
         known = by_size.get(size)
         if known is not None and known.score is not None:
@@ -149,20 +149,26 @@ def _marginals(by_size: Mapping[str, Score]) -> Iterator[Headline]:
             yield _of_shuffled(name, "k_marginal", known.score, known, place, whole=True)
 
 
-def _classifier(known: Score) -> Iterator[Headline]:
+def _classifier(known: ReferencedScore) -> Iterator[Headline]:
     if known.score is not None:
         place = _falling(known.score, known.ceiling, known.floor, best=0.5)
         yield _of_shuffled(_CLASSIFIER, "classifier", known.score, known, place)
 
 
-def _groups(known: Score) -> Iterator[Headline]:
+def _groups(known: ReferencedScore) -> Iterator[Headline]:
     if known.score is not None:
         place = track(known.score, known.ceiling, known.floor)
         yield _of_shuffled(_GROUPS, "groups", known.score, known, place)
 
 
 def _of_shuffled(
-    name: Label, about: str, score: float, known: Score, place: Track, *, whole: bool = False
+    name: Label,
+    about: str,
+    score: float,
+    known: ReferencedScore,
+    place: Track,
+    *,
+    whole: bool = False,
 ) -> Headline:
     """A score whose floor is that of shuffled columns, and that earlier releases do not tell."""
     ceiling, floor = known.ceiling, known.floor
