@@ -15,9 +15,11 @@ from include.espejo.errors import LakeError
 from include.espejo.lake import Lake, open_lake
 from include.espejo.lake.keys import PublicLocation
 from include.espejo.releases.changes_page import render_changes
+from include.espejo.releases.entries import Journal
 from include.espejo.releases.publish import publish_release, withdraw_release
 from include.espejo.survey import SurveySpec
 from include.espejo.table.frames import to_frame, to_table
+from tests.documents import filled
 from tests.releases import every_value, release_files, write_candidate
 
 Publish = Callable[..., None]
@@ -209,6 +211,15 @@ def test_a_publication_cut_off_before_the_journal_can_be_finished(
     assert "`aaa`" in page(lake, place)
 
 
+def test_a_damaged_journal_is_told_with_its_remedy(
+    lake: Lake, place: PublicLocation, release: Publish
+) -> None:
+    release("aaa")
+    lake.write(place.changes(), b'{"survey": "parks", "entries": [{}]}')
+    with pytest.raises(LakeError, match="not what publishing writes; put it back"):
+        release("bbb")
+
+
 def test_publications_at_once_lose_no_entry(
     lake: Lake, place: PublicLocation, release: Publish
 ) -> None:
@@ -227,7 +238,7 @@ def test_publications_at_once_lose_no_entry(
         list(pool.map(patiently, names))
     assert sorted(e["release"] for e in entries(lake, place)) == names
     assert all(f"`{name}`" in page(lake, place) for name in names)
-    assert page(lake, place).encode() == render_changes(json.loads(lake.read(place.changes())))
+    assert page(lake, place).encode() == render_changes(Journal.of_json(lake.read(place.changes())))
 
 
 def test_a_predecessor_without_rules_in_its_data_package_is_compared(
@@ -289,6 +300,8 @@ def test_a_lake_that_does_not_answer_is_asked_again_for_the_predecessor(
 def test_the_page_lists_a_few_of_many_codes_and_the_newest_entry_first() -> None:
     published = {
         "event": "published",
+        "spec_sha256": None,
+        "code_version": None,
         "date": "2026-10-01",
         "period": "2026T3",
         "rows": 10,
@@ -303,7 +316,7 @@ def test_the_page_lists_a_few_of_many_codes_and_the_newest_entry_first() -> None
             published | {"release": "ccc", "changed": {}},
         ],
     }
-    text = render_changes(journal).decode()
+    text = render_changes(filled(Journal, journal)).decode()
     assert text.index("`ccc`") < text.index("`bbb`")
     assert "`011` y otros / *and others*: 28" in text
     assert "`012`" not in text

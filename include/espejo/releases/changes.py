@@ -5,21 +5,59 @@ Only published files are compared, so all that is found is public.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from include.espejo.errors import InputError
 from include.espejo.lake import Lake, join
 from include.espejo.lake.keys import MANIFEST
-from include.espejo.releases.documents import DataPackage, Manifest, read_as
+from include.espejo.lake.publication import FigureDocument
+from include.espejo.releases.documents import (
+    DataPackage,
+    Manifest,
+    PackageField,
+    PackageRule,
+    read_as,
+)
 from include.espejo.table.frames import from_parquet
 
-Changed = dict[str, Any]
+Form = TypeVar("Form", bound=BaseModel)
+Told = TypeVar("Told", bound=BaseModel)
+
+
+class CameAndWent(FigureDocument):
+    """Names only in the new release, and only in the one before; none is left out."""
+
+    appeared: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+
+
+class ColumnChanges(CameAndWent):
+    """Columns; also those of another type, or with other texts."""
+
+    other_type: tuple[str, ...] = ()
+    other_labels: tuple[str, ...] = ()
+
+
+class RuleChanges(CameAndWent):
+    """Rules, by name; also those that say something else."""
+
+    changed: tuple[str, ...] = ()
+
+
+class Changes(FigureDocument):
+    """How a release differs from the one before. What is the same is left out."""
+
+    columns: ColumnChanges = ColumnChanges()
+    codes: dict[str, CameAndWent] = Field(default={})
+    rules: RuleChanges = RuleChanges()
+    spec: bool = False
+    code_version: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,9 +67,9 @@ class Contents:
     `rules` is None for releases older than the rules in data packages.
     """
 
-    manifest: dict[str, Any]
-    fields: dict[str, dict[str, Any]]
-    rules: dict[str, Any] | None
+    manifest: Manifest
+    fields: dict[str, PackageField]
+    rules: dict[str, PackageRule] | None
     codes: dict[str, set[str]]
 
 
@@ -41,21 +79,20 @@ def read_contents(lake: Lake, folder: str) -> Contents:
     Raises LakeError if a file of it is not there, InputError if one is of another form.
     """
     package = _read(lake, join(folder, "datapackage.json"), DataPackage)
-    rules = package.get("rules")
+    rules = package.rules
     return Contents(
         manifest=_read(lake, join(folder, MANIFEST), Manifest),
-        fields={f["name"]: f for f in package["resources"][0]["schema"]["fields"]},
-        rules=None if rules is None else {rule["name"]: rule for rule in rules},
+        fields={field.name: field for field in package.columns},
+        rules=None if rules is None else {rule.name: rule for rule in rules},
         codes=_codes(lake, join(folder, "synthetic.parquet")),
     )
 
 
-def _read(lake: Lake, uri: str, kind: type[BaseModel]) -> dict[str, Any]:
-    """All that a document says, if it has what is looked at here."""
-    content = lake.read(uri)
-    if read_as(kind, content) is None:
+def _read(lake: Lake, uri: str, form: type[Form]) -> Form:
+    read = read_as(form, lake.read(uri))
+    if read is None:
         raise InputError(uri, ["rule form: not what publishing writes; put the file back"])
-    return dict(json.loads(content))
+    return read
 
 
 def _codes(lake: Lake, uri: str) -> dict[str, set[str]]:
@@ -78,46 +115,60 @@ def _distinct(table: pa.Table) -> dict[str, set[str]]:
     }
 
 
-def compare_releases(before: Contents, after: Contents) -> Changed:
-    """Columns, codes and rules that appeared, vanished or are others; empty parts are left out."""
+def compare_releases(before: Contents, after: Contents) -> Changes:
+    """Columns, codes and rules that appeared, vanished or are others."""
     both = [name for name in after.fields if name in before.fields]
     codes = {
         name: _came_and_went(before.codes[name], after.codes[name])
         for name in both
         if name in before.codes and name in after.codes
     }
-    found = {
-        "columns": _columns(before.fields, after.fields, both),
-        "codes": {name: change for name, change in codes.items() if change},
-        "rules": _rules(before.rules, after.rules),
-        "spec": before.manifest.get("spec_sha256") != after.manifest.get("spec_sha256"),
-        "code_version": before.manifest.get("code_version") != after.manifest.get("code_version"),
-    }
-    return {name: change for name, change in found.items() if change}
+    old, new = before.manifest, after.manifest
+    return _told(
+        Changes,
+        columns=_columns(before.fields, after.fields, both),
+        codes={name: change for name, change in codes.items() if change.model_fields_set},
+        rules=_rules(before.rules, after.rules),
+        spec=old.spec_sha256 != new.spec_sha256,
+        code_version=old.code_version != new.code_version,
+    )
 
 
-def _columns(before: dict[str, Any], after: dict[str, Any], both: list[str]) -> Changed:
-    other = [name for name in both if before[name]["type"] != after[name]["type"]]
-    told = [
-        name for name in both if name not in other and _texts(before[name]) != _texts(after[name])
-    ]
-    changed = {"other_type": other, "other_labels": told}
-    return _came_and_went(before, after) | {k: names for k, names in changed.items() if names}
+def _told(kind: type[Told], **parts: object) -> Told:
+    """A document of the parts that say something."""
+    empty = {name: field.get_default() for name, field in kind.model_fields.items()}
+    return kind.model_validate({n: part for n, part in parts.items() if part != empty[n]})
 
 
-def _texts(field: dict[str, Any]) -> list[Any]:
-    keys = ("title", "title_es", "unit", "unit_es", "categories", "special")
-    return [field.get(key) for key in keys]
+def _columns(
+    before: Mapping[str, PackageField], after: Mapping[str, PackageField], both: list[str]
+) -> ColumnChanges:
+    other = tuple(name for name in both if before[name].type != after[name].type)
+    texts = {"type"}
+    relabelled = tuple(
+        name
+        for name in both
+        if name not in other
+        and before[name].model_dump(exclude=texts) != after[name].model_dump(exclude=texts)
+    )
+    sides = _sides(before, after)
+    return _told(ColumnChanges, **sides, other_type=other, other_labels=relabelled)
 
 
-def _rules(before: dict[str, Any] | None, after: dict[str, Any] | None) -> Changed:
+def _rules(
+    before: Mapping[str, PackageRule] | None, after: Mapping[str, PackageRule] | None
+) -> RuleChanges:
     if before is None or after is None:
-        return {}
-    others = [name for name in after if name in before and before[name] != after[name]]
-    return _came_and_went(before, after) | ({"changed": others} if others else {})
+        return RuleChanges()
+    others = tuple(name for name in after if name in before and before[name] != after[name])
+    return _told(RuleChanges, **_sides(before, after), changed=others)
 
 
-def _came_and_went(before: Any, after: Any) -> Changed:
+def _came_and_went(before: set[str], after: set[str]) -> CameAndWent:
+    return _told(CameAndWent, **_sides(before, after))
+
+
+def _sides(before: Iterable[str], after: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Names only in `after` and only in `before`, each sorted."""
-    sides = {"appeared": set(after) - set(before), "vanished": set(before) - set(after)}
-    return {side: sorted(names) for side, names in sides.items() if names}
+    old, new = set(before), set(after)
+    return {"appeared": tuple(sorted(new - old)), "vanished": tuple(sorted(old - new))}

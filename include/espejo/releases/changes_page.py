@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+
+from include.espejo.releases.changes import CameAndWent, Changes
+from include.espejo.releases.entries import Journal, Published, Withdrawn
 
 _MOST_NAMES = 12
 
@@ -30,55 +32,60 @@ _RULES = {
 }
 
 
-def render_changes(journal: Mapping[str, Any]) -> bytes:
+def render_changes(journal: Journal) -> bytes:
     """The page, from the journal's entries."""
-    parts = [_HEAD.format(survey=journal["survey"])]
-    parts += ["\n".join(_entry(entry)) + "\n" for entry in reversed(journal["entries"])]
+    parts = [_HEAD.format(survey=journal.survey)]
+    parts += ["\n".join(_entry(entry)) + "\n" for entry in reversed(journal.entries)]
     return "\n".join(parts).encode()
 
 
-def _entry(entry: Mapping[str, Any]) -> Iterator[str]:
-    name = f"{entry['date']} · {entry['period']} · `{entry['release']}`"
-    if entry["event"] == "withdrawn":
+def _entry(entry: Published | Withdrawn) -> Iterator[str]:
+    name = f"{entry.date} · {entry.period} · `{entry.release}`"
+    if isinstance(entry, Withdrawn):
         yield f"## {name}: retirada / *withdrawn*\n"
-        yield f"- Motivo / *Reason*: {_in_one_line(entry['reason'])}"
+        yield f"- Motivo / *Reason*: {_in_one_line(entry.reason)}"
         return
     yield f"## {name}: publicada / *published*\n"
     yield from _publication(entry)
 
 
-def _publication(entry: Mapping[str, Any]) -> Iterator[str]:
-    yield f"- Filas / *Rows*: {entry['rows']}"
-    if entry["override"]:
+def _publication(entry: Published) -> Iterator[str]:
+    yield f"- Filas / *Rows*: {entry.rows}"
+    if entry.override:
         yield "- Pese a una prueba, véase el manifiesto / *Despite a gate, see the manifest*"
-    before = entry["predecessor"]
+    before = entry.predecessor
     if before is None:
         yield "- Primera publicación / *First release*"
         return
-    predecessor = f"{before['period']} `{before['release']}`"
-    if entry["changed"] is None:
+    predecessor = f"{before.period} `{before.release}`"
+    if entry.changed is None:
         yield f"- No se pudo comparar con / *Could not be compared with*: {predecessor}"
         return
     yield f"- Comparada con / *Compared with*: {predecessor}"
-    changes = list(_changes(entry["changed"]))
+    changes = list(_changes(entry.changed))
     yield from changes or ["- Mismas columnas, códigos y reglas / *Same columns, codes and rules*"]
 
 
-def _changes(changed: Mapping[str, Any]) -> Iterator[str]:
-    for kind, names in changed.get("columns", {}).items():
-        yield f"- {_COLUMNS[kind]}: {_list(names)}"
-    for column, sides in changed.get("codes", {}).items():
-        for side, codes in sides.items():
-            yield f"- `{column}`, {_CODES[side]}: {_list(codes)}"
-    for kind, names in changed.get("rules", {}).items():
-        yield f"- {_RULES[kind]}: {_list(names)}"
-    if "spec" in changed:
+def _changes(changed: Changes) -> Iterator[str]:
+    yield from _lists(changed.columns, _COLUMNS, "- ")
+    for column, sides in changed.codes.items():
+        yield from _lists(sides, _CODES, f"- `{column}`, ")
+    yield from _lists(changed.rules, _RULES, "- ")
+    if changed.spec:
         yield "- Otra especificación / *Another spec*"
-    if "code_version" in changed:
+    if changed.code_version:
         yield "- Otra versión de Espejo / *Another version of Espejo*"
 
 
-def _list(names: list[str]) -> str:
+def _lists(changed: CameAndWent, titles: Mapping[str, str], before: str) -> Iterator[str]:
+    """A line for each kind of change that there is."""
+    for kind, title in titles.items():
+        names: tuple[str, ...] = getattr(changed, kind)
+        if names:
+            yield f"{before}{title}: {_list(names)}"
+
+
+def _list(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:_MOST_NAMES])
     rest = len(names) - _MOST_NAMES
     return shown + (f" y otros / *and others*: {rest}" if rest > 0 else "")

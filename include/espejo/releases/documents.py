@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeVar
 
-from pydantic import AliasPath, BaseModel, Field, ValidationError
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from include.espejo.disclose.verdict import Override
 from include.espejo.survey import PERIOD_PATTERN
@@ -48,6 +48,8 @@ class Manifest(BaseModel):
     rows: int
     created: str
     engine: str = ""
+    spec_sha256: str | None = None
+    code_version: str | None = None
     gates: tuple[PublishedGate, ...] = ()
     fit_for: dict[str, Literal["fit", "care", "not_fit"]] = {}
     files: tuple[FileEntry, ...]
@@ -96,14 +98,22 @@ class PublishedQuality(BaseModel):
 
 
 class PackageField(BaseModel):
-    """A column as the data package describes it."""
+    """A column as the data package describes it: its type and its texts, codes among them."""
 
     name: str
     type: str
+    title: str | None = None
+    title_es: str | None = None
+    unit: str | None = None
+    unit_es: str | None = None
+    categories: JsonValue = None
+    special: JsonValue = None
 
 
 class PackageRule(BaseModel):
-    """A declared rule as the data package tells it."""
+    """A declared rule as the data package tells it, with all that it says."""
+
+    model_config = ConfigDict(extra="allow")
 
     name: str
 

@@ -7,56 +7,71 @@ nothing, and a rerun finds its entry there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
 
 from include.espejo.errors import InputError, LakeError
-from include.espejo.lake import Lake, change_document, change_object, read_document
+from include.espejo.lake import Lake, change_object, read_document
 from include.espejo.lake.keys import PublicLocation
-from include.espejo.releases.changes import Contents, compare_releases, read_contents
+from include.espejo.releases.changes import (
+    Changes,
+    Contents,
+    compare_releases,
+    read_contents,
+)
 from include.espejo.releases.changes_page import render_changes
+from include.espejo.releases.documents import read_as
+from include.espejo.releases.entries import Journal, Published, ReleaseName, Withdrawn
 
 log = logging.getLogger(__name__)
-
-Entry = dict[str, Any]
-Journal = dict[str, Any]
 
 
 def record_publication(lake: Lake, place: PublicLocation, period: str, release: str) -> None:
     """Enter a release that the pointers know, with what is other than in its predecessor."""
-    if not _is_entered(lake, place, "published", period, release):
+    journal = _read(lake, place)
+    if journal is None or not journal.holds("published", period, release):
         _enter(lake, place, _publication(lake, place, period, release))
     _redraw(lake, place)
 
 
-def record_withdrawal(lake: Lake, place: PublicLocation, tombstone: Mapping[str, Any]) -> None:
-    """Enter a withdrawal with what its tombstone says."""
-    today = datetime.now(UTC).date().isoformat()
-    told = {key: tombstone[key] for key in ("period", "release", "reason")}
-    _enter(lake, place, {"event": "withdrawn", "date": today, **told})
+def record_withdrawal(lake: Lake, place: PublicLocation, withdrawn: Withdrawn) -> None:
+    """Enter a withdrawal."""
+    _enter(lake, place, withdrawn)
     _redraw(lake, place)
 
 
-def _publication(lake: Lake, place: PublicLocation, period: str, release: str) -> Entry:
+def _read(lake: Lake, place: PublicLocation) -> Journal | None:
+    stored = lake.read_tagged(place.changes())
+    return None if stored is None else _parse(stored.content, place.changes())
+
+
+def _parse(content: bytes, uri: str) -> Journal:
+    journal = read_as(Journal, content)
+    if journal is None:
+        raise LakeError(
+            f"{uri}: it is not what publishing writes; put it back from the bucket's versions"
+        )
+    return journal
+
+
+def _publication(lake: Lake, place: PublicLocation, period: str, release: str) -> Published:
     after = read_contents(lake, place.release(period, release))
-    told = {key: after.manifest.get(key) for key in ("rows", "spec_sha256", "code_version")}
-    entry = {
-        "event": "published",
-        "date": after.manifest["created"][:10],
-        "period": period,
-        "release": release,
-        **told,
-        "override": "override" in after.manifest,
-        "predecessor": None,
-        "changed": {},
-    }
-    predecessor = _predecessor(lake, place, period, release)
+    predecessor, changed = _predecessor(lake, place, period, release), None
     if predecessor is None:
-        return entry
-    before = _read_before(lake, place.release(predecessor["period"], predecessor["release"]))
-    changed = None if before is None else compare_releases(before, after)
-    return entry | {"predecessor": predecessor, "changed": changed}
+        changed = Changes()
+    else:
+        before = _read_before(lake, place.release(predecessor.period, predecessor.release))
+        changed = None if before is None else compare_releases(before, after)
+    return Published(
+        event="published",
+        date=after.manifest.created[:10],
+        period=period,
+        release=release,
+        rows=after.manifest.rows,
+        spec_sha256=after.manifest.spec_sha256,
+        code_version=after.manifest.code_version,
+        override=after.manifest.override is not None,
+        predecessor=predecessor,
+        changed=changed,
+    )
 
 
 def _read_before(lake: Lake, folder: str) -> Contents | None:
@@ -72,7 +87,7 @@ def _read_before(lake: Lake, folder: str) -> Contents | None:
 
 def _predecessor(
     lake: Lake, place: PublicLocation, period: str, release: str
-) -> dict[str, str] | None:
+) -> ReleaseName | None:
     """Which release readers had: the last of the newest period up to this one that stood.
 
     Only what entered the pointer's history before this release counts, whoever else publishes.
@@ -83,29 +98,21 @@ def _predecessor(
     before = history[: names.index((period, release))]
     standing = [e for e in before if not e["withdrawn"] and e["period"] <= period]
     found = max(reversed(standing), key=lambda entry: str(entry["period"]), default=None)
-    return None if found is None else {key: found[key] for key in ("period", "release")}
+    return None if found is None else ReleaseName(period=found["period"], release=found["release"])
 
 
-def _is_entered(lake: Lake, place: PublicLocation, event: str, period: str, release: str) -> bool:
-    journal = read_document(lake, place.changes())
-    return journal is not None and _find(journal, event, period, release)
-
-
-def _find(journal: Journal, event: str, period: str, release: str) -> bool:
-    wanted = (event, period, release)
-    return any((e["event"], e["period"], e["release"]) == wanted for e in journal["entries"])
-
-
-def _enter(lake: Lake, place: PublicLocation, entry: Entry) -> None:
+def _enter(lake: Lake, place: PublicLocation, entry: Published | Withdrawn) -> None:
     """Append an entry, once."""
 
-    def append(now: Journal | None) -> Journal | None:
-        journal = now or {"survey": place.survey, "entries": []}
-        if _find(journal, entry["event"], entry["period"], entry["release"]):
+    def append(now: bytes | None) -> bytes | None:
+        journal = Journal(survey=place.survey, entries=())
+        if now is not None:
+            journal = _parse(now, place.changes())
+        if journal.holds(entry.event, entry.period, entry.release):
             return None
-        return journal | {"entries": [*journal["entries"], entry]}
+        return journal.model_copy(update={"entries": (*journal.entries, entry)}).to_json()
 
-    change_document(lake, place.changes(), append)
+    change_object(lake, place.changes(), append)
 
 
 def _redraw(lake: Lake, place: PublicLocation) -> None:
@@ -115,7 +122,7 @@ def _redraw(lake: Lake, place: PublicLocation) -> None:
     """
 
     def draw(_: bytes | None) -> bytes | None:
-        journal = read_document(lake, place.changes())
+        journal = _read(lake, place)
         return None if journal is None else render_changes(journal)
 
     change_object(lake, place.changes_page(), draw)

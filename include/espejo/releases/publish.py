@@ -11,11 +11,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from include.espejo.errors import InputError, LakeError
 from include.espejo.lake import Lake, change_document, document_bytes, join, read_document
 from include.espejo.lake.keys import MANIFEST, PublicLocation
+from include.espejo.releases.documents import Tombstone
+from include.espejo.releases.entries import Withdrawn
 from include.espejo.releases.journal import record_publication, record_withdrawal
 
 
@@ -103,11 +106,22 @@ def withdraw_release(
     manifest = join(place.release(period, release), MANIFEST)
     if not target.exists(manifest):
         raise LakeError(f"{manifest}: there is no such release to withdraw", exit_code=2)
+    grave = place.tombstone(period, release)
     tombstone = {"survey": place.survey, "period": period, "release": release, "reason": reason}
-    target.create(place.tombstone(period, release), document_bytes(tombstone))
+    target.create(grave, document_bytes(tombstone))
     for pointer in (place.latest(period), place.latest()):
         change_document(target, pointer, lambda now: _back(now, period, release))
-    record_withdrawal(target, place, json.loads(target.read(place.tombstone(period, release))))
+    record_withdrawal(
+        target,
+        place,
+        Withdrawn(
+            event="withdrawn",
+            date=datetime.now(UTC).date().isoformat(),
+            period=period,
+            release=release,
+            reason=Tombstone.model_validate_json(target.read(grave)).reason,
+        ),
+    )
 
 
 def read_pointer(lake: Lake, pointer: str) -> dict[str, Any] | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from include.espejo.evaluate.quality.reports import QualityFigures, scores_alike
+from include.espejo.evaluate.quality.reports import Metadata, QualityFigures, scores_alike
 from include.espejo.evaluate.scoring.references import ReferencedScore, with_position
 
 
@@ -16,7 +15,7 @@ def score_references(
     quality: QualityFigures,
     real: pd.DataFrame,
     others: Mapping[str, pd.DataFrame],
-    metadata: dict[str, Any],
+    metadata: Metadata,
     seed: int,
 ) -> dict[str, ReferencedScore]:
     """Every score of the quality report with its references, by the name in quality.json.

@@ -32,7 +32,7 @@ CORRELATION_THRESHOLD = 0.5
 ASSOCIATION_THRESHOLD = 0.3
 MOST_PAIRED = 60  # columns: 1,770 pairs
 
-Metadata = dict[str, Any]
+Metadata = dict[str, dict[str, dict[str, str]]]  # SDMetrics': "columns", name, "sdtype"
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _report(name: str) -> Any:
 def _generate(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
-    metadata: dict[str, Any],
+    metadata: Metadata,
     correlation: float,
     association: float,
 ) -> QualityReport:
@@ -168,7 +168,7 @@ def _generate(
     return report
 
 
-def diagnostic(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any]) -> Diagnostic:
+def diagnostic(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: Metadata) -> Diagnostic:
     """DiagnosticReport's figures. Raises MetricError."""
     report = _report("DiagnosticReport")
     report.generate(real, synthetic, metadata, verbose=False)
@@ -182,7 +182,7 @@ def diagnostic(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, 
     )
 
 
-def _uncorrelated_pairs(real: pd.DataFrame, metadata: dict[str, Any]) -> set[frozenset[str]]:
+def _uncorrelated_pairs(real: pd.DataFrame, metadata: Metadata) -> set[frozenset[str]]:
     """Pairs of numbers of which one has a single value, or none, where both are filled."""
     numbers = [n for n, c in metadata["columns"].items() if c["sdtype"] == "numerical"]
     pairs = [frozenset(pair) for pair in combinations(numbers, 2)]

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -141,7 +140,7 @@ def _plain(frame: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
 def _metrics(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
-    metadata: dict[str, Any],
+    metadata: reports.Metadata,
     paired: list[str],
     seed: int,
 ) -> tuple[Metric, ...]:
