@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.espejo.errors import SpecError
 from include.espejo.lake.keys import PublicLocation
+from include.espejo.steps.run import Summary
 from include.espejo.survey import Period, SurveySpec, find_specs, load_spec
 from include.espejo_airflow.connections import lake_by, release_asset
 from include.espejo_airflow.guard import guarded
@@ -44,18 +44,18 @@ def build_indicators(spec: SurveySpec) -> DAG:
 
         @traced(partial(datasets_of_indicators, spec))
         @guarded
-        def write_indicators() -> dict[str, Any]:
+        def write_indicators() -> Summary:
             from include.espejo.lake import join
-            from include.espejo.releases.publish import read_pointer
+            from include.espejo.releases.pointer import read_pointer
             from include.espejo.table.frames import from_parquet, to_frame
             from include.espejo.table.indicators import compute_indicators
 
             public = lake_by(spec.connections.consumer, spec.places.public)
             place = PublicLocation(spec.places.public, spec.survey)
             pointer = read_pointer(public, place.latest())
-            if pointer is None or pointer["release"] is None:
+            if pointer is None or pointer.period is None or pointer.release is None:
                 raise AirflowSkipException("no release stands; there is nothing to read")
-            period, release = pointer["period"], pointer["release"]
+            period, release = pointer.period, pointer.release
             table = public.read(join(place.release(period, release), "synthetic.parquet"))
             figures = compute_indicators(to_frame(from_parquet(table)), spec, Period.parse(period))
             own = lake_by(spec.connections.downstream, spec.places.downstream)

@@ -21,6 +21,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.espejo.errors import SpecError
 from include.espejo.lake.keys import scratch
+from include.espejo.steps.run import Summary
 from include.espejo.steps.table import INGEST, MAKE_RELEASE, PUBLISH, VALIDATE, Step
 from include.espejo.survey import SurveySpec, find_specs, load_spec
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
@@ -145,7 +146,7 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
 
     @traced(partial(datasets_of_release, spec), outlets=[asset])
     @guarded
-    def publish(told: dict[str, Any], *, outlet_events: Any = None) -> dict[str, Any]:
+    def publish(told: Summary, *, outlet_events: Any = None) -> Summary:
         if get_current_context()["params"]["dry_run"]:
             raise AirflowSkipException("dry run: the candidate stays in the restricted area")
         done = PUBLISH.call(run_of(spec, told))
@@ -163,7 +164,7 @@ def _task_of(spec: SurveySpec, step: Step) -> Any:
 
     @task(task_id=step.name, execution_timeout=limit)
     @guarded
-    def run_step(told: dict[str, Any]) -> dict[str, Any]:
+    def run_step(told: Summary) -> Summary:
         return {"period": told["period"]} | step.call(run_of(spec, told))
 
     return run_step

@@ -144,7 +144,7 @@ def protect_command(options: argparse.Namespace) -> Result:
         "rows": len(frame),
         "train_rows": int((~held).sum()),
         "holdout_rows": int(held.sum()),
-        "touched": protected.touched,
+        "touched": protected.touched.model_dump(mode="json"),
     }
 
 

@@ -30,6 +30,9 @@ from include.espejo.survey.settings import (
 SHORTEST_REASON = 10  # characters: an override needs more than a word
 
 
+Schema = dict[str, Any]  # JSON Schema
+
+
 class Parameters(BaseModel):
     """What a run is asked for. `rows` None: as many as the input; `seed` None: the input's own.
 
@@ -68,17 +71,17 @@ def bounds_of(name: str) -> tuple[int, int, int]:
     return schema["minimum"], schema["maximum"], schema.get("multipleOf", 1)
 
 
-def schema_of(name: str) -> dict[str, Any]:
+def schema_of(name: str) -> Schema:
     """A parameter as JSON Schema describes it; one that may be left empty as if it may not."""
-    schema: dict[str, Any] = dict(_schemas()[name])
+    schema: Schema = dict(_schemas()[name])
     for option in schema.pop("anyOf", []):
         schema |= option if option["type"] != "null" else {}
     return schema
 
 
 @cache
-def _schemas() -> dict[str, Any]:
-    properties: dict[str, Any] = Parameters.model_json_schema()["properties"]
+def _schemas() -> dict[str, Schema]:
+    properties: dict[str, Schema] = Parameters.model_json_schema()["properties"]
     return properties
 
 

@@ -23,7 +23,7 @@ from include.espejo.lake.keys import MANIFEST
 from include.espejo.releases.catalog import Release
 from plugins.espejo_pages.runs import describe_run
 from plugins.espejo_pages.surveys import Survey, dag_of, find_surveys, forget_survey, open_survey
-from plugins.espejo_pages.views import about, check_of, summary
+from plugins.espejo_pages.views import Answer, about, check_of, summary
 
 HERE = Path(__file__).parent
 LINK_SECONDS = 300
@@ -99,7 +99,7 @@ def releases_data(user: GetUserDep) -> JSONResponse:
     return JSONResponse({"surveys": [_listed(spec) for spec in specs]}, headers=COMMON)
 
 
-def _listed(spec: Any) -> dict[str, Any]:
+def _listed(spec: Any) -> Answer:
     told = {"survey": spec.survey, "dag_id": dag_of(spec), "title": spec.title.model_dump()}
     try:
         found = open_survey(spec).catalog.releases()

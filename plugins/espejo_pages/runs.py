@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
@@ -15,7 +14,7 @@ from include.espejo.disclose.verdict import failed_gates
 from include.espejo.steps.table import INGEST, MAKE_RELEASE, PUBLISH, VALIDATE
 from include.espejo.synthesis.progress import read_progress
 from plugins.espejo_pages.surveys import Survey
-from plugins.espejo_pages.views import gate_name, uses_of
+from plugins.espejo_pages.views import Answer, gate_name, uses_of
 
 # In the order in which data passes; others of the DAG follow.
 TASKS = (
@@ -30,7 +29,7 @@ TASKS = (
 )
 
 
-def describe_run(survey: Survey, run_id: str, session: Session) -> dict[str, Any] | None:
+def describe_run(survey: Survey, run_id: str, session: Session) -> Answer | None:
     """State, tasks, training, gates that failed and the release of a run; None without one."""
     query = select(DagRun).where(DagRun.dag_id == survey.dag_id, DagRun.run_id == run_id)
     run = session.scalar(query)
@@ -49,36 +48,35 @@ def describe_run(survey: Survey, run_id: str, session: Session) -> dict[str, Any
         "period": made.get("period") or planned.get("period"),
         "release": made.get("release"),
         "published": states.get("publish") == "success",
-        "fit_for": uses_of(reported.get("fit_for") or {}),
+        "fit_for": uses_of(reported.get("fit_for", {})),
         "tasks": tasks,
     }
     return told | _workspace_facts(survey, told, states)
 
 
-def _workspace_facts(
-    survey: Survey, told: dict[str, Any], states: dict[str, str | None]
-) -> dict[str, Any]:
+def _workspace_facts(survey: Survey, told: Answer, states: dict[str, str | None]) -> Answer:
     """What the restricted area says of the run that may be shown: no row, no exact figure."""
     if told["release"] is None:
         return {"progress": None, "failed_gates": [], "candidate": None}
     work = survey.workspace(told["period"], told["release"])
     audited = states.get("disclose") == "success" and not told["published"]
     failed = failed_gates(survey.work, work) if audited else []
+    progress = read_progress(survey.work, work.progress)
     return {
-        "progress": read_progress(survey.work, work.progress),
+        "progress": None if progress is None else progress.model_dump(mode="json"),
         "failed_gates": [gate_name(g["name"]) | {"remedy": g["remedy"]} for g in failed],
         "candidate": work.candidate if states.get("report") == "success" else None,
     }
 
 
-def _tasks(session: Session, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+def _tasks(session: Session, dag_id: str, run_id: str) -> list[Answer]:
     query = select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
     found = {task.task_id: task for task in session.scalars(query)}
     ordered = sorted(found, key=lambda name: TASKS.index(name) if name in TASKS else len(TASKS))
     return [_task(found[name]) for name in ordered]
 
 
-def _task(task: TaskInstance) -> dict[str, Any]:
+def _task(task: TaskInstance) -> Answer:
     end = task.end_date or datetime.now(UTC)
     seconds = (end - task.start_date).total_seconds() if task.start_date else None
     return {
@@ -90,7 +88,7 @@ def _task(task: TaskInstance) -> dict[str, Any]:
     }
 
 
-def _returned(session: Session, dag_id: str, run_id: str, task_id: str) -> dict[str, Any] | None:
+def _returned(session: Session, dag_id: str, run_id: str, task_id: str) -> Answer | None:
     """What a task of the run gave to those after it."""
     query = XComModel.get_many(
         run_id=run_id, key="return_value", task_ids=task_id, dag_ids=dag_id

@@ -9,8 +9,10 @@ from include.espejo.lake.keys import MANIFEST
 from include.espejo.releases.catalog import Check, Release
 from include.espejo.report.page.texts import USES, gate_subject, gate_text
 
+Answer = dict[str, Any]  # to a page, as JSON; what of it is shown, the page's script says
 
-def summary(release: Release) -> dict[str, Any]:
+
+def summary(release: Release) -> Answer:
     """A release in the list of all."""
     manifest = release.manifest
     gates = [gate for gate in manifest.gates if gate.applicable] if manifest else []
@@ -32,7 +34,7 @@ def summary(release: Release) -> dict[str, Any]:
     }
 
 
-def about(release: Release) -> dict[str, Any]:
+def about(release: Release) -> Answer:
     """A release on its own page."""
     manifest = release.manifest
     gates = manifest.gates if manifest else ()
@@ -47,12 +49,12 @@ def about(release: Release) -> dict[str, Any]:
     }
 
 
-def check_of(check: Check) -> dict[str, Any]:
+def check_of(check: Check) -> Answer:
     """What a check found."""
     return {"vouched": check.vouched, "changes": [vars(change) for change in check.changes]}
 
 
-def uses_of(fit_for: Mapping[str, str]) -> list[dict[str, Any]]:
+def uses_of(fit_for: Mapping[str, str]) -> list[Answer]:
     """What a table is fit for: each use by its own name, as readers know it, and the answer."""
     return [
         {"use": use, "label": USES[use].model_dump() if use in USES else None, "answer": answer}
@@ -60,7 +62,7 @@ def uses_of(fit_for: Mapping[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def gate_name(name: str) -> dict[str, Any]:
+def gate_name(name: str) -> Answer:
     """A gate as readers know it, and its own name."""
     label, _ = gate_text(name)
     subject = gate_subject(name)

@@ -22,7 +22,7 @@ from include.espejo.lake.keys import PublicLocation, Workspace, scratch, workspa
 from include.espejo.lake.store import LocalLake
 from include.espejo.parameters import Parameters
 from include.espejo.releases.ledger import Ledger
-from include.espejo.releases.publish import read_pointer
+from include.espejo.releases.pointer import read_pointer
 from include.espejo.steps.disclose import disclose
 from include.espejo.steps.gates import require_gates
 from include.espejo.steps.ingest import ingest
@@ -189,7 +189,7 @@ def test_a_reason_publishes_it_and_stands_in_the_manifest(office: Office, work: 
         assert files(Path(office.place.root)) == before
     pointer = read_pointer(office.lakes.publish, office.place.latest())
     assert pointer is not None
-    assert len(pointer["history"]) == 1
+    assert len(pointer.history) == 1
 
 
 @pytest.mark.parametrize("reason", ["", "identical", "because I can", "          "])

@@ -15,7 +15,8 @@ from include.espejo.errors import GateError, InputError, LakeError
 from include.espejo.lake import Lake, open_lake
 from include.espejo.lake.keys import PublicLocation
 from include.espejo.releases.ledger import Ledger
-from include.espejo.releases.publish import publish_release, read_pointer, withdraw_release
+from include.espejo.releases.pointer import read_pointer
+from include.espejo.releases.publish import publish_release, withdraw_release
 from include.espejo.survey import Period, load_spec
 from tests.full_bucket import full_bucket
 from tests.releases import every_value, release_files, write_candidate
@@ -62,7 +63,7 @@ def candidate(work: Lake, release: str, rows: int = 5) -> str:
 
 def current(lake: Lake, place: PublicLocation, period: str | None = PERIOD) -> str | None:
     pointer = read_pointer(lake, place.latest(period))
-    return None if pointer is None else pointer["release"]
+    return None if pointer is None else pointer.release
 
 
 def test_a_release_appears_with_its_pointers(
@@ -169,7 +170,7 @@ def test_a_withdrawal_steps_back_to_the_predecessor_and_then_to_none(
     assert current(public, place) is None
     pointer = read_pointer(public, place.latest(PERIOD))
     assert pointer is not None
-    assert [entry["withdrawn"] for entry in pointer["history"]] == [True, True]
+    assert [entry.withdrawn for entry in pointer.history] == [True, True]
     journal = json.loads(public.read(place.changes()))
     told = [(entry["event"], entry["release"]) for entry in journal["entries"]]
     assert told == [
@@ -210,7 +211,7 @@ def test_releases_published_at_once_all_enter_the_history(
         list(pool.map(run, names))
     pointer = read_pointer(lake_as(lake_server, "consumer"), place.latest(PERIOD))
     assert pointer is not None
-    assert sorted(entry["release"] for entry in pointer["history"]) == names
+    assert sorted(entry.release for entry in pointer.history) == names
     reader = lake_as(lake_server, "consumer")
     journal = json.loads(reader.read(place.changes()))
     assert sorted(entry["release"] for entry in journal["entries"]) == names

@@ -272,7 +272,7 @@ def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(at: str) -> dict[str, Any]:
     found = read_progress(LocalLake(), at)
     assert found is not None
-    return found
+    return found.model_dump(mode="json")
 
 
 def test_progress_is_rounded_and_holds_nothing_else(at: str, every_epoch: None) -> None:

@@ -19,6 +19,7 @@ from include.espejo.lake.keys import PublicLocation, Workspace, workspace
 from include.espejo.parameters import Parameters
 from include.espejo.releases.documents import Manifest
 from include.espejo.releases.ledger import Ledger
+from include.espejo.releases.pointer import ReleasePointer
 from include.espejo.releases.previous import (
     EarlierIndicator,
     EarlierQuality,
@@ -102,10 +103,12 @@ class Office:
             for file, content in files.items():
                 self.lakes.publish.write(f"{self.place.release(period, name)}/{file}", content)
         history = [
-            {"period": period, "release": name, "withdrawn": name == withdrawn}
+            {"period": period, "release": name, "manifest": "", "withdrawn": name == withdrawn}
             for period, name, _ in releases
         ]
-        self.lakes.publish.write(self.place.latest(), json.dumps({"history": history}).encode())
+        self.lakes.publish.write(
+            self.place.latest(), filled(ReleasePointer, {"history": history}).to_json()
+        )
 
     def names(self, release: str = "new", periods: int = 5) -> list[tuple[str, str]]:
         found = read_previous(self.lakes.publish, self.place, NOW, release, periods)

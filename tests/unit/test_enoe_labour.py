@@ -131,5 +131,5 @@ def test_the_real_extract_is_valid_and_can_be_protected(labour: SurveySpec) -> N
     frame = to_frame(ingested.table)
     assert [breach.rule for breach in relations(frame, labour, PERIOD) if breach.count] == []
     protected = hold_floors(frame, labour, PERIOD, seed=1)
-    assert protected.touched["geography_lost"] == []
+    assert protected.touched.geography_lost == ()
     assert [b.rule for b in relations(protected.frame, labour, PERIOD) if b.count] == []

@@ -1,7 +1,6 @@
 """The whole of protection: floors and rules on many small surveys, and what it may not do."""
 
 import copy
-import json
 import pickle
 import re
 from collections.abc import Callable
@@ -100,7 +99,7 @@ def test_the_real_extract(enoe: SurveySpec, period: Period) -> None:
     source = to_frame(read_survey(open_lake(str(REAL)), str(REAL), enoe).table)
     protected = hold_floors(source, enoe, period, 1)
     check(source, protected.frame, enoe, period)
-    columns = protected.touched["columns"]
+    columns = protected.touched.columns
     assert columns["MAN"]["coarsened"] < 0.15 * len(source)
     assert columns["LOC"]["coarsened"] < 0.01 * len(source)
     assert columns["INGOCUP"]["merged"] < 0.05 * len(source)
@@ -134,7 +133,7 @@ def test_detail_that_is_not_modelled_is_dropped_and_the_summary_has_counts_only(
     protected = hold_floors(source, invented_spec(), PERIOD, 1)
     assert "detail" not in protected.frame
     assert {"home", "line"} <= set(protected.frame)
-    told = json.loads(json.dumps(protected.touched))
+    told = protected.touched.model_dump(mode="json")
     assert told["rows"] == 300
     assert 0 < told["rows_touched"] <= 300
     for measures in told["columns"].values():
@@ -161,7 +160,7 @@ def test_planted_canaries_are_nowhere_in_the_table() -> None:
     assert b"ZQX7" not in pickle.dumps(modelled)
     assert "777777" not in modelled.to_csv()
     assert modelled["pay"].max() < 100_000
-    assert "777777" not in json.dumps(protected.touched)
+    assert "777777" not in protected.touched.model_dump_json()
 
 
 def test_refusals_name_column_rule_count_and_remedy_and_no_value(

@@ -122,8 +122,8 @@ def test_the_widest_level_is_not_lost_altogether() -> None:
 def test_a_lower_level_that_is_lost_altogether_is_told() -> None:
     source = place_rows(*((f"A T {n}", 4) for n in range(8)), ("A U 8", 8), ("A U 9", 8))
     protected = hold_floors(source, spec_of(), PERIOD, 1)
-    assert protected.touched["geography_lost"] == ["block"]
-    assert protected.touched["columns"]["block"] == {"coarsened": 48}
+    assert protected.touched.geography_lost == ("block",)
+    assert protected.touched.columns["block"] == {"coarsened": 48}
 
 
 def test_a_level_below_a_blank_one_means_nothing_and_is_blanked() -> None:

@@ -1,10 +1,6 @@
 """The data lake: bytes by URI, on S3 or on a local disk, as one identity sees them."""
 
-from include.espejo.lake.conditional import (
-    change_document,
-    change_object,
-    read_document,
-)
+from include.espejo.lake.conditional import change_object
 from include.espejo.lake.document import Document, document_bytes
 from include.espejo.lake.store import Lake, Lakes, Stored, join, open_lake
 
@@ -13,10 +9,8 @@ __all__ = [
     "Lake",
     "Lakes",
     "Stored",
-    "change_document",
     "change_object",
     "document_bytes",
     "join",
     "open_lake",
-    "read_document",
 ]

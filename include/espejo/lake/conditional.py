@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from include.espejo.errors import LakeError
-from include.espejo.lake.document import document_bytes
 from include.espejo.lake.failures import PreconditionError
 from include.espejo.lake.store import Lake
 
 log = logging.getLogger(__name__)
 
 _TRIES = 5
-
-JsonObject = dict[str, Any]  # its fields are declared where it is read
 
 
 def change_object(lake: Lake, uri: str, change: Callable[[bytes | None], bytes | None]) -> None:
@@ -42,21 +37,3 @@ def change_object(lake: Lake, uri: str, change: Callable[[bytes | None], bytes |
             pass
         log.info("%s was written by somebody else meanwhile; trying again", uri)
     raise LakeError(f"{uri}: others keep writing it; try again later", retryable=True)
-
-
-def change_document(
-    lake: Lake, uri: str, change: Callable[[JsonObject | None], JsonObject | None]
-) -> None:
-    """The same of a JSON document."""
-
-    def as_bytes(content: bytes | None) -> bytes | None:
-        new = change(None if content is None else json.loads(content))
-        return None if new is None else document_bytes(new)
-
-    change_object(lake, uri, as_bytes)
-
-
-def read_document(lake: Lake, uri: str) -> JsonObject | None:
-    """A JSON document that others may be changing; None where there is none."""
-    stored = lake.read_tagged(uri)
-    return None if stored is None else dict(json.loads(stored.content))

@@ -18,10 +18,13 @@ from typing import Any
 
 from include.espejo.errors import EspejoError, LakeError, UnexpectedError, without_values
 
+Request = dict[str, Any]  # of JSON; what is in it, each child says
+Message = dict[str, Any]
+
 _ROOT = Path(__file__).resolve().parents[3]
 
 
-def run_child(module: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def run_child(module: str, request: Request) -> Iterator[Message]:
     """Run `python -m module` on a request and pass on its messages; stopped if the caller is.
 
     Raises UnexpectedError when the child fails, LakeError when it was killed.
@@ -63,7 +66,7 @@ def _ended(module: str, code: int) -> EspejoError:
     return UnexpectedError(f"{module}: its process ended with code {code}")
 
 
-def answer(handle: Callable[[dict[str, Any]], None]) -> None:
+def answer(handle: Callable[[Request], None]) -> None:
     """The child's side: seed this process, handle the request, tell a failure without values."""
     request = json.load(sys.stdin)
     warnings.simplefilter("ignore")
@@ -77,7 +80,7 @@ def answer(handle: Callable[[dict[str, Any]], None]) -> None:
         sys.exit(1)
 
 
-def tell(message: dict[str, Any]) -> None:
+def tell(message: Message) -> None:
     """Send a message to the caller."""
     print(json.dumps(message), flush=True, file=sys.__stdout__)
 

@@ -6,13 +6,14 @@ A blank is None, in codes as in numbers. Rows are known by position throughout.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from include.espejo.errors import InputError
 from include.espejo.survey import Column, Period, SurveySpec
+from include.espejo.table.document import Touched
 from include.espejo.table.households import household_numbers
 
 Value = str | float | None
@@ -98,15 +99,20 @@ class Draft:
                 frame[name] = frame[name].cat.remove_unused_categories()
         return frame
 
-    def touched(self) -> dict[str, Any]:
-        """Rows touched: in all, and by column and measure. Counts only, ready for JSON."""
+    def touched(self, lost: Sequence[str]) -> Touched:
+        """What was changed so far. `lost`: geography levels that are blank throughout."""
         every = np.zeros(len(self.frame), dtype=bool)
         columns: dict[str, dict[str, int]] = {}
         for name in self.frame.columns:
             for measure, marks in self._touched.get(name, {}).items():
                 every |= marks
                 columns.setdefault(name, {})[measure] = int(marks.sum())
-        return {"rows": len(every), "rows_touched": int(every.sum()), "columns": columns}
+        return Touched(
+            rows=len(every),
+            rows_touched=int(every.sum()),
+            columns=columns,
+            geography_lost=tuple(lost),
+        )
 
 
 def assign(values: pd.Series, where: np.ndarray, value: Value) -> pd.Series:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from include.espejo.protect.places import coarsen
 from include.espejo.protect.repair import Mender
 from include.espejo.protect.verify import verify
 from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.document import Touched
 
 _MOST_ROUNDS = 20  # three are usual; what is not settled by then is refused
 
@@ -30,7 +30,7 @@ class Protected:
     """
 
     frame: pd.DataFrame
-    touched: dict[str, Any]
+    touched: Touched
 
 
 def hold_floors(frame: pd.DataFrame, spec: SurveySpec, period: Period, seed: int) -> Protected:
@@ -53,8 +53,7 @@ def hold_floors(frame: pd.DataFrame, spec: SurveySpec, period: Period, seed: int
         if draft.changes == before:
             break
     verify(draft, source, draft.frame)
-    touched = draft.touched() | {"geography_lost": _lost_levels(source, draft)}
-    return Protected(draft.result(), touched)
+    return Protected(draft.result(), draft.touched(_lost_levels(source, draft)))
 
 
 def _merge_numbers(draft: Draft, mender: Mender) -> None:

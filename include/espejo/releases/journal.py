@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from include.espejo.errors import InputError, LakeError
-from include.espejo.lake import Lake, change_object, read_document
+from include.espejo.lake import Lake, change_object
 from include.espejo.lake.keys import PublicLocation
 from include.espejo.releases.changes import (
     Changes,
@@ -20,6 +20,7 @@ from include.espejo.releases.changes import (
 from include.espejo.releases.changes_page import render_changes
 from include.espejo.releases.documents import read_as
 from include.espejo.releases.entries import Journal, Published, ReleaseName, Withdrawn
+from include.espejo.releases.pointer import read_pointer
 
 log = logging.getLogger(__name__)
 
@@ -92,13 +93,13 @@ def _predecessor(
 
     Only what entered the pointer's history before this release counts, whoever else publishes.
     """
-    pointer = read_document(lake, place.latest())
-    history = [] if pointer is None else pointer["history"]
-    names = [(entry["period"], entry["release"]) for entry in history]
+    pointer = read_pointer(lake, place.latest())
+    history = () if pointer is None else pointer.history
+    names = [(entry.period, entry.release) for entry in history]
     before = history[: names.index((period, release))]
-    standing = [e for e in before if not e["withdrawn"] and e["period"] <= period]
-    found = max(reversed(standing), key=lambda entry: str(entry["period"]), default=None)
-    return None if found is None else ReleaseName(period=found["period"], release=found["release"])
+    standing = [entry for entry in before if not entry.withdrawn and entry.period <= period]
+    found = max(reversed(standing), key=lambda entry: entry.period, default=None)
+    return None if found is None else ReleaseName(period=found.period, release=found.release)
 
 
 def _enter(lake: Lake, place: PublicLocation, entry: Published | Withdrawn) -> None:

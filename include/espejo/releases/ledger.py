@@ -9,16 +9,16 @@ be read or written, or of which a part is gone, ends the run: nothing passes by 
 from __future__ import annotations
 
 import io
-import json
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.espejo.errors import GateError, LakeError
-from include.espejo.lake import Lake, Stored, join
+from include.espejo.lake import Document, Lake, Stored, join
 from include.espejo.lake.failures import PreconditionError
 from include.espejo.lake.keys import Workspace, ledger_place, workspace
 from include.espejo.parameters import given_reason, named_in
+from include.espejo.releases.documents import read_as
 from include.espejo.survey import Period
 
 if TYPE_CHECKING:
@@ -26,6 +26,19 @@ if TYPE_CHECKING:
 
 _SALT_BYTES = 32
 _TRIES = 5
+
+
+class Attempt(Document):
+    """A release that came to the gate; `override`: the reason that took it past the limit."""
+
+    release: str
+    override: str | None
+
+
+class Attempts(Document):
+    """Those of a period, the first one first."""
+
+    attempts: tuple[Attempt, ...]
 
 
 @dataclass(frozen=True)
@@ -63,8 +76,8 @@ class Ledger:
         uri = self._attempts_of(period)
         for _ in range(_TRIES):
             stored = self._stored_attempts(period)
-            attempts = [] if stored is None else _attempts(stored.content, uri)
-            names = [attempt["release"] for attempt in attempts]
+            attempts = () if stored is None else _attempts(stored.content, uri)
+            names = [attempt.release for attempt in attempts]
             if release in names:
                 return names.index(release) + 1
             if len(attempts) >= limit and "attempts" not in named_in(reason or ""):
@@ -73,8 +86,8 @@ class Ledger:
                     "the spec allows; look into why they failed, and give an override's reason "
                     "that names `attempts`"
                 )
-            attempts.append({"release": release, "override": reason})
-            content = json.dumps({"attempts": attempts}, indent=2).encode() + b"\n"
+            attempts = (*attempts, Attempt(release=release, override=reason))
+            content = Attempts(attempts=attempts).to_json()
             if self._write(uri, content, None if stored is None else stored.tag):
                 return len(attempts)
         raise LakeError(f"{uri}: others keep writing it; try again later", retryable=True)
@@ -85,10 +98,10 @@ class Ledger:
         Raises GateError for a release that was never counted.
         """
         uri, stored = self._attempts_of(period), self._stored_attempts(period)
-        attempts = [] if stored is None else _attempts(stored.content, uri)
+        attempts = () if stored is None else _attempts(stored.content, uri)
         for number, attempt in enumerate(attempts):
-            if attempt["release"] == release:
-                return attempt["override"] if number >= limit else None
+            if attempt.release == release:
+                return attempt.override if number >= limit else None
         raise GateError(
             f"gate attempts: release {release} of {period} has not come to the gate; run the task "
             "disclose first, with the survey's ledger"
@@ -149,15 +162,11 @@ class Ledger:
         return found
 
 
-def _attempts(content: bytes, uri: str) -> list[dict[str, Any]]:
-    try:
-        attempts = json.loads(content)["attempts"]
-        listed = isinstance(attempts, list)  # an empty text or mapping would count as none
-        if listed and all(isinstance(a["release"], str) and "override" in a for a in attempts):
-            return list(attempts)
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise _damaged(uri, "it is not what was written")
+def _attempts(content: bytes, uri: str) -> tuple[Attempt, ...]:
+    read = read_as(Attempts, content)
+    if read is None:
+        raise _damaged(uri, "it is not what was written")
+    return read.attempts
 
 
 def _damaged(uri: str, how: str) -> GateError:

@@ -9,9 +9,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from include.espejo.lake import Lake, join, read_document
+from include.espejo.lake import Lake, join
 from include.espejo.lake.keys import MANIFEST, PublicLocation
 from include.espejo.releases.documents import Manifest, read_as
+from include.espejo.releases.pointer import read_pointer
 from include.espejo.survey import Period
 
 log = logging.getLogger(__name__)
@@ -92,12 +93,12 @@ def read_previous(
     whose files are not what its manifest says, or of another form, is left out with a warning: it
     must not hold back another.
     """
-    pointer = read_document(lake, place.latest())
+    pointer = read_pointer(lake, place.latest())
     standing: dict[Period, str] = {}
-    for entry in pointer["history"] if pointer else []:
-        then = Period.parse(entry["period"])
-        if not entry["withdrawn"] and then <= period and entry["release"] != release:
-            standing[then] = entry["release"]
+    for entry in () if pointer is None else pointer.history:
+        then = Period.parse(entry.period)
+        if not entry.withdrawn and then <= period and entry.release != release:
+            standing[then] = entry.release
     newest = sorted(standing, reverse=True)[:periods]
     found = [_read(lake, place, str(then), standing[then]) for then in newest]
     return [one for one in found if one is not None]

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from include.espejo.errors import InputError, LakeError
-from include.espejo.lake import Lake, change_document, document_bytes, join, read_document
+from include.espejo.lake import Lake, change_object, document_bytes, join
 from include.espejo.lake.keys import MANIFEST, PublicLocation
 from include.espejo.releases.documents import Tombstone
 from include.espejo.releases.entries import Withdrawn
 from include.espejo.releases.journal import record_publication, record_withdrawal
+from include.espejo.releases.pointer import ReleasePointer, back, forward, parse_pointer
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,22 @@ def publish_release(
     already = copy_release(source, candidate, target, folder, added)
     manifest = join(folder, MANIFEST)
 
-    def forward(now: Pointer | None) -> Pointer | None:
-        return _forward(now, place.survey, period, release, manifest)
-
     for pointer in (place.latest(period), place.latest()):
-        change_document(target, pointer, forward)
+        _move(target, pointer, lambda now: forward(now, place.survey, period, release, manifest))
     record_publication(target, place, period, release)
     return Publication(manifest, already)
+
+
+def _move(
+    target: Lake, uri: str, step: Callable[[ReleasePointer | None], ReleasePointer | None]
+) -> None:
+    """Move a pointer, losing nobody's move; None of `step` leaves it."""
+
+    def moved(content: bytes | None) -> bytes | None:
+        pointer = step(None if content is None else parse_pointer(content, uri))
+        return None if pointer is None else pointer.to_json()
+
+    change_object(target, uri, moved)
 
 
 def copy_release(
@@ -110,7 +120,7 @@ def withdraw_release(
     tombstone = {"survey": place.survey, "period": period, "release": release, "reason": reason}
     target.create(grave, document_bytes(tombstone))
     for pointer in (place.latest(period), place.latest()):
-        change_document(target, pointer, lambda now: _back(now, period, release))
+        _move(target, pointer, lambda now: back(now, period, release))
     record_withdrawal(
         target,
         place,
@@ -122,46 +132,3 @@ def withdraw_release(
             reason=Tombstone.model_validate_json(target.read(grave)).reason,
         ),
     )
-
-
-def read_pointer(lake: Lake, pointer: str) -> dict[str, Any] | None:
-    """A pointer's content; None where nothing was ever published."""
-    return read_document(lake, pointer)
-
-
-# --- pointers: the current release, and the history that a withdrawal steps back through ---------
-
-Pointer = dict[str, Any]
-
-
-def _forward(
-    now: Pointer | None, survey: str, period: str, release: str, manifest: str
-) -> Pointer | None:
-    """The pointer with this release as its current one; None if it must stay as it is."""
-    history = list(now["history"]) if now else []
-    if any(_is(entry, period, release) for entry in history):
-        return None  # it has been here: a rerun does not move a pointer back
-    entry = {"period": period, "release": release, "manifest": manifest, "withdrawn": False}
-    return _pointer(survey, [*history, entry])
-
-
-def _back(now: Pointer | None, period: str, release: str) -> Pointer | None:
-    """The pointer with this release marked as withdrawn."""
-    if now is None or not any(_is(entry, period, release) for entry in now["history"]):
-        return None
-    history = [e | {"withdrawn": True} if _is(e, period, release) else e for e in now["history"]]
-    return _pointer(now["survey"], history)
-
-
-def _pointer(survey: str, history: list[dict[str, Any]]) -> Pointer:
-    """A pointer: its current release is the newest period's last one that stands."""
-    standing = [entry for entry in history if not entry["withdrawn"]]
-    # max() keeps the first of equals; reversed, that is the last published of a period.
-    current = max(reversed(standing), key=lambda entry: str(entry["period"]), default=None)
-    empty = {"period": None, "release": None, "manifest": None}
-    shown = empty if current is None else {k: current[k] for k in empty}
-    return {"survey": survey, **shown, "history": history}
-
-
-def _is(entry: dict[str, Any], period: str, release: str) -> bool:
-    return bool(entry["period"] == period and entry["release"] == release)

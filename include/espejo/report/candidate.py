@@ -82,7 +82,7 @@ def build_candidate(
     return manifest
 
 
-def _entry(name: str, content: bytes) -> dict[str, Any]:
+def _entry(name: str, content: bytes) -> dict[str, str | int]:
     return {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

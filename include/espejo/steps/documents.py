@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import JsonValue
-
 from include.espejo.lake.document import Document
-from include.espejo.table.document import BrokenRule
+from include.espejo.table.document import BrokenRule, Touched
 
 
 class IngestedFile(Document):
@@ -57,7 +55,7 @@ class ProtectionSummary(Document):
     rows: int
     train_rows: int
     holdout_rows: int
-    touched: dict[str, JsonValue]
+    touched: Touched
 
 
 class TrainingSummary(Document):

@@ -32,7 +32,7 @@ def protect(run: Run) -> Summary:
     held = split(frame, spec, spec.disclosure.holdout_share, salt)
     for uri, rows in ((work.train, ~held), (work.holdout, held)):
         run.lakes.work.write(uri, to_parquet(to_table(protected.frame[rows], spec)))
-    lost = protected.touched["geography_lost"]
+    lost = protected.touched.geography_lost
     if lost:
         log.warning(
             "column %s: blank throughout, no place of its level holds the floor", ", ".join(lost)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.espejo.disclose.gates import Audit, read_audit
 from include.espejo.disclose.verdict import Override, public_verdict
@@ -18,6 +18,7 @@ from include.espejo.steps.gates import override_in_force
 from include.espejo.steps.run import Run, Summary
 
 if TYPE_CHECKING:
+    from include.espejo.report.candidate import Manifest
     from include.espejo.report.drawings.browser import Browser
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def report(run: Run) -> Summary:
     }
 
 
-def _candidate(run: Run, override: Override | None) -> dict[str, Any]:
+def _candidate(run: Run, override: Override | None) -> Manifest:
     from include.espejo.report.candidate import build_candidate
     from include.espejo.report.drawings.browser import open_browser
     from include.espejo.report.public import public_figures
@@ -96,7 +97,7 @@ def _write_internal_page(run: Run, audit: Audit, browser: Browser) -> None:
     lake.write(work.internal_report, page)
 
 
-def _as_dict(override: Override | None) -> dict[str, Any] | None:
+def _as_dict(override: Override | None) -> dict[str, object] | None:
     return None if override is None else override.model_dump(mode="json")
 
 

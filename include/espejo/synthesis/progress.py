@@ -6,14 +6,12 @@ is shown outside the restricted area that it lies in.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
-from typing import Any
 
 from include.espejo.errors import LakeError
-from include.espejo.lake import Lake
+from include.espejo.lake import Document, Lake
 from include.espejo.synthesis.interface.engine import EpochProgress
 
 log = logging.getLogger(__name__)
@@ -23,60 +21,81 @@ MOST_POINTS = 200  # of the curve: beyond, every second one goes
 SECONDS_BETWEEN = 1.0  # short epochs are not all written
 
 
+class ProgressPoint(Document):
+    """An epoch's losses and held-out score; None where there is no figure."""
+
+    epoch: int
+    generator_loss: float | None
+    critic_loss: float | None
+    score: float | None
+
+
+class Progress(ProgressPoint):
+    """The state of a training of `of` epochs, and its curve; times in seconds."""
+
+    done: bool
+    of: int
+    seconds: int
+    seconds_left: int
+    rows_per_second: int | None
+    curve: tuple[ProgressPoint, ...]
+
+
 class LiveProgress:
     """Writes the state of a training after an epoch, and its last one when it has ended."""
 
     def __init__(self, lake: Lake, uri: str):
         self._lake, self._uri = lake, uri
-        self._curve: list[dict[str, Any]] = []
-        self._state: dict[str, Any] = {}
+        self._curve: list[ProgressPoint] = []
+        self._state: Progress | None = None
         self._written = -math.inf
 
     def tell(self, told: EpochProgress) -> None:
         """Keep an epoch's figures, and write them unless others were written just now."""
         if not self._curve:
             self._curve = self._of_earlier_attempt(told.epoch)
-        point = {"epoch": told.epoch, **_figures(told)}
-        self._curve.append(point)
+        self._curve.append(_point(told))
         if len(self._curve) > MOST_POINTS:
             self._curve = self._curve[::-2][::-1]  # the last one stays
         speed = told.rows_per_second
-        self._state = point | {
-            "of": told.epochs,
-            "seconds": round(told.seconds),
-            "seconds_left": round(seconds_left(told)),
-            "rows_per_second": None if speed is None else _two_digits(speed),
-        }
+        self._state = Progress(
+            **dict(self._curve[-1]),
+            done=False,
+            of=told.epochs,
+            seconds=round(told.seconds),
+            seconds_left=round(seconds_left(told)),
+            rows_per_second=None if speed is None else _two_digits(speed),
+            curve=tuple(self._curve),
+        )
         if time.monotonic() - self._written >= SECONDS_BETWEEN:
-            self._write(done=False)
+            self._write(self._state)
 
     def end(self) -> None:
         """Write the last state as final; nothing where no epoch was told."""
-        if self._state:
-            self._state["seconds_left"] = 0  # also where training stopped early
-            self._write(done=True)
+        if self._state is not None:
+            # Nothing is left to do, also where training stopped early.
+            self._write(self._state.model_copy(update={"done": True, "seconds_left": 0}))
 
-    def _write(self, *, done: bool) -> None:
-        document = {"done": done, **self._state, "curve": self._curve}
+    def _write(self, state: Progress) -> None:
         try:
-            self._lake.write(self._uri, json.dumps(document).encode())
+            self._lake.write(self._uri, state.to_json())
         except LakeError as error:
             # It is for onlookers: a training of hours does not end for it, and tells more later.
             log.warning("progress is not shown: %s", error)
         self._written = time.monotonic()
 
-    def _of_earlier_attempt(self, epoch: int) -> list[dict[str, Any]]:
+    def _of_earlier_attempt(self, epoch: int) -> list[ProgressPoint]:
         """The curve of an attempt that did not end, where this one goes on from its checkpoint."""
         if epoch == 1:
             return []
-        stored = read_progress(self._lake, self._uri) or {"curve": []}
-        return [point for point in stored["curve"] if point["epoch"] < epoch]
+        stored = read_progress(self._lake, self._uri)
+        return [] if stored is None else [point for point in stored.curve if point.epoch < epoch]
 
 
-def read_progress(lake: Lake, uri: str) -> dict[str, Any] | None:
+def read_progress(lake: Lake, uri: str) -> Progress | None:
     """The state that was last written; None where training has told nothing yet."""
     stored = lake.read_tagged(uri)
-    return None if stored is None else dict(json.loads(stored.content))
+    return None if stored is None else Progress.of_json(stored.content)
 
 
 def seconds_left(told: EpochProgress) -> float:
@@ -84,13 +103,13 @@ def seconds_left(told: EpochProgress) -> float:
     return told.seconds / told.epoch * (told.epochs - told.epoch)
 
 
-def _figures(told: EpochProgress) -> dict[str, float | None]:
-    figures = {
-        "generator_loss": told.generator_loss,
-        "critic_loss": told.critic_loss,
-        "score": told.score,
-    }
-    return {name: _rounded(value) for name, value in figures.items()}
+def _point(told: EpochProgress) -> ProgressPoint:
+    return ProgressPoint(
+        epoch=told.epoch,
+        generator_loss=_rounded(told.generator_loss),
+        critic_loss=_rounded(told.critic_loss),
+        score=_rounded(told.score),
+    )
 
 
 def _rounded(value: float | None) -> float | None:

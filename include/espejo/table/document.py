@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from include.espejo.lake.document import Document
 from include.espejo.lake.publication import Exact, FigureDocument, Rounded
 
 
@@ -12,3 +13,15 @@ class BrokenRule(FigureDocument):
     columns: tuple[str, ...]
     rows: Exact[int]
     share: Rounded[float]
+
+
+class Touched(Document):
+    """How many rows protection changed: in all, and by column and measure. Counts only.
+
+    `geography_lost`: levels that are blank throughout, since no place of theirs holds the floor.
+    """
+
+    rows: int
+    rows_touched: int
+    columns: dict[str, dict[str, int]]
+    geography_lost: tuple[str, ...]

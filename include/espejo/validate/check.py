@@ -7,6 +7,7 @@ what leaves this module is a whitelist: columns, rule, counts, shares.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -94,7 +95,7 @@ def _run(suite: Any, frame: pd.DataFrame) -> list[Any]:
     return list(outcome.results)
 
 
-def _raised(info: dict[str, Any]) -> bool:
+def _raised(info: Mapping[str, object]) -> bool:
     """Whether an expectation, or one of the metrics it stands on (by id), raised an exception."""
     parts = [info, *(part for part in info.values() if isinstance(part, dict))]
     return any(part.get("raised_exception") for part in parts)

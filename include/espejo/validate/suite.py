@@ -63,7 +63,7 @@ def build_suite(
     return gx.ExpectationSuite(name=f"{spec.survey} {period}", expectations=expectations)
 
 
-def _meta(columns: list[str], rule: str, remedy: str = _CORRECT) -> dict[str, Any]:
+def _meta(columns: list[str], rule: str, remedy: str = _CORRECT) -> dict[str, object]:
     return {"columns": columns, "rule": rule, "remedy": remedy}
 
 

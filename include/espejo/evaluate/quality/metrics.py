@@ -15,6 +15,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from include.espejo.evaluate.quality.document import Metric
+from include.espejo.evaluate.quality.reports import Metadata
+from include.espejo.process.child import Request
+
 # Metric and the most rows it is given. None: all. What does not scale gets a seeded subsample.
 METRICS: dict[str, int | None] = {
     "CSTest": None,
@@ -58,8 +62,8 @@ _OF_PAIRS = {
 _OF_FEW = {*_OF_PAIRS, "SVCDetection"}
 
 
-def _compute_all(request: dict[str, Any]) -> None:
-    """The child's side: one message a metric."""
+def _compute_all(request: Request) -> None:
+    """The child's side: one message a metric, `told` None where it could not be computed."""
     import numpy as np
     import pandas as pd
     from threadpoolctl import threadpool_limits
@@ -75,10 +79,11 @@ def _compute_all(request: dict[str, Any]) -> None:
             left, right = _pool_rare_codes(left, right)
         # One thread: those of BLAS spin for a core that others use, longer than they compute.
         with threadpool_limits(limits=1):
-            tell(_compute(metric, left, right, _metadata_of(metric, request)))
+            told = _compute(metric, left, right, _metadata_of(metric, request))
+            tell({"metric": metric, "told": None if told is None else told.model_dump()})
 
 
-def _metadata_of(metric: str, request: dict[str, Any]) -> dict[str, Any]:
+def _metadata_of(metric: str, request: Request) -> Metadata:
     columns = request["metadata"]["columns"]
     kept = set(request["paired"]) if metric in _OF_FEW else set(columns)
     return {"columns": {name: told for name, told in columns.items() if name in kept}}
@@ -108,29 +113,29 @@ def _pool_rare_codes(real: Any, synthetic: Any) -> tuple[Any, Any]:
     return real, synthetic
 
 
-def _compute(name: str, real: Any, synthetic: Any, metadata: dict[str, Any]) -> dict[str, Any]:
+def _compute(name: str, real: Any, synthetic: Any, metadata: Metadata) -> Metric | None:
+    """None where it applies and cannot be computed."""
     import sdmetrics.single_table
     from sdmetrics.errors import ConstantInputError, IncomputableMetricError
 
-    metric = getattr(sdmetrics.single_table, name)
-    result = {
-        "metric": name,
-        "name": metric.name,
-        "goal": metric.goal.name.lower(),
-        "rows": len(real),
-        "raw_score": None,
-        "score": None,
-    }
-    if not _applies(metric, metadata, real):
-        return result
-    try:
-        raw = float(metric.compute(**_compared(name, real, synthetic, metadata)))
-    except (IncomputableMetricError, ConstantInputError):
-        return result | {"incomputable": True}
-    return result | {"raw_score": raw, "score": float(metric.normalize(raw))}
+    metric, raw, score = getattr(sdmetrics.single_table, name), None, None
+    if _applies(metric, metadata, real):
+        try:
+            raw = float(metric.compute(**_compared(name, real, synthetic, metadata)))
+        except (IncomputableMetricError, ConstantInputError):
+            return None
+        score = float(metric.normalize(raw))
+    return Metric(
+        metric=name,
+        name=metric.name,
+        goal=metric.goal.name.lower(),
+        raw_score=raw,
+        score=score,
+        rows=len(real),
+    )
 
 
-def _compared(name: str, real: Any, synthetic: Any, metadata: dict[str, Any]) -> dict[str, Any]:
+def _compared(name: str, real: Any, synthetic: Any, metadata: Metadata) -> dict[str, object]:
     """What a metric is given: all columns, or those that have correlations where it wants one."""
     chosen = list(metadata["columns"])
     if name == "CorrelationSimilarity":
@@ -152,11 +157,11 @@ def _correlated(names: list[str], real: Any) -> list[str]:
     return chosen
 
 
-def _of_kind(metadata: dict[str, Any], kind: str) -> list[str]:
+def _of_kind(metadata: Metadata, kind: str) -> list[str]:
     return [n for n, c in metadata["columns"].items() if c["sdtype"] == kind]
 
 
-def _applies(metric: Any, metadata: dict[str, Any], real: Any) -> bool:
+def _applies(metric: Any, metadata: Metadata, real: Any) -> bool:
     """Whether the table has a column (for pairs, two that vary) of the kinds it compares."""
     name = metric.__name__
     if name in _OF_PAIRS:

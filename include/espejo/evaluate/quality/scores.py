@@ -153,13 +153,14 @@ def _metrics(
         start = time.monotonic()
         for message in run_child(_METRICS_MODULE, request):
             log.info("metric %s: after %.1f s", message["metric"], time.monotonic() - start)
-            if message.pop("incomputable", False) or not _is_score(message["score"]):
+            metric = None if message["told"] is None else Metric.model_validate(message["told"])
+            if metric is None or not _is_score(metric.score):
                 raise MetricError(
                     f"metric {message['metric']}: could not be computed; "
                     "look at the columns' declared kinds, and train longer if the synthetic "
                     "columns do not vary"
                 )
-            found.append(Metric(**message))
+            found.append(metric)
     return tuple(found)
 
 

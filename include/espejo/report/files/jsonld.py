@@ -56,7 +56,7 @@ def dataset_jsonld(spec: SurveySpec, release: Mapping[str, Any]) -> Node:
             "temporalCoverage": _interval(period),
         },
         "variableMeasured": [_variable(n, column) for n, column in spec.model_columns().items()],
-        "distribution": [_download(file) for file in release.get("files") or ()],
+        "distribution": [_download(file) for file in release.get("files", ())],
     }
 
 

@@ -65,7 +65,7 @@ class Verdict:
 
 def make_verdict(release: Figures) -> Verdict:
     """The verdict of a release's manifest. A release without gates was not let through by any."""
-    gates = tuple(_gate(told) for told in release.get("gates") or ())
+    gates = tuple(_gate(told) for told in release.get("gates", ()))
     override = release.get("override")
     failed = any(gate.state == "failed" for gate in gates) or not gates
     if override:

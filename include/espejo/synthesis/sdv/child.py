@@ -16,18 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch  # noqa: F401  so that it is seeded with the others
 
-from include.espejo.process.child import answer, tell
+from include.espejo.process.child import Request, answer, tell
 
 _TABLE = "table"
 _LOSSES = re.compile(r"Gen\. \(\s*(\S+?)\) \| Discrim\. \(\s*(\S+?)\)")
 
 
-def handle(request: dict[str, Any]) -> None:
+def handle(request: Request) -> None:
     """Fit or sample, as asked."""
     {"fit": _fit, "sample": _sample}[request["task"]](request)
 
 
-def _fit(request: dict[str, Any]) -> None:
+def _fit(request: Request) -> None:
     import ctgan.synthesizers.ctgan as library
     import joblib
     from sdv.metadata import Metadata
@@ -49,7 +49,7 @@ def _fit(request: dict[str, Any]) -> None:
     pq.write_table(table.schema.empty_table(), Path(request["model"]).with_suffix(".schema"))
 
 
-def _sample(request: dict[str, Any]) -> None:
+def _sample(request: Request) -> None:
     from sdv.utils import load_synthesizer
 
     synthesizer = load_synthesizer(request["model"])
