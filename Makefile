@@ -12,7 +12,7 @@ SURVEY ?= enoe_sdem
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser demo ui test coverage check unit bench clean figures architecture
+.PHONY: help setup lock browser demo ui test coverage check unit bench clean figures schemas architecture
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ bench: setup  ## speed, memory and engines, beside the notebook's own; INPUT=fil
 
 figures: setup  ## the shape of the code: circles, names, types, lengths
 	$(BIN)/python -m checks.figures
+
+schemas: setup  ## the JSON Schemas of a release's figures in docs/schemas, from their documents
+	$(BIN)/python -m checks.schemas
 
 architecture: setup  ## the drawing of the wings in docs/architecture.md, from the imports
 	$(BIN)/python -m checks.architecture
