@@ -1,51 +1,36 @@
-"""The gates that need no statistics: declared rules and code lists, and the floors."""
+"""The gates that need no statistics: whether the table keeps its spec, and the floors."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from include.espejo.disclose.gates import Gate, Outcome, not_applicable
-from include.espejo.survey import Column, Period, SurveySpec
+from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.disclosure import Floor
-from include.espejo.survey.model import Geography
-from include.espejo.survey.rules import function_rule
+from include.espejo.table.keeping import breaches
 from include.espejo.table.people import Population
-from include.espejo.table.rules import group_numbers, relations
+from include.espejo.table.rules import group_numbers
 
 _REMEDY_RULES = "mend the engine or its constraints, so that what it samples keeps the spec"
 _REMEDY_FLOOR = "protect the input again at this floor, train anew, and release what holds it"
 
-# A rule's name with its columns, and which rows break it: boolean, shape (rows,).
-Broken = tuple[str, np.ndarray]
-
 
 def check_rules(population: Population, spec: SurveySpec, period: Period) -> Gate:
-    """Every synthetic row keeps the declared relations, code lists, ranges and real places."""
-    rows = population.synthetic
-    found = [
-        (f"column {', '.join(b.columns)}, rule {b.rule}", b.rows)
-        for b in relations(rows, spec, period)
-    ]
-    for name, column in spec.model_columns().items():
-        check = _check_codes if column.is_code() else _check_numbers
-        found += check(name, column, rows[name], population.real[name])
-        if column.blank == "never":
-            found.append((f"column {name}, rule not_blank", rows[name].isna().to_numpy()))
-    found += _check_places(population, spec)
-    broken = [(about, which) for about, which in found if which.any()]
-    count = int(np.logical_or.reduce([which for _, which in found]).sum())
-    reason = "; ".join(f"{about}: {int(which.sum()):,} rows" for about, which in broken)
-    outcome = Outcome.BROKEN if broken else Outcome.PASSED
+    """Every synthetic row keeps the spec, and the codes and places of real people."""
+    found = breaches(population.synthetic, population.real, spec, period)
+    broken = np.zeros(len(population.synthetic), dtype=bool)
+    for breach in found:
+        broken |= breach.rows
     return Gate(
         name="rules",
-        figure=float(count),
+        figure=float(broken.sum()),
         unit="rows",
         limit=0.0,
-        outcome=outcome,
-        about=reason,
+        outcome=Outcome.BROKEN if found else Outcome.PASSED,
+        about="; ".join(
+            f"column {', '.join(b.columns)}, rule {b.rule}: {b.count:,} rows" for b in found
+        ),
         remedy=_REMEDY_RULES,
     )
 
@@ -78,47 +63,6 @@ def _released_codes(population: Population, spec: SurveySpec) -> list[pd.DataFra
         elif special.any():
             found.append(rows[special])
     return found
-
-
-def _check_codes(name: str, column: Column, values: pd.Series, real: pd.Series) -> Iterator[Broken]:
-    codes = values.astype(object)
-    filled = values.notna().to_numpy()
-    listed = np.ones(len(values), dtype=bool)
-    if column.code_set:
-        listed = codes.isin(column.code_set).to_numpy()
-    elif column.width is not None:
-        listed = (codes.str.len() == column.width).to_numpy()
-    yield f"column {name}, rule code_list", filled & ~listed
-    unknown = ~codes.isin(set(real.dropna().unique())).to_numpy()
-    yield f"column {name}, rule code_that_no_real_row_has", filled & unknown
-
-
-def _check_numbers(
-    name: str, column: Column, values: pd.Series, real: pd.Series
-) -> Iterator[Broken]:
-    numbers = values.to_numpy()
-    ordinary = ~np.isnan(numbers) & ~np.isin(numbers, list(column.special))
-    if column.range is not None:
-        low, high = column.range
-        yield f"column {name}, rule range", ordinary & ~((numbers >= low) & (numbers <= high))
-    if column.kind == "integer":
-        yield f"column {name}, rule whole_numbers", ordinary & (numbers != np.rint(numbers))
-
-
-def _check_places(population: Population, spec: SurveySpec) -> Iterator[Broken]:
-    """What a place fixes has, in each fully known place, a value that real people there have."""
-    if not isinstance(spec.geography, Geography):
-        return
-    real, rows = population.real, population.synthetic
-    for name, level in spec.geography.functions.items():
-        levels = spec.geography.levels
-        place = [*levels[: levels.index(level) + 1], name]
-        if set(place) <= set(rows.columns):
-            both = group_numbers(pd.concat([real[place], rows[place]], ignore_index=True))
-            known = rows[place[:-1]].notna().all(axis=1).to_numpy()
-            strange = known & ~np.isin(both[len(real) :], both[: len(real)])
-            about = f"column {', '.join(place)}, rule {function_rule(name, level)}_of_real_places"
-            yield about, strange
 
 
 def _floor_gate(
