@@ -14,7 +14,7 @@ from playwright.sync_api import Route, sync_playwright
 
 from include.espejo.survey.load import SURVEYS_VARIABLE
 from tests.conftest import ROOT
-from tests.shop import PERIOD, Shop
+from tests.support.shop import PERIOD, Shop
 
 PAGES = ROOT / "plugins" / "espejo_pages"
 A = "a" * 12

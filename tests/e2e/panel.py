@@ -9,7 +9,7 @@ from include.espejo.lake import open_lake
 from include.espejo.releases.ledger import Ledger
 from include.espejo.survey import Period, load_spec
 from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
-from tests.canaries import HOUSEHOLD
+from tests.support.canaries import HOUSEHOLD
 
 from .support import SURVEY, Restricted
 

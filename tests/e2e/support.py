@@ -22,7 +22,7 @@ from demo.lake_server import LakeServer
 from demo.run import upload
 from demo.ui import AirflowStandalone
 from include.espejo.survey import Period, load_spec
-from tests.canaries import found_in_text, plant
+from tests.support.canaries import found_in_text, plant
 
 SURVEY = "enoe_sdem"
 DAG, INDICATORS = f"{SURVEY}_synthesis", f"{SURVEY}_indicators"

@@ -23,7 +23,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from demo.lake_identities import DOWNSTREAM_BUCKET, PUBLIC_BUCKET, RESTRICTED_BUCKET
-from tests.canaries import found_in_file
+from tests.support.canaries import found_in_file
 
 from .panel import next_quarter, plant_leak, put_attempts
 from .support import (

@@ -19,8 +19,8 @@ from demo.enoe_like import generate_survey, write_survey
 from demo.lake_identities import RAW_BUCKET, RESTRICTED_BUCKET
 from demo.lake_server import LakeServer
 from include.espejo.__main__ import main
-from tests.canaries import found_in_file, found_in_table, found_in_text, plant
 from tests.conftest import ROOT
+from tests.support.canaries import found_in_file, found_in_table, found_in_text, plant
 
 COLUMNS = [
     "LOC",

@@ -29,7 +29,7 @@ from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.survey.model import Indicator
 from include.espejo.table.frames import to_frame
 from include.espejo.table.indicators import compute_indicators
-from tests.releases import release_files, write_candidate
+from tests.support.releases import release_files, write_candidate
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {"en": DOCS / "consumers.md", "es": DOCS / "consumers.es.md"}

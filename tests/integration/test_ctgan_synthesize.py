@@ -10,7 +10,7 @@ from include.espejo.errors import LakeError
 from include.espejo.lake import open_lake
 from include.espejo.synthesis.interface.engine import EpochProgress, FitSettings
 from include.espejo.synthesis.train import LakeStore
-from tests.unit.test_ctgan_support import fitted, parks_learning, same_weights
+from tests.support.learning import fitted, parks_learning, same_weights
 
 
 def test_a_killed_training_goes_on_from_the_lake(tmp_path: Path) -> None:

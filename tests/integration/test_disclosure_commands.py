@@ -16,7 +16,7 @@ from demo.enoe_like import generate_survey, write_survey
 from include.espejo.__main__ import main
 from include.espejo.survey import load_spec
 from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
-from tests.canaries import found_in_table, found_in_text, plant
+from tests.support.canaries import found_in_table, found_in_text, plant
 from tests.surveys.parks import SPEC, write_parks
 
 SURVEY = ("--survey", "enoe_sdem", "--period", "2015T2")

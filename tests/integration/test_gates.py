@@ -32,7 +32,7 @@ from include.espejo.steps.run import Job, Run
 from include.espejo.steps.validate import validate
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
-from tests.releases import every_value, release_files
+from tests.support.releases import every_value, release_files
 from tests.surveys.parks import SPEC, write_parks
 
 REASON = "identical: the director of the survey, 3 May"

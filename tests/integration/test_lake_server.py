@@ -31,7 +31,7 @@ from demo.lake_identities import (
     RESTRICTED_BUCKET,
 )
 from demo.lake_server import LakeServer
-from tests.full_bucket import full_bucket
+from tests.support.full_bucket import full_bucket
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"

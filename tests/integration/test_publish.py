@@ -18,8 +18,8 @@ from include.espejo.releases.ledger import Ledger
 from include.espejo.releases.pointer import read_pointer
 from include.espejo.releases.publish import publish_release, withdraw_release
 from include.espejo.survey import Period, load_spec
-from tests.full_bucket import full_bucket
-from tests.releases import every_value, release_files, write_candidate
+from tests.support.full_bucket import full_bucket
+from tests.support.releases import every_value, release_files, write_candidate
 from tests.surveys.parks import SPEC as PARKS
 
 PERIOD = "2026T3"

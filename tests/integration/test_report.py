@@ -15,7 +15,7 @@ from pypdf import PdfReader
 
 from include.espejo.report.drawings.browser import open_browser
 from include.espejo.report.drawings.printing import print_page
-from tests.report_pages import REASON, bare_page, enoe_page, odd_page, parks_page
+from tests.support.report_pages import REASON, bare_page, enoe_page, odd_page, parks_page
 
 POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; "

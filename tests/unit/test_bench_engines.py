@@ -13,7 +13,7 @@ from demo.airflow_home import ROOT
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.process.child import run_child
 from include.espejo.table.frames import to_frame
-from tests.unit.test_ctgan_support import parks_learning
+from tests.support.learning import parks_learning
 
 
 @pytest.fixture(scope="module")

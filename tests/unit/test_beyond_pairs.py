@@ -27,9 +27,9 @@ from include.espejo.evaluate.specific import group_figures
 from include.espejo.evaluate.specific.group_figures import group_agreement
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.disclosure import Floor
-from tests.documents import json_of
-from tests.unit.test_protect_support import code, invented_spec, number
-from tests.unit.test_specific_utility import people, utility, without_key
+from tests.support.documents import json_of
+from tests.support.invented import code, invented_spec, number
+from tests.support.towns import people, utility, without_key
 
 FLOOR = Floor(people=10, households=3)
 SPEC = invented_spec(

@@ -25,7 +25,7 @@ from include.espejo.synthesis.progress import (
     read_progress,
     seconds_left,
 )
-from tests.shop import PERIOD, SURVEY, Shop
+from tests.support.shop import PERIOD, SURVEY, Shop
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from include.espejo.releases.entries import Journal
 from include.espejo.releases.publish import publish_release, withdraw_release
 from include.espejo.survey import SurveySpec
 from include.espejo.table.frames import to_frame, to_table
-from tests.documents import filled
-from tests.releases import every_value, release_files, write_candidate
+from tests.support.documents import filled
+from tests.support.releases import every_value, release_files, write_candidate
 
 Publish = Callable[..., None]
 

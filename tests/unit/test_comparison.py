@@ -30,8 +30,8 @@ from include.espejo.steps.comparison import write_comparison
 from include.espejo.steps.run import Job, Run
 from include.espejo.survey import Period
 from include.espejo.table.frames import to_parquet, to_table
-from tests.documents import filled, json_of
-from tests.unit.test_protect_support import code, invented_spec
+from tests.support.documents import filled, json_of
+from tests.support.invented import code, invented_spec
 
 SPEC = invented_spec(
     {

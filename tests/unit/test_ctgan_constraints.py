@@ -26,7 +26,7 @@ from include.espejo.synthesis.interface.engine import Learning, SampleRequest
 from include.espejo.synthesis.sample import broken_rules
 from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import relations
-from tests.unit.test_ctgan_support import (
+from tests.support.learning import (
     PERIOD,
     drawn,
     enoe_learning,

@@ -17,7 +17,7 @@ from include.espejo.synthesis.ctgan.encoding.layout import Layout
 from include.espejo.synthesis.ctgan.encoding.places import LEARNABLE_ROWS, Places
 from include.espejo.synthesis.interface.engine import Learning
 from include.espejo.table.frames import to_frame
-from tests.unit.test_ctgan_support import (
+from tests.support.learning import (
     PERIOD,
     as_text,
     enoe_learning,

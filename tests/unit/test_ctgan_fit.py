@@ -25,7 +25,7 @@ from include.espejo.synthesis.ctgan.selection import HeldOut, split_households
 from include.espejo.synthesis.ctgan.trainings import Trainings
 from include.espejo.synthesis.interface.engine import EpochProgress, Learning
 from include.espejo.table.frames import to_frame
-from tests.unit.test_ctgan_support import (
+from tests.support.learning import (
     drawn,
     enoe_learning,
     fitted,
@@ -34,7 +34,7 @@ from tests.unit.test_ctgan_support import (
     same_weights,
     weights_of,
 )
-from tests.unit.test_ctgan_support import parks_learning as parks_of
+from tests.support.learning import parks_learning as parks_of
 
 START_STEPS, STEPS = 20, 24  # of two epochs of 600 rows, 150 held out, in batches of 50
 LOOK = 2
@@ -486,3 +486,10 @@ def test_training_leaves_the_table_alone() -> None:
     before = to_frame(parks_learning().table)
     assert fitted(parks_learning(), epochs=1)
     assert before.equals(to_frame(parks_learning().table))
+
+
+def test_the_shared_tables_are_what_the_tests_take_them_for() -> None:
+    assert 1200 <= enoe_learning().table.num_rows < 1300
+    assert parks_learning().table.num_rows == 1200
+    assert enoe_learning().households is not None
+    assert hand_made({"a": ["x", None], "n": [1, 2]}).table.num_rows == 2

@@ -12,7 +12,7 @@ from include.espejo.synthesis.ctgan.encoding.layout import Layout
 from include.espejo.synthesis.interface.engine import Learning
 from include.espejo.synthesis.train import prepare_learning
 from include.espejo.table.frames import to_frame
-from tests.unit.test_ctgan_support import PERIOD, drawn, fitted, hand_made
+from tests.support.learning import PERIOD, drawn, fitted, hand_made
 
 ROWS = 4000
 

@@ -24,7 +24,7 @@ from include.espejo.synthesis.ctgan.sampling import sample_rows
 from include.espejo.synthesis.interface.engine import NoStore, SampleRequest
 from include.espejo.table.frames import from_parquet, to_frame, to_parquet
 from tests.conftest import ROOT
-from tests.unit.test_ctgan_support import (
+from tests.support.learning import (
     SETTINGS,
     drawn,
     enoe_learning,

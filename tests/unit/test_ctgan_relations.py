@@ -15,7 +15,7 @@ from include.espejo.synthesis.ctgan.lifts import MANY_CODES, find_lifts
 from include.espejo.synthesis.ctgan.parents import MOST_PARENTS, choose_parents, gain
 from include.espejo.synthesis.interface.engine import FitSettings
 from include.espejo.table.frames import to_frame
-from tests.unit.test_ctgan_support import drawn, fitted, hand_made
+from tests.support.learning import drawn, fitted, hand_made
 
 SETTINGS = FitSettings(epochs=10, batch_size=100, seed=3)
 ROWS = 4000

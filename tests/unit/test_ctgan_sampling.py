@@ -18,7 +18,7 @@ from include.espejo.synthesis.ctgan.sampling import sample_rows
 from include.espejo.synthesis.interface.engine import SampleRequest
 from include.espejo.synthesis.sample import broken_rules
 from include.espejo.table.frames import to_frame
-from tests.unit.test_ctgan_support import (
+from tests.support.learning import (
     PERIOD,
     drawn,
     enoe_learning,

@@ -14,7 +14,7 @@ import pytest
 from include.espejo.survey import Column, SurveySpec, load_spec
 from include.espejo.survey.column import Label
 from include.espejo.table.frames import to_frame, to_table
-from tests.releases import every_value, release_files
+from tests.support.releases import every_value, release_files
 from tests.surveys.parks import SPEC as PARKS
 
 SURVEYS = ["enoe_sdem", "enoe_labour", PARKS]

@@ -8,8 +8,8 @@ import pytest
 
 from include.espejo.evaluate.periods.drift import chance_distance, compare_inputs
 from include.espejo.survey import SurveySpec
-from tests.documents import json_of
-from tests.unit.test_protect_support import code, invented_spec, number
+from tests.support.documents import json_of
+from tests.support.invented import code, invented_spec, number
 
 SPEC = invented_spec(
     {

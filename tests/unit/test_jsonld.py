@@ -9,7 +9,7 @@ import pytest
 
 from include.espejo.report.files.jsonld import dataset_jsonld
 from include.espejo.survey import SurveySpec
-from tests.releases import every_value, release_files
+from tests.support.releases import every_value, release_files
 
 
 def released(spec: SurveySpec, period: str = "2015T2") -> dict[str, Any]:

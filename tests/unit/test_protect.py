@@ -20,8 +20,7 @@ from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.frames import to_frame
 from include.espejo.table.households import household_numbers
 from include.espejo.table.rules import relations
-from tests.surveys.parks import parks_csv, parks_rows
-from tests.unit.test_protect_support import (
+from tests.support.invented import (
     COLUMNS,
     PERIOD,
     all_under_floor,
@@ -30,6 +29,7 @@ from tests.unit.test_protect_support import (
     invented_spec,
     number,
 )
+from tests.surveys.parks import parks_csv, parks_rows
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "enoe" / "sdem_2015t2_ent09.csv"
 

@@ -12,7 +12,7 @@ from include.espejo.protect import hold_floors
 from include.espejo.protect.draft import Draft
 from include.espejo.protect.repair import Mender, may_stand_for
 from include.espejo.table.rules import relations
-from tests.unit.test_protect_support import PERIOD, code, codes, invented_spec, number
+from tests.support.invented import PERIOD, code, codes, invented_spec, number
 
 
 def count(values: pd.Series) -> dict[Any, int]:

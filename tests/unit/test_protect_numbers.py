@@ -13,7 +13,7 @@ from include.espejo.survey import SurveySpec
 from include.espejo.survey.disclosure import Floor
 from include.espejo.table.cuts import Cuts, find_cuts
 from include.espejo.table.rules import relations
-from tests.unit.test_protect_support import PERIOD, code, codes, invented_spec, number, under_floor
+from tests.support.invented import PERIOD, code, codes, invented_spec, number, under_floor
 
 FLOOR = Floor(people=10, households=3)
 NO_CUTS = Cuts(np.array([]), np.array([]))

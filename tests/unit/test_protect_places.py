@@ -7,7 +7,7 @@ import pytest
 from include.espejo.errors import InputError
 from include.espejo.protect import hold_floors
 from include.espejo.survey import SurveySpec
-from tests.unit.test_protect_support import PERIOD, code, invented_spec, under_floor
+from tests.support.invented import PERIOD, code, invented_spec, under_floor
 
 PLACES = ("region", "town", "size", "block")
 COLUMNS = {

@@ -12,7 +12,7 @@ from include.espejo.protect import split
 from include.espejo.survey import SurveySpec
 from include.espejo.table.frames import to_frame
 from include.espejo.table.households import household_numbers
-from tests.unit.test_protect_support import code, invented_rows, invented_spec
+from tests.support.invented import code, invented_rows, invented_spec
 
 SALT = b"a salt of the restricted area"
 

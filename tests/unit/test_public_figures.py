@@ -12,7 +12,7 @@ from include.espejo.evaluate.periods.document import Comparison
 from include.espejo.evaluate.quality.document import Quality
 from include.espejo.lake.publication import Exact, FigureDocument, PublishedAs, Rounded
 from include.espejo.report.public import Cut, public_figures
-from tests.documents import filled
+from tests.support.documents import filled
 
 KINDS: dict[str, type[FigureDocument]]
 KINDS = {"quality.json": Quality, "utility.json": Utility, "comparison.json": Comparison}

@@ -12,8 +12,8 @@ from include.espejo.evaluate.quality.reports import quality, scores_alike
 from include.espejo.evaluate.quality.scores import score_quality
 from include.espejo.evaluate.specific.utility import specific_utility
 from include.espejo.survey import SurveySpec
-from tests.documents import json_of
-from tests.unit.test_protect_support import PERIOD, code, invented_spec, number
+from tests.support.documents import json_of
+from tests.support.invented import PERIOD, code, invented_spec, number
 
 pytestmark = pytest.mark.usefixtures("metrics_here")
 

@@ -27,8 +27,8 @@ from include.espejo.survey import SurveySpec
 from include.espejo.survey.column import Column, Label
 from include.espejo.survey.disclosure import Floor
 from include.espejo.table.floors import few_of_each
-from tests.documents import filled
-from tests.report_pages import everybody
+from tests.support.documents import filled
+from tests.support.report_pages import everybody
 
 FLOOR = 10
 TEXT = Label(es="x", en="x")

@@ -10,7 +10,7 @@ from include.espejo.errors import MetricError
 from include.espejo.evaluate.quality.scores import Scores, score_quality
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.load import parse_spec
-from tests.documents import json_of
+from tests.support.documents import json_of
 from tests.surveys.parks import SPEC as PARKS_SPEC
 
 pytestmark = pytest.mark.usefixtures("metrics_here")

@@ -11,7 +11,7 @@ from jsonschema.exceptions import ValidationError
 
 from checks.schemas import FOLDER, KINDS, public_schema, written
 from include.espejo.report.public import public_figures
-from tests.documents import filled, json_of
+from tests.support.documents import filled, json_of
 
 # With figures that are not published.
 SIZES = {"settings": {"rows": {"real": 5, "synthetic": 4}}}

@@ -9,7 +9,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc
 
 from include.espejo.evaluate.specific import learning as subject
 from include.espejo.evaluate.specific.learning_scores import HeldOutPeople, scores_of
-from tests.unit.test_specific_utility import people, utility, without_key
+from tests.support.towns import people, utility, without_key
 
 
 def learning(train: pd.DataFrame, holdout: pd.DataFrame | None, synthetic: pd.DataFrame) -> Any:

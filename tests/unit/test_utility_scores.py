@@ -17,8 +17,8 @@ from include.espejo.evaluate.scoring.references import (
     with_position,
 )
 from include.espejo.survey import SurveySpec
-from tests.documents import json_of
-from tests.unit.test_protect_support import code, invented_rows, invented_spec, number
+from tests.support.documents import json_of
+from tests.support.invented import code, invented_rows, invented_spec, number
 
 SPEC = invented_spec(
     {

@@ -20,8 +20,8 @@ from include.espejo.evaluate.general.moments import describe_numbers, floored_qu
 from include.espejo.evaluate.general.utility import general_utility
 from include.espejo.evaluate.scoring.coding import code_tables
 from include.espejo.survey import SurveySpec
-from tests.documents import json_of
-from tests.unit.test_protect_support import code, codes, invented_rows, invented_spec, number
+from tests.support.documents import json_of
+from tests.support.invented import code, codes, invented_rows, invented_spec, number
 
 SPEC = invented_spec()
 

@@ -28,7 +28,7 @@ from include.espejo.report.public import public_figures
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.survey.column import Column, Label
 from include.espejo.table.frames import to_frame
-from tests.documents import filled
+from tests.support.documents import filled
 from tests.surveys.parks import SPEC as PARKS_SPEC
 from tests.surveys.parks import write_parks
 

@@ -21,7 +21,7 @@ import yaml
 from demo.enoe_like import generate_survey, write_survey
 from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
-from include.espejo.survey import Period, SurveySpec, load_spec
+from include.espejo.survey import Period, load_spec
 from include.espejo.survey.load import parse_spec
 from include.espejo.synthesis.ctgan.encoding.encode import encode
 from include.espejo.synthesis.ctgan.fit import Trained, fit
@@ -155,10 +155,3 @@ def there_and_back(learning: Learning, seed: int = 1) -> tuple[pd.DataFrame, pd.
 def as_text(values: pd.Series) -> list[str | None]:
     """A column to compare: categories differ in order, not in what they say."""
     return [None if pd.isna(v) else str(v) for v in values]
-
-
-def test_the_shared_tables_are_what_the_tests_take_them_for() -> None:
-    assert 1200 <= enoe_learning().table.num_rows < 1300
-    assert parks_learning().table.num_rows == 1200
-    assert enoe_learning().households is not None
-    assert isinstance(hand_made({"a": ["x", None], "n": [1, 2]}).spec, SurveySpec)
