@@ -1,4 +1,7 @@
-"""The Chromium that draws the plots and prints the page: one start for all that a report needs."""
+"""The Chromium that draws the plots and prints the page: one start for all that a report needs.
+
+It is kaleido's, which draws; the page is printed in a tab beside.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from typing import Any
 from include.espejo.errors import BrowserError
 
 _MOST_SECONDS = 120  # a page in a language, or one picture
-_PICTURE = "{format: 'png', width: 900, height: 480, scale: 1}"
+_PICTURE = {"format": "png", "width": 900, "height": 480, "scale": 1}
 _PAPER = {
     "printBackground": True,
     "preferCSSPageSize": True,
@@ -51,10 +54,11 @@ def require_browser() -> None:
 @contextmanager
 def open_browser() -> Iterator[Browser]:
     """A Chromium without a window, closed at the end. Raises BrowserError if it does not start."""
-    from choreographer import Browser as Chromium
+    import kaleido
 
-    logging.getLogger("choreographer").setLevel(logging.WARNING)  # dozens of lines a page otherwise
-    chromium = Chromium(headless=True)
+    for name in ("kaleido", "choreographer"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # dozens of lines a page otherwise
+    chromium = kaleido.Kaleido(n=1, mathjax=False)  # which asks the network for nothing
     with tempfile.TemporaryDirectory(prefix="espejo-") as folder, _loop() as wait:
         wait(chromium.open())
         try:
@@ -92,12 +96,10 @@ class Browser:
 
     def draw(self, figures: Mapping[str, Any]) -> dict[str, bytes]:
         """Plotly's figures as PNGs, by name."""
-        import plotly
-
-        library = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-        empty = f'<!doctype html><meta charset="utf-8"><script src="{library.as_uri()}"></script>'
-        tab = self._wait(self._show(empty.encode()))
-        return {name: self._wait(_draw(tab, figure)) for name, figure in figures.items()}
+        return {
+            name: bytes(self._wait(self._chromium.calc_fig(figure, opts=_PICTURE)))
+            for name, figure in figures.items()
+        }
 
     def print(self, page: bytes, languages: Iterable[str]) -> dict[str, bytes]:
         """The page as a PDF, by language: each is chosen as a reader would choose it."""
@@ -116,21 +118,13 @@ class Browser:
         return tab
 
 
-async def _draw(tab: Any, figure: Any) -> bytes:
-    address = await _run(tab, f"Plotly.toImage({figure.to_json()}, {_PICTURE})")
-    return base64.b64decode(address.partition(",")[2])
-
-
 async def _print(tab: Any, language: str) -> bytes:
     await _run(tab, f"document.getElementById('language-{language}').click()")
     answer = await tab.send_command("Page.printToPDF", _PAPER)
     return base64.b64decode(answer["result"]["data"])
 
 
-async def _run(tab: Any, script: str) -> Any:
-    """What a script of the page comes to."""
-    asked = {"expression": script, "awaitPromise": True, "returnByValue": True}
-    answer = await tab.send_command("Runtime.evaluate", asked)
+async def _run(tab: Any, script: str) -> None:
+    answer = await tab.send_command("Runtime.evaluate", {"expression": script})
     if "error" in answer or "exceptionDetails" in answer["result"]:
         raise RuntimeError("a script of the page failed")
-    return answer["result"]["result"].get("value")
