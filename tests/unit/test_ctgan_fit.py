@@ -490,6 +490,6 @@ def test_training_leaves_the_table_alone() -> None:
 
 def test_the_shared_tables_are_what_the_tests_take_them_for() -> None:
     assert 1200 <= enoe_learning().table.num_rows < 1300
-    assert parks_learning().table.num_rows == 1200
+    assert parks_of().table.num_rows == 1200
     assert enoe_learning().households is not None
     assert hand_made({"a": ["x", None], "n": [1, 2]}).table.num_rows == 2
