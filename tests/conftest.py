@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-_LATER = 10  # the niceness of what can wait
 _home = tempfile.mkdtemp(prefix="espejo-tests-")
 os.environ.update(
     {
@@ -33,16 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folders = Path(__file__).parent
     for item in items:
         item.add_marker(item.path.relative_to(folders).parts[0])
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """All others let Airflow's tests go first: on few cores these are the longest chain.
-
-    A process cannot take its priority back, and one that runs tests/e2e has run tests/dags before.
-    """
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    if folder not in ("dags", "e2e") and os.nice(0) < _LATER:
-        os.nice(_LATER - os.nice(0))
 
 
 def pytest_sessionfinish() -> None:
