@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from include.espejo.disclose.verdict import Override
+from include.espejo.errors import LakeError
 from include.espejo.survey import PERIOD_PATTERN
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -21,6 +22,16 @@ def read_as(kind: type[Document], content: bytes) -> Document | None:
         return kind.model_validate_json(content)
     except ValidationError:
         return None
+
+
+def parse(kind: type[Document], content: bytes, uri: str) -> Document:
+    """A document that only publishing writes. Raises LakeError where it is of another form."""
+    read = read_as(kind, content)
+    if read is None:
+        raise LakeError(
+            f"{uri}: it is not what publishing writes; put it back from the bucket's versions"
+        )
+    return read
 
 
 class PublishedGate(BaseModel):

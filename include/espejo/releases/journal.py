@@ -18,7 +18,7 @@ from include.espejo.releases.changes import (
     read_contents,
 )
 from include.espejo.releases.changes_page import render_changes
-from include.espejo.releases.documents import read_as
+from include.espejo.releases.documents import parse
 from include.espejo.releases.entries import Journal, Published, ReleaseName, Withdrawn
 from include.espejo.releases.pointer import read_pointer
 
@@ -41,16 +41,7 @@ def record_withdrawal(lake: Lake, place: PublicLocation, withdrawn: Withdrawn) -
 
 def _read(lake: Lake, place: PublicLocation) -> Journal | None:
     stored = lake.read_tagged(place.changes())
-    return None if stored is None else _parse(stored.content, place.changes())
-
-
-def _parse(content: bytes, uri: str) -> Journal:
-    journal = read_as(Journal, content)
-    if journal is None:
-        raise LakeError(
-            f"{uri}: it is not what publishing writes; put it back from the bucket's versions"
-        )
-    return journal
+    return None if stored is None else parse(Journal, stored.content, place.changes())
 
 
 def _publication(lake: Lake, place: PublicLocation, period: str, release: str) -> Published:
@@ -108,7 +99,7 @@ def _enter(lake: Lake, place: PublicLocation, entry: Published | Withdrawn) -> N
     def append(now: bytes | None) -> bytes | None:
         journal = Journal(survey=place.survey, entries=())
         if now is not None:
-            journal = _parse(now, place.changes())
+            journal = parse(Journal, now, place.changes())
         if journal.holds(entry.event, entry.period, entry.release):
             return None
         return journal.model_copy(update={"entries": (*journal.entries, entry)}).to_json()

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from pydantic import ConfigDict
 
-from include.espejo.errors import LakeError
 from include.espejo.lake import Lake
 from include.espejo.lake.publication import FigureDocument
-from include.espejo.releases.documents import read_as
+from include.espejo.releases.documents import parse
 
 
 class PointedRelease(FigureDocument):
@@ -46,17 +45,7 @@ class ReleasePointer(FigureDocument):
 def read_pointer(lake: Lake, uri: str) -> ReleasePointer | None:
     """A pointer; None where nothing was ever published. Raises LakeError for a damaged one."""
     stored = lake.read_tagged(uri)
-    return None if stored is None else parse_pointer(stored.content, uri)
-
-
-def parse_pointer(content: bytes, uri: str) -> ReleasePointer:
-    """A pointer's content. Raises LakeError where it is not what publishing writes."""
-    pointer = read_as(ReleasePointer, content)
-    if pointer is None:
-        raise LakeError(
-            f"{uri}: it is not what publishing writes; put it back from the bucket's versions"
-        )
-    return pointer
+    return None if stored is None else parse(ReleasePointer, stored.content, uri)
 
 
 def forward(

@@ -17,10 +17,10 @@ from typing import Any
 from include.espejo.errors import InputError, LakeError
 from include.espejo.lake import Lake, change_object, document_bytes, join
 from include.espejo.lake.keys import MANIFEST, PublicLocation
-from include.espejo.releases.documents import Tombstone
+from include.espejo.releases.documents import Tombstone, parse
 from include.espejo.releases.entries import Withdrawn
 from include.espejo.releases.journal import record_publication, record_withdrawal
-from include.espejo.releases.pointer import ReleasePointer, back, forward, parse_pointer
+from include.espejo.releases.pointer import ReleasePointer, back, forward
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _move(
     """Move a pointer, losing nobody's move; None of `step` leaves it."""
 
     def moved(content: bytes | None) -> bytes | None:
-        pointer = step(None if content is None else parse_pointer(content, uri))
+        pointer = step(None if content is None else parse(ReleasePointer, content, uri))
         return None if pointer is None else pointer.to_json()
 
     change_object(target, uri, moved)
