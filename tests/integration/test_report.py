@@ -149,6 +149,7 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(part => part.open = tru
     ("name", "scheme", "open_all"),
     [
         ("enoe", "light", False),
+        ("enoe", "dark", False),
         ("parks", "dark", False),
         ("bare", "light", True),
         ("odd", "light", True),

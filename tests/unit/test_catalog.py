@@ -336,6 +336,14 @@ def test_a_resumed_training_keeps_its_curve(at: str, every_epoch: None) -> None:
     assert [point["epoch"] for point in read(at)["curve"]] == [1]
 
 
+def test_a_training_goes_on_over_a_damaged_state(at: str, every_epoch: None) -> None:
+    LiveProgress(LocalLake(), at).tell(told(1))
+    Path(at).write_text('{"curve": 1}')
+    assert read_progress(LocalLake(), at) is None
+    LiveProgress(LocalLake(), at).tell(told(3))
+    assert [point["epoch"] for point in read(at)["curve"]] == [3]
+
+
 def test_a_diverged_training_has_no_figures(at: str) -> None:
     live = LiveProgress(LocalLake(), at)
     live.tell(told(1, generator_loss=math.nan, score=None, rows_per_second=None))

@@ -79,16 +79,13 @@ class Cut:
         if isinstance(told, Measured) and not told.is_amount:
             amount = PublishedAs.AMOUNT
             declared = {n: PublishedAs.ROUNDED if h is amount else h for n, h in declared.items()}
-        cut = {
-            name: None if how is PublishedAs.DIFFERENCE else self._value(value, how, step)
-            for name, how in declared.items()
-            if how is not PublishedAs.RESTRICTED
-            for value in [getattr(told, name)]
-        }
-        # No second cut of the same: that would tell more of the exact figures than both sides do.
+        cut: dict[str, Any] = {}
         for name, how in declared.items():
             if how is PublishedAs.DIFFERENCE:
+                # No second cut of the same: it would tell more of the exact figures than both do.
                 cut[name] = _less(cut["synthetic"], cut["real"])
+            elif how is not PublishedAs.RESTRICTED:
+                cut[name] = self._value(getattr(told, name), how, step)
         return cut
 
     def _value(self, told: object, how: PublishedAs | None, step: float | None) -> Any:

@@ -10,6 +10,8 @@ import logging
 import math
 import time
 
+from pydantic import ValidationError
+
 from include.espejo.errors import LakeError
 from include.espejo.lake import Document, Lake
 from include.espejo.synthesis.interface.engine import EpochProgress
@@ -93,9 +95,15 @@ class LiveProgress:
 
 
 def read_progress(lake: Lake, uri: str) -> Progress | None:
-    """The state that was last written; None where training has told nothing yet."""
+    """The state that was last written; None where training has told nothing yet.
+
+    One that is damaged is none, too: it is for onlookers, and no training ends for it.
+    """
     stored = lake.read_tagged(uri)
-    return None if stored is None else Progress.of_json(stored.content)
+    try:
+        return None if stored is None else Progress.of_json(stored.content)
+    except ValidationError:
+        return None
 
 
 def seconds_left(told: EpochProgress) -> float:
