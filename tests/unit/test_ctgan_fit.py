@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random as standard_random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -122,6 +123,25 @@ def test_the_callers_random_state_and_threads_are_left_alone() -> None:
     # And the other way round: what the caller has drawn changes nothing.
     torch.manual_seed(99)
     assert same_weights(fitted(parks_learning(), epochs=1), fitted(parks_learning(), epochs=1))
+
+
+def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(likelihood, "LARGE_BATCH", 0)
+    before = threading.active_count()
+    seen: set[str] = set()
+    learn = likelihood.Generator.surprise
+
+    def surprise(*given: Any) -> torch.Tensor:
+        seen.add(threading.current_thread().name)
+        assert torch.get_num_threads() == 1
+        return learn(*given)
+
+    monkeypatch.setattr(likelihood.Generator, "surprise", surprise)
+    alone = fitted(parks_learning(), threads=1)
+    assert seen == {threading.current_thread().name}
+    assert_same(fitted(parks_learning(), threads=3), alone)
+    assert len(seen) > 2  # more than one beside this one
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize(("epochs", "stop"), [(2, 1), (5, 2)])

@@ -164,10 +164,9 @@ class AdversarialTraining:
         nets = self.generator.from_field(batch.first)
         advantage = (worth - worth.mean()) / (worth.std(unbiased=False) + 1e-6)
         advantage = advantage.repeat_interleave(self.critic.pac)
-        of_drawn, of_real = (
-            self.generator.surprise(codes, batch.leaves, self.masks, nets, self.random).sum(1)
-            for codes in (drawn, batch.codes)
-        )
+        codes, leaves = torch.cat([drawn, batch.codes]), batch.leaves.repeat(2)
+        surprise = self.generator.surprise(codes, leaves, self.masks, nets, self.random).sum(1)
+        of_drawn, of_real = surprise.chunk(2)
         loss = (self.rates.adversary * advantage * of_drawn + of_real).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -27,7 +27,7 @@ from include.espejo.synthesis.ctgan.parents import choose_parents
 from include.espejo.synthesis.ctgan.recipe import Recipe
 from include.espejo.synthesis.ctgan.run import TrainingLoop
 from include.espejo.synthesis.ctgan.selection import HeldOut, Kept, split_households
-from include.espejo.synthesis.ctgan.threads import torch_threads
+from include.espejo.synthesis.ctgan.threads import Each, one_torch_thread, several_at_once
 from include.espejo.synthesis.ctgan.trainings import Table, Trainings
 from include.espejo.synthesis.interface.engine import (
     EpochProgress,
@@ -58,18 +58,23 @@ def fit(
     store: Store,
     recipe: Recipe | None = None,
 ) -> Trained:
-    """Fit on `learning`; the same seed and threads give the same model.
+    """Fit on `learning`; the same seed gives the same model, on any number of threads.
 
     Checkpoints go to `store`; a fit that finds one there goes on from it and ends with the same
     model. Training stops early when held-out households are foretold no better, and at the time
     budget; `Trained.steps` then replays it as `max_steps`.
     """
-    with torch_threads(settings.threads):
-        return _fit(learning, settings, progress, store, recipe or Recipe())
+    with one_torch_thread(), several_at_once(settings.threads) as each:
+        return _fit(learning, settings, progress, store, recipe or Recipe(), each)
 
 
 def _fit(
-    learning: Learning, settings: FitSettings, progress: Progress, store: Store, recipe: Recipe
+    learning: Learning,
+    settings: FitSettings,
+    progress: Progress,
+    store: Store,
+    recipe: Recipe,
+    each: Each,
 ) -> Trained:
     frame = to_frame(learning.table)
     encoding, leaves, codes = encode(frame, learning.spec, learning.period, learning.households)
@@ -103,7 +108,7 @@ def _fit(
             )
         kept = Kept(generator, HeldOut(rows[held], leaves[held], homes, masks, apart, device))
         table = Table(rows[fitted], leaves[fitted])
-        trainings = Trainings(table, generator, masks, kept, settings, recipe)
+        trainings = Trainings(table, generator, masks, kept, settings, recipe, each)
         run = TrainingLoop(trainings, progress)
         run.to_the_end(store)
     # Sampling is on the CPU, whatever trained: the kept weights come back to it at the end.

@@ -148,11 +148,22 @@ class FieldNet(nn.Module):
         return scores
 
     def _drop(self, x: Tensor, random: torch.Generator | None) -> Tensor:
-        if random is None:
+        if random is None or not self.dropout:
             return x
-        # Randomness is the CPU's on every device: a seed means the same draws everywhere.
-        kept = torch.empty(x.shape).bernoulli_(1 - self.dropout, generator=random)
-        return x * (kept.to(x.device) / (1 - self.dropout))
+        kept = kept_cells(x.shape, 1 - self.dropout, random).to(x.device)
+        return x * kept.mul_(1 / (1 - self.dropout))
+
+
+def kept_cells(shape: torch.Size, share: float, random: torch.Generator) -> Tensor:
+    """1.0 for about this share of the cells, 0.0 for the others.
+
+    Randomness is the CPU's on every device: a seed means the same draws everywhere. Sixteen bits
+    decide a cell: a word of 64 for each would take a third of the time of a training step.
+    """
+    words = torch.empty(math.ceil(shape.numel() / 4), dtype=torch.long)
+    words.random_(-(2**63), None, generator=random)
+    bits = words.view(torch.int16)[: shape.numel()].view(shape)
+    return bits.float().lt_(round(share * 2**16) - 2**15)
 
 
 def _drawn(deviation: float, *shape: int) -> nn.Parameter:

@@ -16,8 +16,10 @@ from torch import Tensor
 from include.espejo.synthesis.ctgan.encoding.masks import Masks
 from include.espejo.synthesis.ctgan.generator import FieldNet, Generator, average
 from include.espejo.synthesis.ctgan.selection import Kept
+from include.espejo.synthesis.ctgan.threads import Each, one_by_one
 
 PATIENCE = 6  # looks without a gain, after which a field stops
+LARGE_BATCH = 500  # rows: smaller ones are learnt faster in one thread
 _WARM_UP = 50  # steps
 
 
@@ -44,8 +46,10 @@ class LikelihoodTraining:
         planned: int,
         seed: int,
         rates: StartRates,
+        each: Each = one_by_one,
     ):
         self.generator, self.masks, self.kept, self.rates = generator, masks, kept, rates
+        self._each = each if batch_size >= LARGE_BATCH else one_by_one
         self.averaged = generator.twin()
         self.batch_size, self.planned = min(batch_size, len(rows)), planned
         device = generator.paths.device
@@ -75,15 +79,21 @@ class LikelihoodTraining:
             group["lr"] = self.rates.learning * self._share_of_rate()
         nets = self._learning(self.generator)
         codes, leaves = self._rows[batch].long(), self._leaves[batch]
-        surprise = self.generator.surprise(codes, leaves, self.masks, nets, self.random)
-        of_fields = surprise.mean(0)
-        loss = of_fields.sum()
+
+        def learn(net: FieldNet, seed: int) -> float:
+            random = torch.Generator().manual_seed(seed)
+            loss = self.generator.surprise(codes, leaves, self.masks, [net], random).mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            return float(loss.detach())
+
+        # A seed for each field: what it is does not depend on which field is learnt first.
+        seeds = torch.empty(len(nets), dtype=torch.long).random_(generator=self.random)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        of_fields = self._each(learn, nets, seeds.tolist())
         self.optimiser.step()
         self.steps += 1
         average(self.averaged, self.generator, self.rates.average, self.steps)
-        for net, told in zip(nets, of_fields.tolist(), strict=True):
+        for net, told in zip(nets, of_fields, strict=True):
             self.surprise[net.field - self.generator.layout.given] = told
         return sum(self.surprise)
 

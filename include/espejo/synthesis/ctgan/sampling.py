@@ -18,7 +18,7 @@ from include.espejo.synthesis.ctgan.calibrate import POOL, draw_without_replacem
 from include.espejo.synthesis.ctgan.encoding.fields import Field
 from include.espejo.synthesis.ctgan.keeping import decode_keeping_rules, replace_rows
 from include.espejo.synthesis.ctgan.model import Model
-from include.espejo.synthesis.ctgan.threads import torch_threads
+from include.espejo.synthesis.ctgan.threads import one_torch_thread
 from include.espejo.synthesis.interface.engine import SampleRequest
 from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import relations
@@ -100,7 +100,7 @@ def _draw(
     kept, parts = [], []
     for start in range(0, len(leaves), _SLICE * candidates):
         some = leaves[start : start + _SLICE * candidates]
-        with torch_threads(0):
+        with one_torch_thread():
             if wanted.codes:
                 some, codes = _draw_with_codes(model, some, torch_generator, wanted)
             else:

@@ -1,32 +1,63 @@
-"""How torch uses the CPU while the engine works."""
+"""How the engine uses the CPU: one thread for an operation, and several fields at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
+MOST_AT_ONCE = 4  # Python itself runs in one thread at a time: more threads would wait for it
+
+Each = Callable[..., list[Any]]  # calls a function for each of some things, as `map` does
+
 
 @contextmanager
-def torch_threads(threads: int) -> Iterator[None]:
-    """Use so many threads inside the block; 0: one.
+def one_torch_thread() -> Iterator[None]:
+    """One thread for each operation inside the block.
 
     The matrices are small: a second thread waits more than it works, and on a busy machine it
     has been seen to make a step twenty times slower. With one thread the order of every sum is
     fixed too, so that a seed means the same result.
-
-    Numbers too small for full precision count as zero: averages that decay over thousands of
-    steps end there, where a processor is many times slower.
     """
     before, flushed = torch.get_num_threads(), _flushes_denormal()
-    torch.set_num_threads(threads or 1)
-    torch.set_flush_denormal(True)
+    _prepare_thread()
     try:
         yield
     finally:
         torch.set_num_threads(before)
         torch.set_flush_denormal(flushed)
+
+
+@contextmanager
+def several_at_once(threads: int) -> Iterator[Each]:
+    """Gives what calls a function for each of some things, on so many threads; 0: a thread for
+    each core, but not more than four. The result is the same for every number of threads, where
+    the calls don't depend on each other."""
+    threads = threads or min(len(os.sched_getaffinity(0)), MOST_AT_ONCE)
+    if threads == 1:
+        yield one_by_one
+        return
+    with ThreadPoolExecutor(threads, "field", initializer=_prepare_thread) as pool:
+        yield lambda call, *things: list(pool.map(call, *things))
+
+
+def one_by_one(call: Callable[..., Any], *things: Any) -> list[Any]:
+    """`call` for each of some things, in this thread."""
+    return list(map(call, *things))
+
+
+def _prepare_thread() -> None:
+    """Both settings are the thread's own.
+
+    Numbers too small for full precision count as zero: averages that decay over thousands of
+    steps end there, where a processor is many times slower.
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
 
 
 def _flushes_denormal() -> bool:

@@ -13,6 +13,7 @@ from include.espejo.synthesis.ctgan.generator import Generator
 from include.espejo.synthesis.ctgan.likelihood import LikelihoodTraining
 from include.espejo.synthesis.ctgan.recipe import Recipe
 from include.espejo.synthesis.ctgan.selection import Kept
+from include.espejo.synthesis.ctgan.threads import Each, one_by_one
 from include.espejo.synthesis.interface.engine import FitSettings
 
 START_SHARE = 0.8  # of the epochs are for likelihood, the rest for the adversary
@@ -40,9 +41,10 @@ class Trainings:
         kept: Kept,
         settings: FitSettings,
         recipe: Recipe,
+        each: Each = one_by_one,
     ):
         self.table, self.generator, self.masks, self.kept = table, generator, masks, kept
-        self.settings, self.recipe = settings, recipe
+        self.settings, self.recipe, self.each = settings, recipe, each
         self.start = self._likelihood()
         self.adversary: AdversarialTraining | None = None
 
@@ -110,4 +112,5 @@ class Trainings:
             planned,
             self.settings.seed,
             self.recipe.start,
+            self.each,
         )
