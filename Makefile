@@ -12,7 +12,7 @@ SURVEY ?= enoe_sdem
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser demo ui test coverage check unit bench clean figures schemas architecture
+.PHONY: help setup lock browser demo ui test coverage check unit bench clean figures schemas texts architecture
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,10 +47,11 @@ demo: setup browser  ## the whole pipeline on an embedded lake; INPUT=file.csv P
 ui: setup browser  ## Airflow itself on the same embedded lake, until Ctrl-C
 	$(BIN)/python -m demo.ui
 
-check: setup  ## lint, format and types
+check: setup  ## lint, format, types, and that every text has its Spanish
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m checks.texts --check
 
 unit: setup  ## the tests that take seconds
 	$(BIN)/python -m pytest $(BOTH_CORES) tests/unit
@@ -73,6 +74,9 @@ figures: setup  ## the shape of the code: circles, names, types, lengths
 
 schemas: setup  ## the JSON Schemas of a release's figures in docs/schemas, from their documents
 	$(BIN)/python -m checks.schemas
+
+texts: setup  ## the catalogue of texts for readers, from the code; new ones wait for their Spanish
+	$(BIN)/python -m checks.texts
 
 architecture: setup  ## the drawing of the wings in docs/architecture.md, from the imports
 	$(BIN)/python -m checks.architecture

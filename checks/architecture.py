@@ -15,7 +15,7 @@ from checks.figures import CODE, LIBRARY, ROOT, import_graph, read_modules
 PAGES = (ROOT / "docs/architecture.md", ROOT / "docs/architecture.es.md")
 BEGIN, END = "<!-- drawing: made by checks/architecture.py -->", "<!-- end of the drawing -->"
 # The ground that all wings stand on: an arrow to it from each would hide the others.
-GROUND = ("errors", "parameters", "survey", "lake", "table", "process")
+GROUND = ("errors", "language", "parameters", "survey", "lake", "table", "process")
 
 
 def wing_of(module: str) -> str:

@@ -13,16 +13,9 @@ from include.espejo.lake.keys import PublicLocation
 from include.espejo.steps.run import Summary
 from include.espejo.survey import Period, SurveySpec, find_specs, load_spec
 from include.espejo_airflow.connections import lake_by, release_asset
+from include.espejo_airflow.docs import indicators_doc
 from include.espejo_airflow.guard import guarded
 from include.espejo_airflow.lineage import datasets_of_indicators, traced
-
-DOC = """
-Lee la última publicación de `{spec.survey}` por `latest.json`, como cualquier consumidor, y
-escribe los indicadores declarados en la especificación en `{spec.places.downstream}`.
-
-Reads the last release of `{spec.survey}` by `latest.json`, as any consumer does, and writes the
-indicators that the spec declares to `{spec.places.downstream}`.
-"""
 
 
 def build_indicators(spec: SurveySpec) -> DAG:
@@ -32,7 +25,7 @@ def build_indicators(spec: SurveySpec) -> DAG:
         schedule=[release_asset(spec)],
         catchup=False,
         max_active_runs=1,
-        doc_md=DOC.format(spec=spec),
+        doc_md=indicators_doc(spec),
         tags=["espejo", spec.survey, "consumer"],
         default_args={
             "retries": 3,

@@ -26,30 +26,11 @@ from include.espejo.steps.table import INGEST, MAKE_RELEASE, PUBLISH, VALIDATE, 
 from include.espejo.survey import SurveySpec, find_specs, load_spec
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
 from include.espejo_airflow.connections import lakes_of, release_asset
+from include.espejo_airflow.docs import synthesis_doc
 from include.espejo_airflow.form import form, job_of, period_of_run, run_of
 from include.espejo_airflow.guard import guarded
 from include.espejo_airflow.lineage import datasets_of_release, traced
 from include.espejo_airflow.sensor import RawFileSensor
-
-DOC = """
-### {spec.title.es}
-
-Cada trimestre: espera el archivo de la encuesta en `{spec.places.raw}`, lo valida, quita lo que
-se apoya en pocas personas, entrena, muestrea, califica, ataca el resultado y publica la tabla
-sintética con su informe en `{spec.places.public}`.
-Para correrlo a mano: *Trigger*, y en el formulario el periodo (`2026T3`). Un ensayo
-(*dry run*) hace todo salvo publicar. Repetir una corrida no hace daño: el mismo trabajo tiene
-el mismo nombre. Si falla, el registro de la tarea dice columna, regla, cuenta y remedio.
-
-### {spec.title.en}
-
-Each quarter: waits for the survey's file at `{spec.places.raw}`, validates it, takes out what
-stands on few people, trains, samples, scores, attacks the result, and publishes the synthetic
-table and its report at `{spec.places.public}`.
-By hand: *Trigger*, with the period (`2026T3`) in the form. A dry run does everything but
-publish. Repeating a run is harmless: the same work has the same name. When it fails, the task's
-log names column, rule, count and remedy.
-"""
 
 
 def build_synthesis(spec: SurveySpec) -> DAG:
@@ -65,7 +46,7 @@ def build_synthesis(spec: SurveySpec) -> DAG:
         catchup=False,
         max_active_runs=1,
         params=form(spec),
-        doc_md=DOC.format(spec=spec),
+        doc_md=synthesis_doc(spec),
         tags=["espejo", spec.survey],
         deadline=DeadlineAlert(
             # Of a run by hand, which has no such date, somebody waits for the end.

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import Param, get_current_context
 
 from include.espejo.lake.keys import PublicLocation, scratch, workspace
+from include.espejo.language import Label, text
 from include.espejo.parameters import SHORTEST_REASON, Parameters, schema_of
 from include.espejo.steps.run import Job, Run
 from include.espejo.survey import PERIOD_PATTERN, Period, SurveySpec, latest_published
@@ -20,33 +21,38 @@ from include.espejo_airflow.connections import lakes_of, ledger_of
 def form(spec: SurveySpec) -> dict[str, Param]:
     """The trigger form. Empty fields take the spec's settings, an empty period the last one out."""
 
-    how: dict[str, Any] = {"section": "Cómo / How"}  # folded; what has no section is seen at once
+    # A section is folded; what has none is seen at once.
+    how: dict[str, Any] = {"section": _both(text("How"))}
     return {
         "period": Param(
             None,
             type=["null", "string"],
             pattern=PERIOD_PATTERN,
-            title="Periodo / Period",
-            description_md="Trimestre, p. ej. `2026T3`; vacío: el último publicado. "
-            "Quarter, such as `2026T3`; empty: the last one published.",
+            title=_both(text("Period")),
+            description_md=_lines(
+                text("A quarter, such as `2026T3`. Leave it empty for the last one published.")
+            ),
         ),
         "rows": _setting("rows", None),
         "dry_run": Param(
             False,
             type="boolean",
-            title="Ensayo / Dry run",
-            description_md="Hace todo salvo publicar. Everything but publishing.",
+            title=_both(text("Dry run")),
+            description_md=_lines(text("Do everything except publish.")),
         ),
         "override_reason": Param(
             None,
             type=["null", "string"],
             minLength=SHORTEST_REASON,
             maxLength=2000,
-            title="Motivo para publicar pese a una prueba / Reason to override a gate",
-            description_md="Qué pruebas (`attempts`: el límite de intentos), quién lo decide y por "
-            "qué; va al manifiesto. Vacío: una prueba que no pasa detiene la publicación. Which "
-            "gates (`attempts`: the limit of attempts), who decides and why; into the manifest. "
-            "Empty: a gate that fails holds the release back.",
+            title=_both(text("Reason to override a gate")),
+            description_md=_lines(
+                text(
+                    "Name the gates (`attempts` is the limit of attempts), who decides and why; "
+                    "the manifest will show it. If it is empty, a gate that fails stops the "
+                    "release."
+                )
+            ),
             **how,
         ),
         "engine": _setting("engine", spec.model.engine, **how),
@@ -60,11 +66,22 @@ def form(spec: SurveySpec) -> dict[str, Param]:
 def _setting(name: str, default: int | bool | str | None, **more: Any) -> Param:
     """A parameter's field, with the bounds and texts that its type declares."""
     schema = schema_of(name) | more
-    if "description" in schema:
-        schema["description_md"] = schema.pop("description")
+    title, about = schema.pop("title"), schema.pop("description", None)
+    schema["title"] = _both(text(title))
+    if about:
+        schema["description_md"] = _lines(text(about))
     kind: str = schema.pop("type")
     schema.pop("default", None)
     return Param(default, type=["null", kind] if default is None else kind, **schema)
+
+
+def _both(name: Label) -> str:
+    """Airflow's form has one text for all of its readers."""
+    return f"{name.es} / {name.en}"
+
+
+def _lines(told: Label) -> str:
+    return f"{told.es} *{told.en}*"
 
 
 def period_of_run(spec: SurveySpec, context: Mapping[str, Any]) -> Period:

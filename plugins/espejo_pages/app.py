@@ -20,6 +20,7 @@ from fastapi.staticfiles import StaticFiles
 from include.espejo.errors import LakeError
 from include.espejo.lake import join
 from include.espejo.lake.keys import MANIFEST
+from include.espejo.language.catalogue import sentences_of
 from include.espejo.releases.catalog import Release
 from plugins.espejo_pages.runs import describe_run
 from plugins.espejo_pages.surveys import Survey, dag_of, find_surveys, forget_survey, open_survey
@@ -52,6 +53,12 @@ app.mount("/static", StaticFiles(directory=HERE / "static"))
 ReadsSomeDag = Depends(requires_access_dag("GET"))
 ReadsDag = Depends(requires_access_dag("GET"))
 ReadsRun = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
+
+
+@app.get("/texts.json")
+def read_texts() -> JSONResponse:
+    """What the pages say in Spanish, by the English that their scripts have."""
+    return JSONResponse(sentences_of("plugins"))
 
 
 @app.exception_handler(LakeError)

@@ -20,13 +20,14 @@ from include.espejo.evaluate.quality.document import Quality
 from include.espejo.evaluate.specific.utility import specific_utility
 from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
+from include.espejo.language import Label
 from include.espejo.report.candidate import parse_figures
 from include.espejo.report.drawings.distributions import distributions
 from include.espejo.report.drawings.pyramid import pyramid
 from include.espejo.report.page.page import PublicFigures, render_page
 from include.espejo.report.public import public_figures
 from include.espejo.survey import Period, SurveySpec, load_spec
-from include.espejo.survey.column import Column, Label
+from include.espejo.survey.column import Column
 from include.espejo.table.frames import to_frame
 from tests.support.documents import filled
 from tests.surveys.parks import SPEC as PARKS_SPEC

@@ -173,7 +173,7 @@ def test_a_withdrawal_is_entered_with_its_first_reason(
 def test_an_override_is_told(lake: Lake, place: PublicLocation, release: Publish) -> None:
     release("aaa", added={"override": {"gates": ["membership"], "reason": "the office decided"}})
     assert entries(lake, place)[0]["override"] is True
-    assert "*Despite a gate, see the manifest*" in page(lake, place)
+    assert "*Published although a gate failed: see the manifest*" in page(lake, place)
 
 
 def test_a_rerun_changes_nothing(lake: Lake, place: PublicLocation, release: Publish) -> None:

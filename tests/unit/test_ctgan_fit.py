@@ -21,6 +21,7 @@ from include.espejo.synthesis.ctgan import trainings as trainings_module
 from include.espejo.synthesis.ctgan.encoding.layout import Layout
 from include.espejo.synthesis.ctgan.encoding.masks import Masks
 from include.espejo.synthesis.ctgan.fit import Trained
+from include.espejo.synthesis.ctgan.generator import Generator
 from include.espejo.synthesis.ctgan.likelihood import LikelihoodTraining, StartRates
 from include.espejo.synthesis.ctgan.selection import HeldOut, split_households
 from include.espejo.synthesis.ctgan.trainings import Trainings
@@ -129,14 +130,14 @@ def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(likelihood, "LARGE_BATCH", 0)
     before = threading.active_count()
     seen: set[str] = set()
-    learn = likelihood.Generator.surprise
+    learn = Generator.surprise
 
     def surprise(*given: Any) -> torch.Tensor:
         seen.add(threading.current_thread().name)
         assert torch.get_num_threads() == 1
         return learn(*given)
 
-    monkeypatch.setattr(likelihood.Generator, "surprise", surprise)
+    monkeypatch.setattr(Generator, "surprise", surprise)
     alone = fitted(parks_learning(), threads=1)
     assert seen == {threading.current_thread().name}
     assert_same(fitted(parks_learning(), threads=3), alone)

@@ -11,8 +11,8 @@ import frictionless
 import pandas as pd
 import pytest
 
+from include.espejo.language import Label
 from include.espejo.survey import Column, SurveySpec, load_spec
-from include.espejo.survey.column import Label
 from include.espejo.table.frames import to_frame, to_table
 from tests.support.releases import every_value, release_files
 from tests.surveys.parks import SPEC as PARKS

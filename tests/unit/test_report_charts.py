@@ -13,6 +13,7 @@ from include.espejo.evaluate.general.document import GeneralUtility
 from include.espejo.evaluate.periods.document import Comparison
 from include.espejo.evaluate.quality.document import Quality
 from include.espejo.evaluate.scoring.references import ReferencedScore
+from include.espejo.language import Label
 from include.espejo.report.drawings.charts import draw_histogram, nice_ticks
 from include.espejo.report.drawings.distributions import MOST_BARS, Histogram, distribution
 from include.espejo.report.drawings.pyramid import pyramid
@@ -24,7 +25,7 @@ from include.espejo.report.page.pairs import Pairs, make_pairs
 from include.espejo.report.page.places import Tile
 from include.espejo.report.page.scores import Headline, headlines, track
 from include.espejo.survey import SurveySpec
-from include.espejo.survey.column import Column, Label
+from include.espejo.survey.column import Column
 from include.espejo.survey.disclosure import Floor
 from include.espejo.table.floors import few_of_each
 from tests.support.documents import filled
@@ -233,12 +234,12 @@ def test_a_score_is_held_against_one_of_the_same_kind(
 
 def test_a_score_lies_between_its_floor_and_its_ceiling() -> None:
     marks = track(0.8, 0.9, 0.5, previous=0.7)
-    assert None not in (marks.floor, marks.previous, marks.ceiling)
-    places = np.array([marks.floor, marks.previous, marks.score, marks.ceiling], dtype=float)
+    assert None not in (marks.baseline, marks.previous, marks.ceiling)
+    places = np.array([marks.baseline, marks.previous, marks.score, marks.ceiling], dtype=float)
     assert ((places > 0) & (places < 100)).all()
     assert (np.diff(places) > 0).all()
     alone = track(0.8, None, None)
-    assert (alone.ceiling, alone.floor) == (None, None)
+    assert (alone.ceiling, alone.baseline) == (None, None)
     assert 0 < alone.score < 100
 
 
@@ -504,7 +505,7 @@ def test_models_are_judged_by_the_column_that_loses_most(lost: float, answer: st
     assert judged(specific=specific) == {"models": answer}
     shown = last_headline(specific=specific)
     assert shown.score == pytest.approx(lost / 2)
-    assert shown.floor == pytest.approx(0.3)
+    assert shown.baseline == pytest.approx(0.3)
 
 
 def last_headline(**parts: dict[str, Any]) -> Headline:
@@ -516,5 +517,5 @@ def test_less_is_better_to_the_right_on_its_track() -> None:
     general = {"classifier": {"score": 0.7, "ceiling": 0.6, "floor": 0.95}}
     shown = last_headline(general=general)
     assert shown.track.ceiling is not None
-    assert shown.track.floor is not None
-    assert shown.track.floor < shown.track.score < shown.track.ceiling
+    assert shown.track.baseline is not None
+    assert shown.track.baseline < shown.track.score < shown.track.ceiling

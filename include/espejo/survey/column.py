@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from include.espejo.language import Label
+
 # What a column is to an attacker: direct identifies by itself and is never modelled; quasi may be
 # known of a person; sensitive is what one would want to learn; free is neither.
 Role = Literal["direct", "quasi", "sensitive", "free"]
@@ -17,19 +19,6 @@ class Strict(BaseModel):
     """Frozen, and an unknown key or a value of another type is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
-
-
-class Label(Strict):
-    """A text for readers, in both languages."""
-
-    es: str = Field(min_length=1)
-    en: str = Field(min_length=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _same_in_both(cls, value: object) -> object:
-        """A plain text, such as a proper name, stands for both languages."""
-        return {"es": value, "en": value} if isinstance(value, str) else value
 
 
 class Column(Strict):

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from include.espejo.survey.column import Column, Label, Role, Strict
+from include.espejo.language import Label
+from include.espejo.survey.column import Column, Role, Strict
 from include.espejo.survey.disclosure import Disclosure
 from include.espejo.survey.expression import Expression, parse_expression
 from include.espejo.survey.rules import Rule

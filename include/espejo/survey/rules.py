@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.espejo.survey.column import Label, Strict
+from include.espejo.language import Label
+from include.espejo.survey.column import Strict
 
 GEOGRAPHY_LEVELS = "geography_levels"  # implied: no level is blank above one that is not
 

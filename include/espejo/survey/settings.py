@@ -10,14 +10,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-Engine = Annotated[Literal["ctgan", "sdv"], Field(title="Motor / Engine")]
+from include.espejo.language import message
+
+Engine = Annotated[Literal["ctgan", "sdv"], Field(title=message("Engine"))]
 Rows = Annotated[
     int,
     Field(
         ge=100,  # fewer cannot be scored
         le=10_000_000,
-        title="Filas / Rows",
-        description="Vacío: tantas como la encuesta. Empty: as many as the survey.",
+        title=message("Rows"),
+        description=message("Leave it empty for as many as the survey has."),
     ),
 ]
 Epochs = Annotated[
@@ -25,8 +27,8 @@ Epochs = Annotated[
     Field(
         ge=1,
         le=10_000,
-        title="Épocas / Epochs",
-        description="Pasadas por la tabla. Passes over the table.",
+        title=message("Epochs"),
+        description=message("Passes over the table."),
     ),
 ]
 BatchSize = Annotated[
@@ -35,8 +37,8 @@ BatchSize = Annotated[
         ge=10,
         le=100_000,
         multiple_of=10,
-        title="Lote / Batch size",
-        description="Múltiplo de 10. A multiple of 10.",
+        title=message("Batch size"),
+        description=message("Rows in a training step, a multiple of 10."),
     ),
 ]
 Seed = Annotated[
@@ -44,15 +46,15 @@ Seed = Annotated[
     Field(
         ge=0,
         le=2**32 - 1,
-        title="Semilla / Seed",
-        description="Vacío: la que sigue de la encuesta. Empty: follows from the survey.",
+        title=message("Seed"),
+        description=message("Leave it empty to derive it from the survey."),
     ),
 ]
 Calibrate = Annotated[
     bool,
     Field(
-        title="Calibrar / Calibrate",
-        description="A los márgenes de la encuesta. To the survey's margins.",
+        title=message("Calibrate"),
+        description=message("Draw rows so that their margins agree with the survey's."),
     ),
 ]
 Minutes = Annotated[float, Field(gt=0)]

@@ -4,9 +4,9 @@ import { el, label, named } from "./common.js";
 const HEIGHT = 220;
 const PAD = { left: 48, right: 28, top: 14, bottom: 30 };
 
-// series: {label, kind, points: [[x, y or null, title]]}, x counted from 0; ticks: the names of x;
+// series: {label, kind, points: [[x, y or null, title]]}, x counted from 0; ticks: the names of x; `name`: for those who do not see it;
 // width: in pixels, so that letters keep their size; most: what no value can be above.
-export function lineChart({ series, ticks, es, en, width, most = Infinity }) {
+export function lineChart({ series, ticks, name, width, most = Infinity }) {
   const values = series.flatMap((line) => line.points.map((point) => point[1])).filter((y) => y != null);
   if (!values.length) return null;
   const levels = scale(values, most);
@@ -14,7 +14,7 @@ export function lineChart({ series, ticks, es, en, width, most = Infinity }) {
   const span = Math.max(...series.flatMap((line) => line.points.map((point) => point[0])), 0);
   const at = (x) => PAD.left + (span ? x / span : 0.5) * (width - PAD.left - PAD.right);
   const up = (y) => HEIGHT - PAD.bottom - ((y - bottom) / (top - bottom)) * (HEIGHT - PAD.top - PAD.bottom);
-  const svg = named(el("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img" }), es, en);
+  const svg = named(el("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img" }), name);
   const digits = Math.max(0, -Math.floor(Math.log10(levels[1] - levels[0]) + 1e-9));
   for (const y of levels) {
     svg.append(

@@ -3,7 +3,7 @@
 export const ROOT = new URL("..", import.meta.url); // of these pages
 export const AIRFLOW = new URL("..", ROOT);
 
-const LOCALES = { es: "es-MX", en: "en" };
+const LOCALES = { name: text("en") };
 
 export function el(tag, attributes = {}, ...children) {
   const node = tag === "svg" || SVG.has(tag)
@@ -21,26 +21,38 @@ const SVG = new Set(["path", "line", "circle", "text", "g"]);
 
 // --- both languages are in the page; an attribute of <html> shows one of them --------------------
 
-export function say(es, en) {
+const SPANISH = await (await fetch(new URL("texts.json", ROOT))).json(); // by the English
+
+// A sentence of the catalogue in both languages; what fills its gaps may be in both, too.
+export function text(english, gaps = {}) {
+  const filled = (sentence, lang) =>
+    sentence.replace(/\{(\w+)\}/g, (_, name) => gaps[name]?.[lang] ?? gaps[name]);
+  return { es: filled(SPANISH[english] ?? english, "es"), en: filled(english, "en") };
+}
+
+export function label({ es, en }) {
   const both = document.createDocumentFragment();
   both.append(el("span", { lang: "es" }, es), el("span", { lang: "en" }, en));
   return both;
 }
 
-export const label = (text) => say(text.es, text.en);
+export const say = (english, gaps) => label(text(english, gaps));
 
-export const figure = (value, options = {}) =>
-  say(...["es", "en"].map((lang) => value.toLocaleString(LOCALES[lang], options)));
+export const number = (value, options = {}) =>
+  Object.fromEntries(["es", "en"].map((lang) => [lang, value.toLocaleString(LOCALES[lang], options)]));
 
-export const score = (value) =>
-  value == null ? "–" : figure(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+export const figure = (value, options) => label(number(value, options));
+
+const TWO = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+export const score = (value) => (value == null ? "–" : figure(value, TWO));
+export const ceiling = (value) => say("ceiling {figure}", { figure: number(value, TWO) });
 
 export function when(text, time = false) {
   const date = new Date(text);
   if (!text || Number.isNaN(date.valueOf())) return "–";
   const style = { dateStyle: "medium", ...(time && { timeStyle: "short" }) };
   const [es, en] = ["es", "en"].map((lang) => date.toLocaleString(LOCALES[lang], style));
-  return el("time", { datetime: date.toISOString() }, say(es, en));
+  return el("time", { datetime: date.toISOString() }, label({ es, en }));
 }
 
 export function size(bytes) {
@@ -48,8 +60,8 @@ export function size(bytes) {
   const [power, unit] = bytes < 1e3 ? [0, "B"] : bytes < 1e6 ? [3, "kB"] : [6, "MB"];
   const value = bytes / 10 ** power;
   const digits = value < 10 && power ? 1 : 0;
-  return say(...["es", "en"].map((lang) =>
-    `${value.toLocaleString(LOCALES[lang], { maximumFractionDigits: digits })} ${unit}`));
+  const { es, en } = number(value, { maximumFractionDigits: digits });
+  return label({ es: `${es} ${unit}`, en: `${en} ${unit}` });
 }
 
 export function duration(seconds) {
@@ -59,7 +71,7 @@ export function duration(seconds) {
 }
 
 // A name for those who do not see the element, in the language that is shown.
-export function named(node, es, en) {
+export function named(node, { es, en }) {
   Object.assign(node.dataset, { es, en });
   node.setAttribute("aria-label", language() === "es" ? es : en);
   return node;
@@ -88,7 +100,7 @@ export function languageButton() {
       show(next);
     },
   }, el("span", { lang: "es" }, "English"), el("span", { lang: "en" }, "Español"));
-  return named(button, "Read in English", "Leer en español");
+  return named(button, { es: "Read in English", en: "Leer en español" }); // each in the other
 }
 
 // Airflow's own choice of colours and language, where the reader made one there.
@@ -120,10 +132,10 @@ export async function ask(address, options = {}) {
 
 export function trouble(error) {
   const why = {
-    401: say("La sesión de Airflow terminó: vuelva a entrar.", "Your Airflow session has ended: log in again."),
-    403: say("No tiene permiso para ver este DAG.", "You may not read this DAG."),
+    401: say("Your Airflow session has ended: log in again."),
+    403: say("You may not read this DAG."),
   }[error.status];
-  return notice("bad", why ?? say("No se pudo leer.", "This could not be read."),
+  return notice("bad", why ?? say("This could not be read."),
     why ? null : el("code", {}, error.message));
 }
 
@@ -132,12 +144,12 @@ export function notice(kind, title, ...rest) {
     el("strong", {}, title), rest.flat().filter(Boolean).map((part) => el("div", {}, part)));
 }
 
-export function badge(kind, text, title) {
-  return el("span", { class: `badge ${kind}`, title }, text);
+export function badge(kind, content, title) {
+  return el("span", { class: `badge ${kind}`, title }, content);
 }
 
 // Airflow's frame may not move its window; its own document may.
-export function airflowLink(path, ...text) {
+export function airflowLink(path, ...content) {
   const href = new URL(path, AIRFLOW).href;
   return el("a", {
     href,
@@ -150,14 +162,14 @@ export function airflowLink(path, ...text) {
       link.click();
       link.remove();
     },
-  }, ...text);
+  }, ...content);
 }
 
 export const addressOf = (dag, release) => new URL(
   `releases/${encodeURIComponent(dag)}/${encodeURIComponent(release.period)}/${encodeURIComponent(release.name)}`, ROOT).href;
 
 // A button that fetches a link of some minutes and follows it: the browser saves the file.
-export function downloadButton(address, file, ...text) {
+export function downloadButton(address, file, ...content) {
   const told = el("span", { class: "told", role: "status" });
   const button = el("button", {
     type: "button", class: "download",
@@ -170,61 +182,59 @@ export function downloadButton(address, file, ...text) {
         location.assign(link.url);
       } catch (error) {
         told.replaceChildren(error.status === 409
-          ? say("Este archivo se cambió después de publicarse: no se entrega.",
-                "This file was changed after it was published: it is not given out.")
+          ? say("This file was changed after it was published: it is not given out.")
           : error.message);
       }
       button.disabled = false;
     },
-  }, el("span", { "aria-hidden": "true" }, "↓ "), ...text);
+  }, el("span", { "aria-hidden": "true" }, "↓ "), ...content);
   return el("span", { class: "give" }, button, told);
 }
 
 export function verdict(release) {
-  if (release.withdrawn) return badge("gone", say("Retirada", "Withdrawn"));
-  if (!release.readable) return badge("bad", say("Ilegible", "Unreadable"));
+  if (release.withdrawn) return badge("gone", say("Withdrawn"));
+  if (!release.readable) return badge("bad", say("Unreadable"));
   if (release.override || release.failed.length) {
-    return badge("warn", say("Con excepción", "Overridden"));
+    return badge("warn", say("Overridden"));
   }
-  if (!release.gates) return badge("warn", say("Sin pruebas", "Without gates"));
-  return badge("good", say(`Pasa ${release.gates} de ${release.gates} pruebas`, `Passes ${release.gates} of ${release.gates} gates`));
+  if (!release.gates) return badge("warn", say("Without gates"));
+  return badge("good", say("Passes {gates} of {gates} gates", { gates: release.gates }));
 }
 
 export function checkBadge(check) {
   if (!check.changes.length) {
-    return badge("good", say("Como se publicó", "As published"));
+    return badge("good", say("As published"));
   }
   const n = check.changes.length;
-  return badge("bad", say(`${n} ${n === 1 ? "archivo cambiado" : "archivos cambiados"}`,
-    `${n} ${n === 1 ? "file" : "files"} changed`));
+  return badge("bad", n === 1 ? say("1 file changed") : say("{n} files changed", { n }));
 }
 
 const KINDS = {
-  changed: say("cambiado", "changed"),
-  missing: say("falta", "missing"),
-  unlisted: say("no es de la publicación", "not part of the release"),
+  changed: say("contents changed"),
+  missing: say("missing"),
+  unlisted: say("not part of the release"),
 };
 
 export function changesNotice(release, check) {
   const rows = check.changes.map((change) => el("li", {},
     el("b", {}, change.file), " – ", KINDS[change.kind].cloneNode(true),
     change.kind === "changed" && el("dl", {},
-      el("dt", {}, say("SHA-256 publicado", "SHA-256 published")), el("dd", {}, el("code", {}, change.expected ?? "?")),
-      el("dt", {}, say("SHA-256 de lo que hay", "SHA-256 of what is there")), el("dd", {}, el("code", {}, change.found ?? "?")))));
+      el("dt", {}, say("SHA-256 published")), el("dd", {}, el("code", {}, change.expected ?? "?")),
+      el("dt", {}, say("SHA-256 of what is there")), el("dd", {}, el("code", {}, change.found ?? "?")))));
   return notice("bad",
-    say(`La publicación ${release.period} ${release.name} se cambió después de publicarse.`,
-        `Release ${release.period} ${release.name} was changed after it was published.`),
+    say("Release {period} {name} was changed after it was published.", release),
     el("ul", { class: "changes" }, rows),
-    say("No la use. Averigüe quién escribió en el área pública, y restaure los archivos desde las versiones del bucket o retire la publicación.",
-        "Do not use it. Find out who wrote to the public area, and restore the files from the bucket's versions or withdraw the release."));
+    say("Do not use it. Find out who wrote to the public area, and restore the files from the bucket's versions or withdraw the release."));
 }
 
 // What a table is fit for, a badge a use; told: [{use, label, answer}].
-const ANSWERS = { fit: ["good", "sirve", "fit"], care: ["warn", "con cuidado", "with care"], not_fit: ["bad", "no sirve", "not fit"] };
+const ANSWERS = {
+  fit: ["good", text("fit")], care: ["warn", text("with care")], not_fit: ["bad", text("not fit")],
+};
 export function usesLine(told) {
   if (!told?.length) return null;
   return el("ul", { class: "uses" }, told.map((one) => {
-    const [kind, es, en] = ANSWERS[one.answer];
-    return el("li", {}, one.label ? label(one.label) : el("code", {}, one.use), " ", badge(kind, say(es, en)));
+    const [kind, answer] = ANSWERS[one.answer];
+    return el("li", {}, one.label ? label(one.label) : el("code", {}, one.use), " ", badge(kind, label(answer)));
   }));
 }

@@ -1,29 +1,28 @@
 import {
-  addressOf, airflowLink, ask, badge, changesNotice, checkBadge, downloadButton, el, figure, label,
-  languageButton, named, notice, ROOT, say, score, trouble, verdict, when,
+  addressOf, airflowLink, ask, badge, ceiling, changesNotice, checkBadge, downloadButton, el, figure, label,
+  languageButton, named, notice, ROOT, say, score, text, trouble, verdict, when,
 } from "./common.js";
 import { lineChart, room } from "./chart.js";
 
 const main = document.getElementById("main");
 const SHOWN = 8; // releases of a survey, before the reader asks for the older ones
 const SCORES = [
-  { key: "overall", kind: "one", label: { es: "Calidad global", en: "Overall quality" } },
-  { key: "column_shapes", kind: "two", label: { es: "Formas de columnas", en: "Column shapes" } },
-  { key: "column_pair_trends", kind: "three", label: { es: "Pares de columnas", en: "Column pair trends" } },
+  { key: "overall", kind: "one", label: text("Overall quality") },
+  { key: "column_shapes", kind: "two", label: text("Column shapes") },
+  { key: "column_pair_trends", kind: "three", label: text("Column pair trends") },
 ];
 
 async function start() {
   const head = el("header", {},
-    el("div", {}, el("h1", {}, say("Publicaciones sintéticas", "Synthetic releases")),
-      el("p", { class: "sub" }, say("Lo publicado de cada encuesta: si puede usarse, qué tan bien se parece, y si sigue como se publicó.",
-        "What is published of each survey: whether it is fit for use, how close it is, and whether it is still as it was published."))),
+    el("div", {}, el("h1", {}, say("Synthetic releases")),
+      el("p", { class: "sub" }, say("What is published of each survey: whether it is fit for use, how close it is, and whether it is still as it was published."))),
     languageButton());
   try {
     const { surveys } = await ask(new URL("releases/data", ROOT));
     main.replaceChildren(head, ...surveys.map(survey));
     if (!surveys.length) {
-      main.append(notice("info", say("No hay encuestas que pueda ver.", "There are no surveys that you may see."),
-        say("Cada encuesta se ve con el permiso de leer su DAG.", "Each survey is shown to those who may read its DAG.")));
+      main.append(notice("info", say("There are no surveys that you may see."),
+        say("Each survey is shown to those who may read its DAG.")));
     }
   } catch (error) {
     main.replaceChildren(head, trouble(error));
@@ -37,14 +36,14 @@ function survey(told) {
     el("div", { class: "title" },
       el("h2", {}, label(told.title)),
       el("span", { class: "sub" }, el("code", {}, told.survey), " · ",
-        airflowLink(`dags/${told.dag_id}`, say("ver el DAG", "see the DAG")))), alerts);
+        airflowLink(`dags/${told.dag_id}`, say("see the DAG")))), alerts);
   if (told.error) {
-    section.append(notice("bad", say("El lago no se pudo leer.", "The lake could not be read."), el("code", {}, told.error)));
+    section.append(notice("bad", say("The lake could not be read."), el("code", {}, told.error)));
     return section;
   }
   if (!told.releases.length) {
-    section.append(notice("info", say("Aún no hay publicaciones.", "There are no releases yet."),
-      say("La primera aparecerá aquí cuando una corrida del DAG la publique.", "The first one appears here when a run of the DAG publishes it.")));
+    section.append(notice("info", say("There are no releases yet."),
+      say("The first one appears here when a run of the DAG publishes it.")));
     return section;
   }
   section.append(...[current(told), history(told.releases), table(told, alerts)].filter(Boolean));
@@ -54,19 +53,19 @@ function survey(told) {
 function current(told) {
   const release = told.releases.find((one) => one.current);
   if (!release) {
-    return notice("info", say("Ninguna publicación está vigente.", "No release stands at present."),
-      say("Todas se retiraron; los archivos quedan para quienes ya las citan.", "All were withdrawn; the files stay for those who already cite them."));
+    return notice("info", say("No release stands at present."),
+      say("All were withdrawn; the files stay for those who already cite them."));
   }
   const address = addressOf(told.dag_id, release);
   const cards = SCORES.map((one) => el("li", {}, label(one.label), el("b", {}, score(release.scores[one.key])),
-    release.ceilings[one.key] != null && el("small", {}, say("techo ", "ceiling "), score(release.ceilings[one.key]))));
+    release.ceilings[one.key] != null && el("small", {}, ceiling(release.ceilings[one.key]))));
   return el("div", { class: "current" },
     el("div", { class: "now" },
-      el("span", { class: "sub" }, say("Vigente", "Current")),
+      el("span", { class: "sub" }, say("Current")),
       el("a", { class: "period", href: address }, release.period),
       verdict(release),
       el("span", { class: "actions" },
-        el("a", { class: "button", href: address }, say("Abrir el informe", "Open the report")),
+        el("a", { class: "button", href: address }, say("Open the report")),
         release.readable && downloadButton(address, "synthetic.csv", "CSV"),
         release.readable && downloadButton(address, "synthetic.parquet", "Parquet"))),
     el("ul", { class: "cards" }, cards));
@@ -87,29 +86,28 @@ function history(releases) {
   }));
   const ceilings = shown.map((r, x) => [x, r.ceilings.overall ?? null, `${r.period}: ${r.ceilings.overall}`]);
   if (ceilings.some((point) => point[1] != null)) {
-    lines.push({ kind: "ceiling", label: { es: "Techo de la calidad global", en: "Ceiling of overall quality" }, points: ceilings });
+    lines.push({ kind: "ceiling", label: text("Ceiling of overall quality"), points: ceilings });
   }
   const chart = lineChart({ series: lines, ticks: shown.map((r) => r.period), most: 1, width: room(main),
-    es: "Calificaciones por periodo; las cifras están en la tabla", en: "Scores by period; the figures are in the table" });
-  chart.prepend(el("h3", {}, say("Calificaciones por periodo", "Scores over time")));
+    name: text("Scores by period; the figures are in the table") });
+  chart.prepend(el("h3", {}, say("Scores over time")));
   return chart;
 }
 
 function table(told, alerts) {
-  const head = [["Periodo", "Period"], ["Publicación", "Release", "wide"], ["Creada", "Created", "wide"], ["Filas", "Rows", "n wide"],
-    ["Veredicto", "Verdict"], ["Global", "Overall", "n"], ["Formas", "Shapes", "n wide"], ["Pares", "Pairs", "n wide"],
-    ["Archivos", "Files"]];
+  const head = [[text("Period")], [text("Release"), "wide"], [text("Created"), "wide"], [text("Rows"), "n wide"],
+    [text("Verdict")], [text("Overall"), "n"], [text("Shapes"), "n wide"], [text("Pairs"), "n wide"], [text("Files")]];
   const body = el("tbody");
   const box = el("div", { class: "scroll", tabindex: "0", role: "region" }, el("table", {},
-    el("caption", {}, say("Todas las publicaciones, la más reciente primero", "All releases, the newest first")),
-    el("thead", {}, el("tr", {}, head.map(([es, en, kind]) => el("th", { scope: "col", class: kind }, say(es, en))))), body));
-  named(box, "Tabla de publicaciones", "Table of releases");
+    el("caption", {}, say("All releases, the newest first")),
+    el("thead", {}, el("tr", {}, head.map(([title, kind]) => el("th", { scope: "col", class: kind }, label(title))))), body));
+  named(box, text("Table of releases"));
   const more = el("button", { type: "button", class: "more",
     onclick: () => { more.remove(); add(told.releases.slice(SHOWN)); } },
-    say(`Mostrar las ${told.releases.length} publicaciones`, `Show all ${told.releases.length} releases`));
+    say("Show all {count} releases", { count: told.releases.length }));
   async function add(releases) {
     const cells = releases.map((release) => {
-      const cell = el("td", {}, el("span", { class: "sub" }, say("revisando…", "checking…")));
+      const cell = el("td", {}, el("span", { class: "sub" }, say("checking…")));
       body.append(row(told, release, cell));
       return [release, cell];
     });
@@ -121,7 +119,7 @@ function table(told, alerts) {
 
 function row(told, release, cell) {
   return el("tr", { class: release.withdrawn ? "withdrawn" : null },
-    el("th", { scope: "row" }, el("a", { href: addressOf(told.dag_id, release) }, release.period), release.current && [" ", badge("info", say("vigente", "current"))]),
+    el("th", { scope: "row" }, el("a", { href: addressOf(told.dag_id, release) }, release.period), release.current && [" ", badge("info", say("current"))]),
     el("td", { class: "wide" }, el("code", {}, release.name)),
     el("td", { class: "wide" }, when(release.created)),
     el("td", { class: "n wide" }, release.rows == null ? "–" : figure(release.rows)),

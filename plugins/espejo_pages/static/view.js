@@ -1,18 +1,18 @@
 // A release with its files, gates and report, on its own page and on that of the run that made it.
 import {
-  ask, badge, changesNotice, checkBadge, downloadButton, el, figure, label, named, notice, say, size, usesLine, verdict, when,
+  ask, badge, changesNotice, checkBadge, downloadButton, el, label, named, notice, number, say, size, text, usesLine, verdict, when,
 } from "./common.js";
 
 // `whole`: with what the release is called, which the page of its run has said already.
 export async function releaseView(address, whole = true) {
   const told = await ask(`${address}/about`);
-  const checked = el("span", {}, el("span", { class: "sub" }, say("revisando los archivos…", "checking the files…")));
+  const checked = el("span", {}, el("span", { class: "sub" }, say("checking the files…")));
   const alerts = el("div", {});
   const report = el("div", { class: "report" });
   const view = el("div", { class: "view" },
     el("p", { class: "line" }, verdict(told), checked,
       el("span", { class: "sub" }, whole && [label(told.title), " · ", told.period, " · ", el("code", {}, told.name), " · "], when(told.created),
-        told.rows != null && [" · ", figure(told.rows), " ", say("filas", "rows")])),
+        told.rows != null && [" · ", say("{count} rows", { count: number(told.rows) })])),
     withdrawal(told), exception(told), alerts, usesLine(told.fit_for),
     el("div", { class: "panels" }, files(address, told), gates(told)), report);
   check(address, told, { checked, alerts, report });
@@ -24,9 +24,8 @@ async function check(address, told, { checked, alerts, report }) {
     const found = await ask(`${address}/check`);
     checked.replaceChildren(checkBadge(found));
     if (!found.vouched) {
-      alerts.append(notice("info", say("Revisado solo contra el manifiesto público.", "Checked against the public manifest only."),
-        say("La copia del área restringida ya no está; quien cambie el manifiesto y un archivo a la vez no se notaría.",
-          "The restricted area's copy is gone; whoever changes the manifest and a file together would go unseen.")));
+      alerts.append(notice("info", say("Checked against the public manifest only."),
+        say("The restricted area's copy is gone; whoever changes the manifest and a file together would go unseen.")));
     }
     if (!found.changes.length) return report.replaceChildren(frame(address, told));
     alerts.prepend(changesNotice(told, found));
@@ -34,7 +33,7 @@ async function check(address, told, { checked, alerts, report }) {
     report.replaceChildren(touched ? veil(address, told, report) : frame(address, told));
   } catch (error) {
     checked.replaceChildren();
-    alerts.append(notice("bad", say("Los archivos no se pudieron revisar.", "The files could not be checked."), el("code", {}, error.message)));
+    alerts.append(notice("bad", say("The files could not be checked."), el("code", {}, error.message)));
   }
   return undefined;
 }
@@ -43,22 +42,22 @@ async function check(address, told, { checked, alerts, report }) {
 function frame(address, told) {
   const node = el("iframe", { src: `${address}/report`, sandbox: "allow-scripts", class: "report" });
   node.title = `${told.period} ${told.name}`;
-  return named(node, "Informe de la publicación", "Report of the release");
+  return named(node, text("Report of the release"));
 }
 
 function veil(address, told, report) {
-  return notice("info", say("El informe no se muestra: no se sabe quién lo escribió.", "The report is not shown: nobody knows who wrote it."),
+  return notice("info", say("The report is not shown: nobody knows who wrote it."),
     el("button", { type: "button", onclick: () => report.replaceChildren(frame(address, told)) },
-      say("Mostrarlo de todos modos, aislado", "Show it all the same, sandboxed")));
+      say("Show it all the same, sandboxed")));
 }
 
 function withdrawal(told) {
-  return told.withdrawn && notice("warn", say("Esta publicación se retiró.", "This release was withdrawn."), told.reason,
-    say("Los archivos quedan para quienes ya la citan; no la use para trabajos nuevos.", "The files stay for those who already cite it; do not use it for new work."));
+  return told.withdrawn && notice("warn", say("This release was withdrawn."), told.reason,
+    say("The files stay for those who already cite it; do not use it for new work."));
 }
 
 function exception(told) {
-  return told.override && notice("warn", say("Publicada pese a pruebas que no pasó, con este motivo:", "Published although gates failed, for this reason:"), told.override);
+  return told.override && notice("warn", say("Published although gates failed, for this reason:"), told.override);
 }
 
 function files(address, told) {
@@ -66,8 +65,8 @@ function files(address, told) {
   const rank = (file) => (order.includes(file.name) ? order.indexOf(file.name) : order.length);
   const listed = [...told.files].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
   return el("details", { class: "panel" },
-    el("summary", {}, say(`Archivos (${listed.length})`, `Files (${listed.length})`)),
-    el("p", { class: "sub" }, say(`Cada enlace sirve ${told.link_seconds / 60} minutos.`, `Each link works for ${told.link_seconds / 60} minutes.`)),
+    el("summary", {}, say("Files ({count})", { count: listed.length })),
+    el("p", { class: "sub" }, say("Each link works for {minutes} minutes.", { minutes: told.link_seconds / 60 })),
     el("ul", { class: "files" }, listed.map((file) => el("li", {},
       downloadButton(address, file.name, file.name), el("span", { class: "sub" }, size(file.size)),
       file.sha256 && el("code", { class: "hash", title: `SHA-256 ${file.sha256}` }, `${file.sha256.slice(0, 12)}…`)))));
@@ -75,9 +74,9 @@ function files(address, told) {
 
 function gates(told) {
   return el("details", { class: "panel" },
-    el("summary", {}, say(`Pruebas de confidencialidad (${told.every_gate.length})`, `Disclosure gates (${told.every_gate.length})`)),
+    el("summary", {}, say("Disclosure gates ({count})", { count: told.every_gate.length })),
     el("ul", { class: "gates" }, told.every_gate.map((gate) => el("li", {},
-      !gate.applicable ? badge("gone", say("no aplica", "not applicable"))
-        : gate.passed ? badge("good", say("pasa", "pass")) : badge("bad", say("no pasa", "fail")),
+      !gate.applicable ? badge("gone", say("not applicable"))
+        : gate.passed ? badge("good", say("pass")) : badge("bad", say("fail")),
       " ", label(gate.label)))));
 }

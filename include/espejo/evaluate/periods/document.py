@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include.espejo.evaluate.specific.document import Measured, Summary
 from include.espejo.lake.publication import Amount, FigureDocument, Rounded
-from include.espejo.survey.column import Label
+from include.espejo.language import Label
 
 
 class EarlierSummary(FigureDocument):

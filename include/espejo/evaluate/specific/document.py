@@ -11,7 +11,7 @@ from include.espejo.lake.publication import (
     Restricted,
     Rounded,
 )
-from include.espejo.survey.column import Label
+from include.espejo.language import Label
 from include.espejo.survey.disclosure import Floor
 from include.espejo.survey.model import Band
 

@@ -40,16 +40,13 @@ from include.espejo.evaluate.specific.document import (
 from include.espejo.evaluate.specific.floors import Withheld, left_out
 from include.espejo.evaluate.specific.group_utility import group_utility
 from include.espejo.evaluate.specific.learning import learning_utility
+from include.espejo.language import text
 from include.espejo.survey import Period, SurveySpec
-from include.espejo.survey.column import Label
 from include.espejo.survey.model import Indicator
 from include.espejo.table.indicators import compute_indicators
 from include.espejo.table.people import Population, gather
 
-UNWEIGHTED = Label(
-    es="Sin ponderar: las cifras describen las filas de cada tabla, no a la población.",
-    en="Unweighted: the figures describe the rows of each table, not a population.",
-)
+UNWEIGHTED = text("Unweighted: the figures describe the rows of each table, not a population.")
 
 Points = dict[str, dict[Key, float]]
 

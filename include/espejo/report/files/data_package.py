@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.espejo.lake import document_bytes
+from include.espejo.language import Label
 from include.espejo.report.files.csv import LINE_ENDS
 from include.espejo.survey import Column, SurveySpec
-from include.espejo.survey.column import Label
 from include.espejo.survey.rules import Rule
 from include.espejo.table.rules import columns_of
 

@@ -10,8 +10,8 @@ from calendar import monthrange
 from collections.abc import Mapping
 from typing import Any
 
+from include.espejo.language import Label, text
 from include.espejo.survey import Column, Period, SurveySpec
-from include.espejo.survey.column import Label
 
 Node = dict[str, Any]
 
@@ -23,10 +23,7 @@ _MEDIA_TYPES = {
     "pdf": "application/pdf",
     "png": "image/png",
 }
-_TECHNIQUE = Label(
-    es="Datos sintéticos: filas muestreadas de un modelo de la encuesta; ninguna es una persona",
-    en="Synthetic data: rows drawn from a model of the survey; none is a person",
-)
+_TECHNIQUE = text("Synthetic data: rows drawn from a model of the survey; none is a person")
 
 
 def dataset_jsonld(spec: SurveySpec, release: Mapping[str, Any]) -> Node:

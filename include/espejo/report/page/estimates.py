@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from include.espejo.evaluate.specific.document import Ends, Figure, IndicatorFigures
-from include.espejo.report.page.formats import in_both, label_text
+from include.espejo.language import Label
+from include.espejo.report.page.formats import label_text, sentence
 from include.espejo.report.page.texts import STATISTICS
 from include.espejo.survey import SurveySpec
-from include.espejo.survey.column import Label
 from include.espejo.survey.model import Indicator
 
 MOST_FIGURES = 150  # of one table: the others are in utility.json, and told to be
@@ -81,7 +81,7 @@ def _tables(
         shown, is_share = figures[:MOST_FIGURES], statistic == "share"
         low, high = _axis(shown, is_share)
         yield EstimateTable(
-            STATISTICS.get(statistic, Label(es=statistic, en=statistic)),
+            STATISTICS.get(statistic, Label.same(statistic)),
             is_share,
             tuple(_estimate(spec, indicator, figure, low, high) for figure in shown),
             len(figures) - len(shown),
@@ -137,7 +137,7 @@ def _written_group(spec: SurveySpec, indicator: Indicator | None, figure: Figure
     parts = [label for label in labels_of_group(spec, indicator, figure.group)]
     if figure.category and indicator is not None:
         parts.append(_code(spec, indicator.of.strip(), figure.category))
-    return Markup(" · ").join(parts) if parts else in_both("Todas las filas", "All rows")
+    return Markup(" · ").join(parts) if parts else sentence("All rows")
 
 
 def labels_of_group(spec: SurveySpec, indicator: Indicator | None, group: str) -> list[Markup]:

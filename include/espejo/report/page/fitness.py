@@ -23,8 +23,8 @@ from include.espejo.evaluate.specific.document import (
     IndicatorFigures,
     Target,
 )
+from include.espejo.language import Label, text
 from include.espejo.report.page.formats import DECIMALS
-from include.espejo.survey.column import Label
 
 NEAR, GOOD = 0.05, 0.9
 MOST_APART = 0.1  # of an association, real against synthetic
@@ -129,21 +129,16 @@ def _answer(figure: float, fit: float, care: float) -> Answer:
 
 def _files(quality: Quality) -> Use | None:
     checks = [quality.diagnostic.data_structure == 1, not quality.broken_rules]
-    name = Label(
-        es="Conocer la estructura, escribir y probar programas",
-        en="Learning the structure, writing and testing programs",
-    )
-    unit = Label(
-        es="comprobaciones de formato y reglas pasan", en="checks of layout and rules pass"
-    )
+    name = text("Learning the structure, writing and testing programs")
+    unit = text("checks of layout and rules pass")
     return _judged("structure", name, unit, sum(checks), len(checks))
 
 
 def _columns(shapes: Mapping[str, ReferencedScore]) -> Use | None:
     known = _scored(shapes)
     far = [n for n, score in known.items() if not is_near(score, shapes[n].ceiling)]
-    name = Label(es="Distribución de una columna", en="Distribution of one column")
-    unit = Label(es="columnas cercanas a su techo", en="columns near their ceiling")
+    name = text("Distribution of one column")
+    unit = text("columns near their ceiling")
     far.sort(key=lambda n: known[n])
     return _judged("columns", name, unit, len(known) - len(far), len(known), far)
 
@@ -164,8 +159,8 @@ def _pairs(general: GeneralUtility) -> Use | None:
         return abs((real.get(pair) if difference is None else difference) or 0)
 
     far.sort(key=moved, reverse=True)
-    name = Label(es="Relación entre dos columnas", en="Relation of two columns")
-    unit = Label(es="pares relacionados se conservan", en="related pairs are kept")
+    name = text("Relation of two columns")
+    unit = text("related pairs are kept")
     but = [f"{a} × {b}" for a, b in far]
     return _judged("pairs", name, unit, len(judged) - len(far), len(judged), but)
 
@@ -176,8 +171,8 @@ def _places(parts: Mapping[str, Part]) -> Use | None:
     if len(known) < 2:
         return None
     near = sum(is_near(score, trends[code].ceiling) for code, score in known.items())
-    name = Label(es="Análisis de un lugar", en="Analysis of one place")
-    unit = Label(es="lugares cercanos a su techo", en="places near their ceiling")
+    name = text("Analysis of one place")
+    unit = text("places near their ceiling")
     return _judged("places", name, unit, near, len(known))
 
 
@@ -189,8 +184,8 @@ def _together(general: GeneralUtility) -> Use | None:
     told.append(_mapped(general.classifier, lambda auc: 1.5 - max(auc, 0.5)))
     known = [(score, ceiling) for score, ceiling in told if score is not None]
     near = sum(is_near(score, ceiling) for score, ceiling in known)
-    name = Label(es="Relación entre tres o más columnas", en="Relation of three or more columns")
-    unit = Label(es="calificaciones cercanas a su techo", en="scores near their ceiling")
+    name = text("Relation of three or more columns")
+    unit = text("scores near their ceiling")
     return _judged("several_columns", name, unit, near, len(known))
 
 
@@ -211,11 +206,8 @@ def _groups(told: GroupFigures) -> Use | None:
         return None
     best = 1 - AGREES[0] if told.ceiling is None else told.ceiling
     answer = _answer(-below_ceiling(score, best), -AGREES[0], -AGREES[1])
-    name = Label(es="Cifras por grupo", en="Figures by group")
-    unit = Label(
-        es="cifras por grupo coinciden, salvo error de muestreo",
-        en="group figures agree, but for sampling error",
-    )
+    name = text("Figures by group")
+    unit = text("group figures agree, but for sampling error")
     known = _scored(told.columns)
     far = [n for n, found in known.items() if _below(found, told.columns[n], best) > AGREES[0]]
     far.sort(key=lambda n: known[n])
@@ -234,8 +226,8 @@ def _indicators(indicators: Sequence[IndicatorFigures]) -> Use | None:
         ((min(told), i.label) for i, told in overlaps if told and min(told) <= 0),
         key=lambda worst: worst[0],
     )
-    name = Label(es="Los indicadores de la encuesta", en="The survey's indicators")
-    unit = Label(es="cifras con intervalos que se traslapan", en="figures whose intervals overlap")
+    name = text("The survey's indicators")
+    unit = text("figures whose intervals overlap")
     return _judged(
         "indicators",
         name,
@@ -261,9 +253,6 @@ def _models(targets: Sequence[Target]) -> Use | None:
     worst = min(known.values())
     answer = _answer(worst, *LEARNS)
     far = sorted((n for n, loss in known.items() if loss < LEARNS[0]), key=lambda n: known[n])
-    name = Label(es="Entrenar modelos que predicen", en="Training models that predict")
-    unit = Label(
-        es=f"columnas pierden menos de {-LEARNS[0]} de AUC",
-        en=f"columns lose less than {-LEARNS[0]} of AUC",
-    )
+    name = text("Training models that predict")
+    unit = text("columns lose less than {most} of AUC", most=-LEARNS[0])
     return Use("models", name, answer, len(known) - len(far), len(known), unit, tuple(far))

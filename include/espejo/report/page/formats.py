@@ -7,29 +7,56 @@ written alike in both stands once. Numbers are written as CLDR says for the spec
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from babel import Locale
 from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 
-from include.espejo.survey.column import Label
+from include.espejo.language import Label, text
 
 MISSING = "–"
 DECIMALS = 2  # of a published score, share or association
 _HALF_A_HUNDREDTH = 0.005
 
 
+class Both(Markup):
+    """A text in Spanish and in English, each in an element with its language."""
+
+    es: str
+    en: str
+
+    def __new__(cls, es: str, en: str) -> Both:
+        spans = Markup('<span lang="es">{}</span><span lang="en">{}</span>').format(es, en)
+        both = super().__new__(cls, spans)
+        both.es, both.en = es, en
+        return both
+
+
 def in_both(es: str, en: str) -> Markup:
     """A text in Spanish and in English; anything but Markup is escaped."""
-    if es == en:
-        return escape(es)
-    return Markup('<span lang="es">{}</span><span lang="en">{}</span>').format(es, en)
+    return escape(es) if es == en else Both(es, en)
 
 
 def label_text(label: Label | None, otherwise: str = "") -> Markup:
     """A label of the spec; `otherwise` where it has none."""
     return escape(otherwise) if label is None else in_both(label.es, label.en)
+
+
+def sentence(english: str, **gaps: object) -> Markup:
+    """A sentence of the catalogue; what fills its gaps is taken in the sentence's language."""
+    whole = text(english)
+    return in_both(_filled(whole.es, gaps, "es"), _filled(whole.en, gaps, "en"))
+
+
+def _filled(whole: str, gaps: Mapping[str, object], language: str) -> str:
+    if not gaps:
+        return whole
+    filling = {
+        name: getattr(gap, language) if isinstance(gap, Both | Label) else gap
+        for name, gap in gaps.items()
+    }
+    return escape(whole).format(**filling)
 
 
 class Numbers:

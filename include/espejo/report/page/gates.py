@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from include.espejo.language import Label
 from include.espejo.report.page.texts import base_of, gate_subject, gate_text
-from include.espejo.survey.column import Label
 
 Figures = Mapping[str, Any]
 State = Literal["passed", "failed", "none"]

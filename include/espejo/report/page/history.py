@@ -17,11 +17,11 @@ from include.espejo.evaluate.periods.document import (
 )
 from include.espejo.evaluate.quality.document import Quality
 from include.espejo.evaluate.specific.document import IndicatorFigures, Summary
+from include.espejo.language import Label
 from include.espejo.report.page.estimates import labels_of_group
 from include.espejo.report.page.formats import label_text
 from include.espejo.report.page.texts import STATISTICS
 from include.espejo.survey import SurveySpec
-from include.espejo.survey.column import Label
 
 _MOST_SERIES = 24  # of an indicator: the others are in comparison.json
 
@@ -155,7 +155,7 @@ def _indicator(spec: SurveySpec, told: IndicatorSeries) -> IndicatorHistory:
         rows.append(
             SeriesRow(
                 Markup(" · ").join(parts),
-                STATISTICS.get(statistic, Label(es=statistic, en=statistic)),
+                STATISTICS.get(statistic, Label.same(statistic)),
                 statistic == "share",
                 figure.real,
                 figure.synthetic,

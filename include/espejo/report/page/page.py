@@ -25,7 +25,7 @@ from include.espejo.report.files.jsonld import dataset_jsonld
 from include.espejo.report.page import fitness, pairs, texts
 from include.espejo.report.page.cards import make_cards
 from include.espejo.report.page.estimates import FOLDED, make_indicators
-from include.espejo.report.page.formats import Numbers, in_both, label_text
+from include.espejo.report.page.formats import Numbers, label_text, sentence
 from include.espejo.report.page.gates import make_verdict
 from include.espejo.report.page.history import make_history
 from include.espejo.report.page.pairs import make_pairs
@@ -98,7 +98,7 @@ def _environment(spec: SurveySpec) -> jinja2.Environment:
         environment.filters[name] = getattr(numbers, name)
     environment.filters["svg"] = _as_tspans
     environment.globals.update(
-        t=in_both,
+        t=sentence,
         label=label_text,
         texts=texts,
         track=track,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from include.espejo.evaluate.general.document import Associations, GeneralUtility, PairTrend
+from include.espejo.language import Label
 from include.espejo.report.page.fitness import below_ceiling, judge_pairs
 from include.espejo.report.page.texts import MEASURES
-from include.espejo.survey.column import Label
 
 # Upper bounds of the classes of colour; what is above the last has a class of its own.
 STRENGTHS = (0.1, 0.2, 0.4, 0.6, 0.8)
@@ -27,7 +27,7 @@ class PairRow:
     difference: float | None
     score: float | None
     ceiling: float | None
-    floor: float | None
+    baseline: float | None
     associated: bool
     near: bool | None
 
@@ -116,7 +116,7 @@ def _pair(
         known.difference[i][j],
         score=None if scored is None else scored.score,
         ceiling=None if scored is None else scored.ceiling,
-        floor=None if scored is None else scored.floor,
+        baseline=None if scored is None else scored.floor,
         associated=scored is not None and scored.associated,
         near=near.get(names),
     )

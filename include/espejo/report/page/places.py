@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from include.espejo.evaluate.general.breakdown import OTHERS
 from include.espejo.evaluate.general.document import Part, Parts
 from include.espejo.evaluate.scoring.references import ReferencedScore
+from include.espejo.language import Label, text
 from include.espejo.report.page.fitness import below_ceiling
 from include.espejo.report.page.pairs import GAPS
 from include.espejo.survey import SurveySpec
-from include.espejo.survey.column import Label
 from include.espejo.survey.model import Geography
 
-_OTHERS = Label(es="Los demás lugares, juntos", en="The other places, together")
+_OTHERS = text("The other places, together")
 
 
 @dataclass(frozen=True)
@@ -75,5 +75,5 @@ def _tile(
 ) -> Tile:
     column = None if level is None else spec.columns.get(level)
     label = _OTHERS if code == OTHERS else column.code_label(code) if column else None
-    label = label or Label(es=code, en=code)
+    label = label or Label.same(code)
     return Tile(code, label, part.pair_trends, part.column_shapes, *place)

@@ -1,4 +1,4 @@
-"""The headline scores: each on a track between its floor and its ceiling, beside the last one."""
+"""The headline scores: each on a track between its baseline and its ceiling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from include.espejo.evaluate.periods.document import Comparison, EarlierSummary
 from include.espejo.evaluate.quality.document import Quality
 from include.espejo.evaluate.scoring.references import ReferencedScore
 from include.espejo.evaluate.specific.document import Target
-from include.espejo.survey.column import Label
+from include.espejo.language import Label, text
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Track:
 
     score: float
     ceiling: float | None
-    floor: float | None
+    baseline: float | None
     previous: float | None = None
 
 
@@ -37,60 +37,38 @@ class Headline:
     about: Label
     score: float
     ceiling: float | None
-    floor: float | None
-    floor_is: Label
+    baseline: float | None
+    baseline_is: Label
     change: float | None
     track: Track
     whole: bool = False
     all_rows: float | None = None
 
 
-_SHUFFLED = Label(es="columnas barajadas", en="columns shuffled")
-_EVEN = Label(es="todo valor igual de frecuente", en="every value equally often")
-_OVERALL = Label(es="Calidad global", en="Overall quality")
-_SHAPES = Label(es="Columnas", en="Columns")
-_PAIRS = Label(es="Pares asociados", en="Associated pairs")
-_NOTHING_LEARNT = Label(es="un modelo que no aprende nada", en="a model that learns nothing")
+_SHUFFLED = text("columns shuffled")
+_EVEN = text("every value equally often")
+_OVERALL = text("Overall quality")
+_SHAPES = text("Columns")
+_PAIRS = text("Associated pairs")
+_NOTHING_LEARNT = text("a model that learns nothing")
 _VIEWS = {
-    "3": Label(es="Tres columnas a la vez", en="Three columns at a time"),
-    "4": Label(es="Cuatro columnas a la vez", en="Four columns at a time"),
+    "3": text("Three columns at a time"),
+    "4": text("Four columns at a time"),
 }
-_CLASSIFIER = Label(es="Se distingue (AUC)", en="Told apart (AUC)")
-_GROUPS = Label(es="Cifras por grupo", en="Figures by group")
-_MODELS = Label(es="Pierden los modelos (AUC)", en="Models lose (AUC)")
-_PROPENSITY = Label(es="Propensión (pMSE)", en="Propensity (pMSE)")
+_CLASSIFIER = text("Told apart (AUC)")
+_GROUPS = text("Figures by group")
+_MODELS = text("Models lose (AUC)")
+_PROPENSITY = text("Propensity (pMSE)")
 
 _ABOUTS = {
-    "overall": Label(
-        es="Media de columnas y pares (SDMetrics).", en="Mean of columns and pairs (SDMetrics)."
-    ),
-    "column_shapes": Label(
-        es="¿Se reparte cada columna igual?", en="Is each column spread the same way?"
-    ),
-    "column_pair_trends": Label(
-        es="¿Van juntas las columnas que van juntas?",
-        en="Do columns go together that go together?",
-    ),
-    "k_marginal": Label(
-        es="Traslape de vistas de estas columnas, de 0 a 1000 (k-marginal, NIST).",
-        en="Overlap in views of these columns, 0 to 1000 (k-marginal, NIST).",
-    ),
-    "propensity": Label(
-        es="¿Distingue un árbol lo sintético? 1: imposible; menos es mejor.",
-        en="Can a tree tell what is synthetic? 1: it cannot; less is better.",
-    ),
-    "classifier": Label(
-        es="¿Distinguen muchos árboles las filas sintéticas? 0.5: no; menos es mejor.",
-        en="Can many trees tell synthetic rows? 0.5: they cannot; less is better.",
-    ),
-    "groups": Label(
-        es="¿Cuántas coinciden con las reales, salvo error de muestreo?",
-        en="How many agree with the real ones, but for sampling error?",
-    ),
-    "models": Label(
-        es="Lo que pierde un modelo por aprender de filas sintéticas; menos es mejor.",
-        en="What a model loses by learning from synthetic rows; less is better.",
-    ),
+    "overall": text("Mean of columns and pairs (SDMetrics)."),
+    "column_shapes": text("Is each column spread the same way?"),
+    "column_pair_trends": text("Do columns go together that go together?"),
+    "k_marginal": text("Overlap in views of these columns, 0 to 1000 (k-marginal, NIST)."),
+    "propensity": text("Can a tree tell what is synthetic? 1: it cannot; less is better."),
+    "classifier": text("Can many trees tell synthetic rows? 0.5: they cannot; less is better."),
+    "groups": text("How many agree with the real ones, but for sampling error?"),
+    "models": text("What a model loses by learning from synthetic rows; less is better."),
 }
 
 
@@ -114,10 +92,10 @@ def _quality(quality: Quality, uniform: float, before: EarlierSummary | None) ->
         if score is None:
             continue
         known = quality.references[name]
-        equal, floor, floor_is = known.score, known.floor, _SHUFFLED
+        equal, baseline, baseline_is = known.score, known.floor, _SHUFFLED
         if name == "column_shapes":
-            # Shuffling keeps every column as it is: that floor would say nothing.
-            floor, floor_is = uniform, _EVEN
+            # Shuffling keeps every column as it is: that baseline would say nothing.
+            baseline, baseline_is = uniform, _EVEN
         shown = score if equal is None else equal
         last = _before(before, name, equal_rows=equal is not None)
         yield Headline(
@@ -125,10 +103,10 @@ def _quality(quality: Quality, uniform: float, before: EarlierSummary | None) ->
             _ABOUTS[name],
             shown,
             known.ceiling,
-            floor,
-            floor_is,
+            baseline,
+            baseline_is,
             None if last is None else shown - last,
-            track(shown, known.ceiling, floor, last),
+            track(shown, known.ceiling, baseline, last),
             all_rows=None if equal is None else score,
         )
 
@@ -170,10 +148,10 @@ def _of_shuffled(
     *,
     whole: bool = False,
 ) -> Headline:
-    """A score whose floor is that of shuffled columns, and that earlier releases do not tell."""
-    ceiling, floor = known.ceiling, known.floor
+    """A score whose baseline is that of shuffled columns, and that earlier releases do not tell."""
+    ceiling, baseline = known.ceiling, known.floor
     return Headline(
-        name, _ABOUTS[about], score, ceiling, floor, _SHUFFLED, None, place, whole=whole
+        name, _ABOUTS[about], score, ceiling, baseline, _SHUFFLED, None, place, whole=whole
     )
 
 
@@ -183,46 +161,46 @@ def _models(targets: Sequence[Target]) -> Iterator[Headline]:
     known = [target.scores["auc"] for target in targets if target.scores]
     if known:
         lost = -sum(auc.difference for auc in known) / len(known)
-        floor = sum(auc.train_real for auc in known) / len(known) - 0.5
+        baseline = sum(auc.train_real for auc in known) / len(known) - 0.5
         yield Headline(
             _MODELS,
             _ABOUTS["models"],
             lost,
             0.0,
-            floor,
+            baseline,
             _NOTHING_LEARNT,
             None,
-            _falling(lost, 0.0, floor, best=0.0),
+            _falling(lost, 0.0, baseline, best=0.0),
         )
 
 
 def _propensity(tree: PropensityModel) -> Iterator[Headline]:
     sides = (tree.score, tree.ceiling, tree.floor)
-    score, ceiling, floor = (None if side is None else side.ratio for side in sides)
+    score, ceiling, baseline = (None if side is None else side.ratio for side in sides)
     if score is not None:
         # Ratios: one of 2 is as far from 1 as one of 4 is from 2. The best is 1, on the right.
-        logs = [None if v is None else -math.log(max(v, 1e-3)) for v in (score, ceiling, floor)]
+        logs = [None if v is None else -math.log(max(v, 1e-3)) for v in (score, ceiling, baseline)]
         place = track(logs[0] or 0.0, logs[1], logs[2], best=0)
         yield Headline(
-            _PROPENSITY, _ABOUTS["propensity"], score, ceiling, floor, _SHUFFLED, None, place
+            _PROPENSITY, _ABOUTS["propensity"], score, ceiling, baseline, _SHUFFLED, None, place
         )
 
 
-def _falling(score: float, ceiling: float | None, floor: float | None, best: float) -> Track:
+def _falling(score: float, ceiling: float | None, baseline: float | None, best: float) -> Track:
     """A track on which less is better: the best is on the right."""
-    turned = [None if mark is None else -mark for mark in (score, ceiling, floor)]
+    turned = [None if mark is None else -mark for mark in (score, ceiling, baseline)]
     return track(turned[0] or 0.0, turned[1], turned[2], best=-best)
 
 
 def track(
     score: float,
     ceiling: float | None,
-    floor: float | None,
+    baseline: float | None,
     previous: float | None = None,
     best: float = 1.0,
 ) -> Track:
     """Places of the marks, from just under the lowest on the left to `best` on the right."""
-    marks = [mark for mark in (score, ceiling, floor, previous) if mark is not None]
+    marks = [mark for mark in (score, ceiling, baseline, previous) if mark is not None]
     high = max(best, *marks)
     low = min(*marks, high - abs(high) * 0.05 - 1e-9)
     low -= (high - low) * 0.06
@@ -230,4 +208,4 @@ def track(
     def place(mark: float | None) -> float | None:
         return None if mark is None else round(100 * (mark - low) / (high - low), 1)
 
-    return Track(place(score) or 0.0, place(ceiling), place(floor), place(previous))
+    return Track(place(score) or 0.0, place(ceiling), place(baseline), place(previous))

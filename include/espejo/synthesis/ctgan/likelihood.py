@@ -80,20 +80,20 @@ class LikelihoodTraining:
         nets = self._learning(self.generator)
         codes, leaves = self._rows[batch].long(), self._leaves[batch]
 
-        def learn(net: FieldNet, seed: int) -> float:
+        def learn(net: FieldNet, seed: int) -> Tensor:
             random = torch.Generator().manual_seed(seed)
             loss = self.generator.surprise(codes, leaves, self.masks, [net], random).mean()
             loss.backward()  # type: ignore[no-untyped-call]
-            return float(loss.detach())
+            return loss.detach()
 
         # A seed for each field: what it is does not depend on which field is learnt first.
         seeds = torch.empty(len(nets), dtype=torch.long).random_(generator=self.random)
         self.optimiser.zero_grad(set_to_none=True)
-        of_fields = self._each(learn, nets, seeds.tolist())
+        losses = self._each(learn, nets, seeds.tolist())
         self.optimiser.step()
         self.steps += 1
         average(self.averaged, self.generator, self.rates.average, self.steps)
-        for net, told in zip(nets, of_fields, strict=True):
+        for net, told in zip(nets, torch.stack(losses).tolist(), strict=True):
             self.surprise[net.field - self.generator.layout.given] = told
         return sum(self.surprise)
 

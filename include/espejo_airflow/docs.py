@@ -1,0 +1,38 @@
+"""What Airflow's pages say of each DAG."""
+
+from __future__ import annotations
+
+from include.espejo.language import text
+from include.espejo.survey import SurveySpec
+
+
+def synthesis_doc(spec: SurveySpec) -> str:
+    """Of the DAG that makes releases, in both languages."""
+    about = text(
+        "Each quarter the DAG waits for the survey's file at `{raw}` and validates it. It removes "
+        "values that too few people have, trains, samples, scores, attacks the result, and "
+        "publishes the synthetic table with its report at `{public}`.",
+        raw=spec.places.raw,
+        public=spec.places.public,
+    )
+    by_hand = text(
+        "To start it by hand, press *Trigger* and give the period, such as `2026T3`. A dry run "
+        "does everything except publish. A run may be repeated: the same work has the same name. "
+        "If a task fails, its log names the column, the rule, the count and the remedy."
+    )
+    title = spec.title
+    return (
+        f"### {title.es}\n\n{about.es}\n\n{by_hand.es}\n\n"
+        f"### {title.en}\n\n{about.en}\n\n{by_hand.en}\n"
+    )
+
+
+def indicators_doc(spec: SurveySpec) -> str:
+    """Of the DAG that reads releases as any consumer does, in both languages."""
+    about = text(
+        "Reads the last release of `{survey}` through `latest.json`, as any consumer does, and "
+        "writes the indicators that the spec declares to `{downstream}`.",
+        survey=spec.survey,
+        downstream=spec.places.downstream,
+    )
+    return f"{about.es}\n\n{about.en}\n"
