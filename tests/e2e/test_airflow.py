@@ -24,6 +24,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from demo.lake_identities import DOWNSTREAM_BUCKET, PUBLIC_BUCKET, RESTRICTED_BUCKET
 from tests.support.canaries import found_in_file
+from tests.support.chromium import browser_path
 
 from .panel import next_quarter, plant_leak, put_attempts
 from .support import (
@@ -182,16 +183,8 @@ def test_the_trigger_form_in_a_browser(stage: Stage, api: Api, tmp_path: Path) -
         page.screenshot(path=str(tmp_path / "form.png"))
         text += page.inner_text("body")
         browser.close()
-    for field in ("Filas / Rows", "Ensayo / Dry run", "Motor / Engine", "Lote / Batch size"):
+    for field in ("Filas / Rows", "Ensayo / Dry run", "Motor / Engine", "Tamaño de lote / Batch size"):
         assert field in text
-
-
-def browser_path() -> str:
-    import shutil
-
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    assert found, "no Chromium: run `make browser`"
-    return found
 
 
 # --- a training that is killed ------------------------------------------------------------------

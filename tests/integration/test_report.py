@@ -15,6 +15,7 @@ from pypdf import PdfReader
 
 from include.espejo.report.drawings.browser import open_browser
 from include.espejo.report.drawings.printing import print_page
+from tests.support.chromium import browser_path
 from tests.support.report_pages import REASON, bare_page, enoe_page, odd_page, parks_page
 
 POLICY = (
@@ -36,9 +37,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
+        chromium = playwright.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
         yield chromium
         chromium.close()
 
