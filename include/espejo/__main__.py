@@ -51,17 +51,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         nargs="?",
         const="",
-        help="also rules that the spec lacks, printed or in FILE",
+        help="also suggest rules that the spec lacks, printed or in FILE",
     )
-    protect = commands.add_parser("protect", help="hold the floors, and hold households back")
+    protect = commands.add_parser("protect", help="replace rare values, and hold out households")
     _add_survey(protect, "INPUT", "OUT_DIR")
     protect.add_argument("--holdout-share", type=float, metavar="F")
     protect.add_argument("--seed", type=int, metavar="N")
     audit = commands.add_parser("audit", help="attack a synthetic table; writes nothing")
     _add_survey(audit, "TRAIN", "SYNTHETIC")
-    audit.add_argument("--holdout", metavar="FILE", help="the control; without it no gate passes")
+    audit.add_argument("--holdout", metavar="FILE", help="the control; without it, no gate passes")
     audit.add_argument("--seed", type=int, metavar="N")
-    synthesize = commands.add_parser("synthesize", help="the whole flow without Airflow")
+    synthesize = commands.add_parser("synthesize", help="run the whole pipeline without Airflow")
     _add_survey(synthesize, "INPUT", "OUT_DIR")
     _add_settings(synthesize)
     withdraw = commands.add_parser("withdraw", help="withdraw a release from the public place")
@@ -88,10 +88,15 @@ def _add_settings(synthesize: argparse.ArgumentParser) -> None:
     synthesize.add_argument(
         "--calibrate",
         action=argparse.BooleanOptionalAction,
-        help="draw rows to the training margins, or as they come",
+        help=(
+            "draw rows so that their margins agree with the training table, or as the model "
+            "draws them"
+        ),
     )
     synthesize.add_argument(
-        "--restricted", metavar="DIR", help="for rows, model, figures (OUT_DIR.restricted)"
+        "--restricted",
+        metavar="DIR",
+        help="folder for rows, model and exact figures (default: OUT_DIR.restricted)",
     )
 
 

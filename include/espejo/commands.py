@@ -40,7 +40,9 @@ def validate_command(options: argparse.Namespace) -> Result:
 
     for read in (options.input, options.survey):
         if options.suggest and _whole_path(options.suggest) == _whole_path(read):
-            raise ParameterError(f"--suggest {options.suggest}: it is read; name another file")
+            raise ParameterError(
+                f"--suggest {options.suggest}: this file is an input; name another one"
+            )
     spec, period = load_spec(options.survey), Period.parse(options.period)
     ingested = read_survey(open_lake(options.input), options.input, spec)
     result = check_survey(ingested.table, spec, period, ingested.warnings)
@@ -168,12 +170,12 @@ def _refuse_shared_folder(restricted: str, out_dir: str, survey: str) -> None:
     ours, public, read = (_whole_path(path) for path in (restricted, out_dir, survey))
     if ours.startswith(public) or public.startswith(ours):
         raise ParameterError(
-            f"--restricted {restricted}: it is, holds or lies in OUT_DIR; name a folder apart"
+            f"--restricted {restricted}: it overlaps OUT_DIR; name a separate folder"
         )
     if read.startswith(ours):
         raise ParameterError(
-            f"--restricted {restricted}: INPUT lies in it, and it may be emptied; "
-            "name a folder apart"
+            f"--restricted {restricted}: it contains INPUT, and it may be emptied; name a separate "
+            "folder"
         )
 
 
@@ -189,7 +191,8 @@ def _refuse_other_release(lakes: Lakes, folder: str, release: str) -> None:
     stored = lakes.publish.read_tagged(join(folder, MANIFEST))
     if stored is not None and json.loads(stored.content).get("release") != release:
         raise LakeError(
-            f"{folder}: it holds another release, which is never overwritten; name another OUT_DIR",
+            f"{folder}: it contains another release, which is never overwritten; name another "
+            "OUT_DIR",
             exit_code=2,
         )
 

@@ -108,7 +108,7 @@ def without_values(step: Callable[Parameters, Result]) -> Callable[Parameters, R
         except EspejoError as error:
             known: EspejoError = error
         except MemoryError:
-            known = LakeError("out of memory: give the task more, or ask for fewer rows")
+            known = LakeError("out of memory: give the task more memory, or ask for fewer rows")
         except Exception as error:  # noqa: BLE001  not swallowed: told again without its values
             known = UnexpectedError(_describe(step.__name__, error))
         # Raised outside the handlers, so that no traceback or context keeps the original.

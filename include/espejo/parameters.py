@@ -99,9 +99,9 @@ def _told(name: str, problem: str) -> str:
             low, high, _ = bounds_of(name)
             return f"parameter {name}: write a whole number from {low} to {high}"
         case "literal_error":
-            return f"parameter {name}: it is none of {', '.join(schema_of(name)['enum'])}"
+            return f"parameter {name}: it must be one of {', '.join(schema_of(name)['enum'])}"
         case _:
-            return f"parameter {name}: it is not of its kind; see docs/spec.md, `model`"
+            return f"parameter {name}: wrong type; see docs/spec.md, `model`"
 
 
 def given_reason(override: str) -> str:

@@ -43,7 +43,7 @@ def send(connection_id: str, message: dict[str, str]) -> None:
     try:
         connection = Connection.get(connection_id)
     except AirflowNotFoundException:
-        log.info("no connection %s: nobody is notified", connection_id)
+        log.info("no connection %s: no alert is sent", connection_id)
         return
     if connection.conn_type == "smtp":
         _send_mail(connection_id, connection.extra_dejson, message)

@@ -27,7 +27,7 @@ def lake_by(connection_id: str, uri: str, address: str = "endpoint_url") -> Lake
     try:
         connection = Connection.get(connection_id)
     except AirflowNotFoundException:
-        missing = f"connection {connection_id}: there is none; make one of type aws for {uri}"
+        missing = f"connection {connection_id}: it does not exist; create one of type aws for {uri}"
     else:
         missing = ""
     if missing:

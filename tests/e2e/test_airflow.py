@@ -183,7 +183,12 @@ def test_the_trigger_form_in_a_browser(stage: Stage, api: Api, tmp_path: Path) -
         page.screenshot(path=str(tmp_path / "form.png"))
         text += page.inner_text("body")
         browser.close()
-    for field in ("Filas / Rows", "Ensayo / Dry run", "Motor / Engine", "Tamaño de lote / Batch size"):
+    for field in (
+        "Filas / Rows",
+        "Ensayo / Dry run",
+        "Motor / Engine",
+        "Tamaño de lote / Batch size",
+    ):
         assert field in text
 
 
@@ -290,7 +295,7 @@ def test_a_fourth_release_of_a_period_is_refused_before_its_audit(
     assert (held_back.refused["state"], held_back.refused["try_number"]) == ("failed", 1)
     log = api.log(held_back.run, "disclose", 1)
     assert "gate attempts: 3 releases of 2015T3 have been tried" in log
-    assert "give an override's reason" in log
+    assert "give an override reason" in log
     assert not held_back.audited
 
 

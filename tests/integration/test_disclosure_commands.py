@@ -229,7 +229,7 @@ def rewritten(path: Path, target: Path, change: Any) -> Path:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda row: [*row, "ZQX7"], "1 that are not modelled"),
+        (lambda row: [*row, "ZQX7"], "1 are not modelled"),
         (lambda row: row[1:], "column LOC"),
     ],
     ids=["a column more", "a column less"],

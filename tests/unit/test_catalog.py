@@ -359,10 +359,10 @@ def test_training_goes_on_where_progress_cannot_be_written(
 ) -> None:
     class Full(LocalLake):
         def write(self, uri: str, content: bytes) -> None:
-            raise LakeError(f"{uri}: the place is full")
+            raise LakeError(f"{uri}: the storage is full")
 
     LiveProgress(Full(), at).tell(told(1))
-    assert "the place is full" in caplog.text
+    assert "the storage is full" in caplog.text
 
 
 def test_failed_gates_are_told_by_name_and_remedy_only(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_a_damaged_journal_is_told_with_its_remedy(
 ) -> None:
     release("aaa")
     lake.write(place.changes(), b'{"survey": "parks", "entries": [{}]}')
-    with pytest.raises(LakeError, match="not what publishing writes; put it back"):
+    with pytest.raises(LakeError, match="not what publishing writes; restore it"):
         release("bbb")
 
 

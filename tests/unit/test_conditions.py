@@ -123,9 +123,9 @@ def test_what_is_no_expression_is_refused(text: str) -> None:
 )
 def test_a_name_that_is_no_column_is_refused(name: str) -> None:
     for text in (f"{name} == 1", f"{name} in (1, 2)", f"AGE < 1 + {name}", f"not {name}"):
-        with pytest.raises(ExpressionError, match=f"it names {name}, which is no column"):
+        with pytest.raises(ExpressionError, match=f"it names {name}, which is not a column"):
             parse_expression(text, CODES)
-    with pytest.raises(ExpressionError, match=re.escape(f"blank() takes a column, and {name} is")):
+    with pytest.raises(ExpressionError, match=re.escape(f"blank() needs a column, and {name} is")):
         parse_expression(f"blank({name})", CODES)
 
 
@@ -156,28 +156,28 @@ def test_a_code_is_of_its_columns_list_where_it_has_one() -> None:
     assert parse_expression('PLACE == "3"', CODES)
 
 
-LIST = "after `in` goes a list of constants, such as"
+LIST = "`in` needs a list of constants, such as"
 MIXES = {
     # would fail when evaluated, after the data has been read
     "AGE is 5": "`is` is not allowed: write == or blank(COLUMN)",
     "AGE is not 5": "`is` is not allowed: write == or blank(COLUMN)",
     **dict.fromkeys(["AGE in 5", 'SEX in ("1")', "AGE in (YEAR, 5)", "AGE in ((1, 2), 5)"], LIST),
     **dict.fromkeys(["AGE == (1, 2)", "(1, 2)", "AGE in (5, 6) in (7, 8)"], "is not allowed"),
-    "blank(survey_year)": "blank() takes a column, and survey_year is none",
-    'SEX + "1" == "11"': "'SEX' is a code; here goes a number",
-    "SEX + 1 > 2": "'SEX' is a code; here goes a number",
-    '-SEX == "1"': "'SEX' is a code; here goes a number",
-    'AGE + "1"': "\"'1'\" is a code; here goes a number",
-    "AGE + blank(SEX)": "'blank(SEX)' is a condition; here goes a number",
+    "blank(survey_year)": "blank() needs a column, and survey_year is not one",
+    'SEX + "1" == "11"': "'SEX' is a code; a number is expected here",
+    "SEX + 1 > 2": "'SEX' is a code; a number is expected here",
+    '-SEX == "1"': "'SEX' is a code; a number is expected here",
+    'AGE + "1"': "\"'1'\" is a code; a number is expected here",
+    "AGE + blank(SEX)": "'blank(SEX)' is a condition; a number is expected here",
     # would be evaluated to something else than what they seem to say
     **dict.fromkeys(['"1" in SEX', "AGE in YEAR"], LIST),
     "AGE == SEX": "AGE is a number: compare it with unquoted numbers",
     "SEX == survey_year": "survey_year is a number",
-    "not SEX": "'SEX' is a code; here goes a condition",
-    "AGE and SEX": "'AGE' is a number; here goes a condition",
-    "blank(AGE) or 1": "'1' is a number; here goes a condition",
-    "blank(AGE) == blank(SEX)": "a condition cannot be compared: join conditions by and, or, not",
-    "(AGE > 5) == 1": "a condition cannot be compared",
+    "not SEX": "'SEX' is a code; a condition is expected here",
+    "AGE and SEX": "'AGE' is a number; a condition is expected here",
+    "blank(AGE) or 1": "'1' is a number; a condition is expected here",
+    "blank(AGE) == blank(SEX)": "conditions cannot be compared; join them with and, or, not",
+    "(AGE > 5) == 1": "conditions cannot be compared",
     # hold everywhere or nowhere
     **dict.fromkeys(["AGE in ()", "AGE not in ()", "SEX in []"], LIST),
 }

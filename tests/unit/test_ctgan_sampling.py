@@ -155,7 +155,7 @@ def test_places_that_do_not_go_together_are_refused() -> None:
     one, other = next(
         (a, b) for a in set(real["ENT"]) for b in set(real["CD_A"]) if (a, b) not in pairs
     )
-    with pytest.raises(ParameterError, match="no place has them all"):
+    with pytest.raises(ParameterError, match="no place satisfies all of them"):
         drawn(trained_enoe(), 100, conditions={"ENT": one, "CD_A": other})
 
 
@@ -260,5 +260,5 @@ def test_a_number_that_is_no_value_of_its_own_is_not_called_unseen() -> None:
     trained = fitted(hand_made({"income": income, "c": ["x", "y"] * 500}), max_steps=2)
     with pytest.raises(ParameterError, match="income: this number is not modelled as a value"):
         drawn(trained, 5, conditions={"income": str(int(np.sort(income)[500]))})
-    with pytest.raises(ParameterError, match="c: training has never seen this code"):
+    with pytest.raises(ParameterError, match="c: the training table does not have this code"):
         drawn(trained, 5, conditions={"c": "z"})

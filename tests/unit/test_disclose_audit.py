@@ -200,7 +200,7 @@ def numbers_for_codes(split: Split) -> Split:
 BAD_INPUT: dict[str, tuple[Callable[[Split], Split], str]] = {
     "another column": (
         lambda s: with_rows(s, synthetic=s.synthetic.assign(**{str(CANARY): "1"})),
-        "rule columns: 1 that are not modelled",
+        "rule columns: 1 are not modelled",
     ),
     "a column less": (
         lambda s: with_rows(s, synthetic=s.synthetic.drop(columns="SEX")),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from numba.core.caching import FunctionCache
 
 from include.espejo.disclose.distance import kernel
 from include.espejo.disclose.distance.distances import measure_distances
@@ -204,3 +205,12 @@ def test_weights_fit_a_byte_or_are_refused(enoe: SurveySpec):
     assert set(weights(with_columns(254)).values()) == {1}
     with pytest.raises(InputError, match="too many to compare"):
         weights(with_columns(255))
+
+
+def test_where_nothing_can_be_written_each_process_compiles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in an image that is read-only, of a user without a home."""
+    assert kernel._may_cache()
+    monkeypatch.setattr(FunctionCache._impl_class, "_locator_classes", [])
+    assert not kernel._may_cache()

@@ -151,7 +151,9 @@ def test_floor_behind_the_special_codes_of_a_number(
     real = people((36, {}), (count, unknown), (1, {"EDA": 31.0}), size=size)
     _, codes = check_floors(population(real, synthetic_rows({}, unknown), enoe), enoe)
     assert (codes.figure, codes.passed) == (count, passes)
-    assert ("column EDA, rule floor: 1 released under it" in codes.reason) == (not passes)
+    assert ("column EDA, rule floor: 1 released values are below it" in codes.reason) == (
+        not passes
+    )
     _, codes = check_floors(population(real, synthetic_rows({}, {"EDA": 31.0}), enoe), enoe)
     assert codes.passed  # another number is no code
 
@@ -252,6 +254,6 @@ def test_an_audit_without_gates_is_not_passed():
 
 
 def test_a_floor_of_more_households_than_people_is_refused() -> None:
-    with pytest.raises(ValidationError, match="5 households are as many people at least"):
+    with pytest.raises(ValidationError, match="5 households have at least as many people"):
         Floor(people=3, households=5)
     assert Floor(people=5, households=5).households == 5

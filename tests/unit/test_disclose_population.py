@@ -74,7 +74,7 @@ def test_a_key_without_a_column_on_one_side_is_refused(
         gather(same[0], same[1], rows(sides, enoe), enoe, 1)
     same = [sides[0], sides[0]]
     same[side] = same[side].assign(TIPO=pd.Categorical(["1"] * len(sides[0])))  # it is optional
-    with pytest.raises(InputError, match="column TIPO: in one of train and holdout only"):
+    with pytest.raises(InputError, match="column TIPO: in only one of train and holdout"):
         gather(same[0], same[1], rows(sides, enoe), enoe, 1)
 
 

@@ -174,8 +174,8 @@ def test_an_absent_optional_column_is_blank_where_modelled_and_left_out_elsewher
     assert "C_RES" not in read.table.column_names
     told = [w for w in read.warnings if w.startswith(("column MAN", "column C_RES"))]
     assert told == [
-        "column MAN: absent (it is optional), blank throughout",
-        "column C_RES: absent (it is optional), blank throughout",
+        "column MAN: absent from the file; it is optional, and blank in every row",
+        "column C_RES: absent from the file; it is optional, and blank in every row",
     ]
     assert to_frame(read.table)["MAN"].isna().all()
 
@@ -278,7 +278,9 @@ def test_a_decimal_as_written(cell: str, value: float, parks_sheet, parks, inges
 @pytest.mark.parametrize("cell", ["1,5", "nan", "inf", "-inf", "1e999", "abc", "1.5.", "0x10"])
 def test_what_is_no_decimal_is_refused(cell: str, parks_sheet, parks, refusal) -> None:
     content = parks_sheet.edit(0, hours=cell).to_bytes(";", "utf-8", "\n")
-    assert "column hours, rule decimal: 1 rows hold something else" in refusal(content, spec=parks)
+    assert "column hours, rule decimal: 1 rows have another kind of value" in refusal(
+        content, spec=parks
+    )
 
 
 @pytest.mark.parametrize("cell", ["1_0", "١٢"])
@@ -301,16 +303,16 @@ def header_of(content: bytes) -> bytes:
 
 
 REFUSED = {
-    "empty": (lambda s: b"", "rule rows: the file is empty; ship it again"),
+    "empty": (lambda s: b"", "rule rows: the file is empty; send it again"),
     "header only": (
         lambda s: header_of(s.to_bytes()),
-        "rule rows: a header and no rows; ship the whole file again",
+        "rule rows: there is a header but no row; send the whole file again",
     ),
     "header and line end only": (
         lambda s: header_of(s.to_bytes()) + b"\r\n",
-        "rule rows: a header and no rows",
+        "rule rows: there is a header but no row",
     ),
-    "only a mark": (lambda s: b"\xef\xbb\xbf", "rule header: the first line is no header"),
+    "only a mark": (lambda s: b"\xef\xbb\xbf", "rule header: the first line is not a header"),
     "no header": (
         lambda s: s.to_bytes().partition(b"\r\n")[2],
         "rule header: 18 of the spec's columns are missing from the first line; the file has no "
@@ -357,24 +359,24 @@ REFUSED = {
     ),
     "truncated": (
         lambda s: s.to_bytes()[:-40],
-        "rule fields: 1 lines have not the header's 28 fields, the last line among them",
+        "rule fields: 1 lines do not have the header's 28 fields, among them the last line",
     ),
     "a field too many": (
         lambda s: s.to_bytes().replace(b",777777\r\n", b",777777,1\r\n"),
-        "rule fields: 2 lines have not the header's 28 fields; the file is truncated, a field "
-        "holds the delimiter, or a quote is not closed: ship it again",
+        "rule fields: 2 lines do not have the header's 28 fields; the file is truncated, a field "
+        "holds the delimiter, or a quote is not closed: send it again",
     ),
     "a field too few": (
         lambda s: s.to_bytes().replace(b",777777\r\n", b"\r\n"),
-        "rule fields: 2 lines have not the header's 28 fields",
+        "rule fields: 2 lines do not have the header's 28 fields",
     ),
     "end-of-file mark of DOS": (
         lambda s: s.to_bytes() + b"\x1a",
-        "rule fields: 1 lines have not the header's 28 fields",
+        "rule fields: 1 lines do not have the header's 28 fields",
     ),
     "utf-16": (
         lambda s: s.to_bytes(encoding="utf-16"),
-        "rule encoding: it looks like UTF-16; ship it as plain text in utf-8 or latin-1",
+        "rule encoding: it looks like UTF-16; send it as plain text in utf-8 or latin-1",
     ),
     "utf-16 without its mark": (
         lambda s: s.to_bytes(encoding="utf-16-le"),
@@ -382,57 +384,57 @@ REFUSED = {
     ),
     "letters in a number": (
         lambda s: s.edit(5, EDA="ZQX7").edit(6, EDA="treinta").to_bytes(),
-        "column EDA, rule integer: 2 rows hold something else; write plain digits, or a blank "
-        "where there is no answer",
+        "column EDA, rule integer: 2 rows have another kind of value; write plain digits, or a "
+        "blank if there is no answer",
     ),
     "letters in two numbers": (
         lambda s: s.edit(5, EDA="ZQX7").edit(6, INGOCUP="ZQX7").to_bytes(),
-        "column INGOCUP, rule integer: 1 rows hold something else",
+        "column INGOCUP, rule integer: 1 rows have another kind of value",
     ),
     "a huge number": (
         lambda s: s.edit(5, INGOCUP="7777777777").to_bytes(),
-        "column INGOCUP, rule integer: 1 rows hold something else",
+        "column INGOCUP, rule integer: 1 rows have another kind of value",
     ),
     "a huger number": (
         lambda s: s.edit(5, INGOCUP="777777" * 900).to_bytes(),
-        "column INGOCUP, rule integer: 1 rows hold something else",
+        "column INGOCUP, rule integer: 1 rows have another kind of value",
     ),
     "a fraction": (
         lambda s: s.edit(5, EDA="46.5").to_bytes(),
-        "column EDA, rule integer: 1 rows hold something else",
+        "column EDA, rule integer: 1 rows have another kind of value",
     ),
     "digits of another script": (
         lambda s: s.edit(5, EDA="٤٦").to_bytes(encoding="utf-8"),
-        "column EDA, rule integer: 1 rows hold something else",
+        "column EDA, rule integer: 1 rows have another kind of value",
     ),
     "separated thousands": (
         lambda s: s.edit(5, INGOCUP="4,300").to_bytes(),
-        "column INGOCUP, rule integer: 1 rows hold something else",
+        "column INGOCUP, rule integer: 1 rows have another kind of value",
     ),
     "exponent": (
         lambda s: s.edit(5, INGOCUP="4.3E+03").to_bytes(),
-        "column INGOCUP, rule integer: 1 rows hold something else",
+        "column INGOCUP, rule integer: 1 rows have another kind of value",
     ),
     "a quote not closed": (
         lambda s: s.to_bytes().replace(b",ZQX7,", b',"ZQX7,', 1),
-        "rule fields: 1 lines have not the header's 28 fields",
+        "rule fields: 1 lines do not have the header's 28 fields",
     ),
     "a nul in a number": (
         lambda s: s.edit(5, EDA="4\x006").to_bytes(),
-        "column EDA, rule integer: 1 rows hold something else",
+        "column EDA, rule integer: 1 rows have another kind of value",
     ),
     "a nul in the header": (lambda s: s.to_bytes().replace(b"SEX", b"SE\x00", 1), "rule encoding"),
-    "zip": (lambda s: zipped(s.to_bytes()), "rule encoding: it looks like a zip file; ship it"),
+    "zip": (lambda s: zipped(s.to_bytes()), "rule encoding: it looks like a zip file; send it"),
     "gzip": (
         lambda s: gzip.compress(s.to_bytes(), mtime=0),
-        "rule encoding: it looks like a gzip file; ship it as plain text in utf-8 or latin-1",
+        "rule encoding: it looks like a gzip file; send it as plain text in utf-8 or latin-1",
     ),
     "parquet": (
         lambda s: to_parquet(pa.table({"AGEB": ["ZQX7"]})),
-        "rule encoding: it looks like a Parquet file; ship it",
+        "rule encoding: it looks like a Parquet file; send it",
     ),
     "noise": (lambda s: np.random.default_rng(1).bytes(300_000), "rule"),
-    "one long line": (lambda s: b"ZQX7," * 30_000, "rule header: the first line is no header"),
+    "one long line": (lambda s: b"ZQX7," * 30_000, "rule header: the first line is not a header"),
     "another survey": (
         lambda s: b"A,B\r\n1,2\r\n",
         "rule header: 18 of the spec's columns are missing from the first line",
@@ -493,7 +495,7 @@ def test_no_row_is_lost_between_stray_quotes(closed: bool, planted, refusal) -> 
         noted[900] = noted[900] + b'"'
     message = refusal(b"\r\n".join(noted))
     lost = 200 if closed else len(planted.rows) - 700
-    assert f"rule CSV: {lost} lines are inside quotes that are not closed on their own" in message
+    assert f"rule CSV: {lost} lines open a quote and do not close it" in message
 
 
 def test_a_headerless_files_first_row_is_not_told(sheet, refusal) -> None:
@@ -548,5 +550,7 @@ def test_the_one_file_of_a_period_is_found(tmp_path: Path) -> None:
     (folder / "sdemt215.csv").write_text("x")
     assert find_input(LocalLake(), pattern) == str(folder / "sdemt215.csv")
     (folder / "copy.csv").write_text("x")
-    with pytest.raises(InputError, match="2 files match; leave exactly one file a period there"):
+    with pytest.raises(
+        InputError, match="2 files match; leave exactly one file for each period there"
+    ):
         find_input(LocalLake(), pattern)

@@ -140,7 +140,7 @@ def test_replace_needs_the_current_tag(lake, at) -> None:
     assert first.content == b"one"
     lake.replace(at("latest.json"), b"two", first.tag)
     assert lake.read(at("latest.json")) == b"two"
-    with pytest.raises(PreconditionError, match=r"latest\.json: changed by somebody else"):
+    with pytest.raises(PreconditionError, match=r"latest\.json: another process changed"):
         lake.replace(at("latest.json"), b"three", first.tag)
     assert lake.read(at("latest.json")) == b"two"
     lake.replace(at("latest.json"), b"three", lake.read_tagged(at("latest.json")).tag)
@@ -184,7 +184,7 @@ def test_a_full_disk_leaves_nothing_behind(write, lake, at, tmp_path, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(LakeError, match="the place is full; free space") as caught:
+    with pytest.raises(LakeError, match="the storage is full; free space") as caught:
         getattr(lake, write)(at("a/x"), b"new")
     assert not caught.value.retryable
     assert files_below(tmp_path) == set()
@@ -316,10 +316,10 @@ ANSWERS = [
     (503, "ServiceUnavailable", True, "the server failed (ServiceUnavailable)"),
     (400, "RequestTimeout", True, "the server failed (RequestTimeout)"),
     (400, "RequestLimitExceeded", True, "the server failed (RequestLimitExceeded)"),
-    (507, "InsufficientStorage", False, "the place is full; free space or raise its quota"),
-    (507, "XMinioStorageFull", False, "the place is full; free space or raise its quota"),
-    (400, "QuotaExceeded", False, "the place is full; free space or raise its quota"),
-    (403, "QuotaExceeded", False, "the place is full; free space or raise its quota"),
+    (507, "InsufficientStorage", False, "the storage is full; free space or raise its quota"),
+    (507, "XMinioStorageFull", False, "the storage is full; free space or raise its quota"),
+    (400, "QuotaExceeded", False, "the storage is full; free space or raise its quota"),
+    (403, "QuotaExceeded", False, "the storage is full; free space or raise its quota"),
 ]
 
 
@@ -342,7 +342,7 @@ def test_a_lost_conditional_write_is_told_apart(status, code, through_s3fs) -> N
     found = told(translate_boto_error(error) if through_s3fs else error)
     assert isinstance(found, PreconditionError)
     assert not found.retryable
-    assert "changed or created by somebody else meanwhile" in str(found)
+    assert "another process changed or created it" in str(found)
 
 
 @pytest.mark.parametrize(
@@ -385,8 +385,8 @@ def test_half_an_answer_may_be_tried_again(error: Exception) -> None:
     ("error", "words"),
     [
         (boto.NoCredentialsError(), "no credentials; give the connection a login and password"),
-        (OSError(errno.ENOSPC, SERVER_TEXT), "the place is full"),
-        (OSError(errno.EDQUOT, SERVER_TEXT), "the place is full"),
+        (OSError(errno.ENOSPC, SERVER_TEXT), "the storage is full"),
+        (OSError(errno.EDQUOT, SERVER_TEXT), "the storage is full"),
         (PermissionError(errno.EACCES, SERVER_TEXT), "refused; check this connection's"),
         (FileNotFoundError(errno.ENOENT, SERVER_TEXT), "not found; check the path"),
         (ValueError(SERVER_TEXT), "cannot write it: ValueError"),

@@ -57,7 +57,7 @@ def test_surveys_have_salts_of_their_own(ledger: Ledger, tmp_path: Path) -> None
 @pytest.mark.parametrize("content", [b"", b"x" * 31, b"x" * 33])
 def test_a_salt_that_is_none_is_refused(ledger: Ledger, content: bytes) -> None:
     ledger.lake.write(f"{ledger.root}/salt", content)
-    with pytest.raises(GateError, match="it is no salt; put the ledger back"):
+    with pytest.raises(GateError, match="it is not a salt; restore the ledger"):
         ledger.salt()
 
 
@@ -70,7 +70,9 @@ def test_a_salt_that_is_gone_is_not_made_anew(ledger: Ledger, entry: str) -> Non
         ledger.enter(PERIOD, "aaa", np.zeros(1, dtype=np.uint64))
     salt = Path(ledger.root) / "salt"
     salt.unlink()
-    with pytest.raises(GateError, match=r"salt: it is missing, .* 1 entries .*; put the ledger"):
+    with pytest.raises(
+        GateError, match=r"salt: it is missing, .* 1 entries .*; restore the ledger"
+    ):
         ledger.salt()
     assert not salt.exists()
 
@@ -92,7 +94,7 @@ def test_one_more_than_the_limit_is_refused_and_leaves_no_trace(ledger: Ledger) 
     before = attempts_file(ledger).read_bytes()
     with pytest.raises(GateError, match="2 releases of 2026T3 have been tried") as caught:
         ledger.attempt(PERIOD, "ccc", 2, None)
-    assert "an override's reason" in str(caught.value)
+    assert "an override reason" in str(caught.value)
     assert caught.value.exit_code == 3
     assert not caught.value.retryable
     assert attempts_file(ledger).read_bytes() == before
@@ -172,7 +174,7 @@ def test_attempts_at_once_are_all_counted_and_no_more_pass_than_may(tmp_path: Pa
 )
 def test_damaged_attempts_are_refused(ledger: Ledger, content: bytes) -> None:
     ledger.lake.write(str(attempts_file(ledger)), content)
-    with pytest.raises(GateError, match="it is not what was written; put the ledger back"):
+    with pytest.raises(GateError, match="it is not what was written; restore the ledger"):
         ledger.attempt(PERIOD, "aaa", 3, REASON)
     assert attempts_file(ledger).read_bytes() == content
 
@@ -185,7 +187,7 @@ def test_attempts_that_are_gone_are_not_begun_anew(ledger: Ledger) -> None:
         lambda: ledger.attempt(PERIOD, "bbb", 3, REASON),
         lambda: ledger.reason_beyond(PERIOD, "aaa", 3),
     ):
-        with pytest.raises(GateError, match=r"json: it is missing, .*; put the ledger back"):
+        with pytest.raises(GateError, match=r"json: it is missing, .*; restore the ledger"):
             ask()
     assert not attempts_file(ledger).exists()
     assert ledger.attempt(Period(2026, 4), "bbb", 3, None) == 1  # a period of which nothing is out
@@ -289,6 +291,6 @@ def test_a_ledger_that_others_keep_writing_may_be_tried_again(tmp_path: Path) ->
             raise PreconditionError("changed meanwhile")
 
     Ledger(LocalLake(), str(tmp_path), "parks").attempt(PERIOD, "aaa", 3, None)
-    with pytest.raises(LakeError, match="others keep writing it") as caught:
+    with pytest.raises(LakeError, match="other processes keep writing it") as caught:
         Ledger(Busy(), str(tmp_path), "parks").attempt(PERIOD, "bbb", 3, None)
     assert caught.value.retryable

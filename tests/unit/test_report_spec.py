@@ -31,7 +31,7 @@ def test_tiles_are_codes_of_the_widest_level(tiles: str, told: str | None) -> No
         ("pyramid: {age: member, sex: park}", "`outputs.pyramid.age`.*no modelled number"),
         ("pyramid: {age: age, sex: spent}", "`outputs.pyramid.sex`.*no modelled code"),
         ("pyramid: {age: visitor, sex: park}", "`outputs.pyramid.age`.*no modelled number"),
-        ("pyramid: {age: years, sex: park}", "`outputs.pyramid.age`.*no column"),
+        ("pyramid: {age: years, sex: park}", "`outputs.pyramid.age`.*not a column"),
         ("locales: {es: es_ES, en: en_GB}", None),
         ("locales: {es: xx_YY, en: en_GB}", "`outputs.locales.es`.*no such locale"),
     ],

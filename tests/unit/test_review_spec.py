@@ -54,7 +54,7 @@ def test_codes_that_the_output_cannot_hold_are_told_before_training() -> None:
 
 def test_a_modelled_column_can_be_a_files_name() -> None:
     text = TEXT.replace("  hours:\n", '  "a/b":\n').replace("pass_type, hours", 'pass_type, "a/b"')
-    with pytest.raises(SpecError, match="a/b becomes the name"):
+    with pytest.raises(SpecError, match="a/b cannot be a file name"):
         parse_spec(text, "parks.yaml")
 
 

@@ -126,15 +126,15 @@ REFUSED = {
     ),
     "range the wrong way round": (
         *("range: [0, 90]", "range: [90, 0]", "  age:"),
-        *("columns.age", "`range` is the wrong way round; write the lower bound first"),
+        *("columns.age", "`range` has its bounds in the wrong order; write the lower one first"),
     ),
     "gap the wrong way round": (
         *("gap: [0, 1]", "gap: [1, 0]", "gap:"),
-        *("rules.3.gap", "the wrong way round; write the lower bound first"),
+        *("rules.3.gap", "bounds in the wrong order; write the lower one first"),
     ),
     "code range the wrong way round": (
         *('["01-12"]', '["12-01"]', "  month:"),
-        *("columns.month", "'12-01' is the wrong way round"),
+        *("columns.month", "'12-01' has its bounds in the wrong order"),
     ),
     "code range of unequal widths": (
         *('["01-12"]', '["1-12"]', "  month:"),
@@ -158,15 +158,15 @@ REFUSED = {
     ),
     "code of another width": (
         *('"3": {es: De honor', '"03": {es: De honor', "  pass_type:"),
-        *("columns.pass_type", "code '03' has not the declared width 1"),
+        *("columns.pass_type", "code '03' does not have the declared width 1"),
     ),
     "codes of a number": (
         *("range: [1, 5]", 'codes: {"1": uno}', "  rating:"),
-        *("columns.rating", "`codes` does not go with kind integer"),
+        *("columns.rating", "`codes` cannot be used with kind integer"),
     ),
     "range of a code": (
         *('    code_ranges: ["01-12"]', "    range: [1, 12]", "  month:"),
-        *("columns.month", "`range` does not go with kind code"),
+        *("columns.month", "`range` cannot be used with kind code"),
     ),
     "text for a number": (
         *("min_rows: 50", 'min_rows: "50"', "min_rows"),
@@ -182,11 +182,11 @@ REFUSED = {
     ),
     "rule naming no column": (
         *("columns: [rating, returns]", "columns: [rating, return]", "  - kind: together"),
-        *("rules.1", "it names return, which is no column of the spec"),
+        *("rules.1", "it names return, which is not a column of the spec"),
     ),
     "condition naming no column": (
         *('when: member == "no"', 'when: members == "no"', "when:"),
-        *("rules.0.when", "it names members, which is no column of the spec"),
+        *("rules.0.when", "it names members, which is not a column of the spec"),
     ),
     "condition under the key if": (
         *('if: pass_type == "3"', 'if: pass_type == "4"', "if: pass_type"),
@@ -202,27 +202,27 @@ REFUSED = {
     ),
     "indicator naming no column": (
         *("of: spent\n", "of: spend\n", "of: spend"),
-        *("indicators.0.of", "it names spend, which is no column of the spec"),
+        *("indicators.0.of", "it names spend, which is not a column of the spec"),
     ),
     "grouping by no column": (
         *("by: [park]", "by: [parks]", "by: [parks]"),
-        *("indicators.0.by", "it names parks, which is no column of the spec"),
+        *("indicators.0.by", "it names parks, which is not a column of the spec"),
     ),
     "modelling no column": (
         *("returns, dog]", "returns, dogs]", "columns: [park"),
-        *("model.columns", "it names dogs, which is no column of the spec"),
+        *("model.columns", "it names dogs, which is not a column of the spec"),
     ),
     "key of no column": (
         *("person_key: [visitor]", "person_key: [visit]", "person_key"),
-        *("person_key", "it names visit, which is no column of the spec"),
+        *("person_key", "it names visit, which is not a column of the spec"),
     ),
     "period in no column": (
         *("period_column: quarter", "period_column: period", "period_column"),
-        *("source.period_column", "it names period, which is no column of the spec"),
+        *("source.period_column", "it names period, which is not a column of the spec"),
     ),
     "geography of no column": (
         *("geography: none", "geography: {levels: [zone]}", "geography:"),
-        *("geography.levels", "it names zone, which is no column of the spec"),
+        *("geography.levels", "it names zone, which is not a column of the spec"),
     ),
     "geography of a number": (
         *("geography: none", "geography: {levels: [age]}", "geography:"),

@@ -254,5 +254,5 @@ def test_what_is_read_is_not_written_over(
     before = Path(paths[which]).read_bytes()
     asked = ("validate", paths[0], "--survey", paths[1], "--period", PERIOD)
     assert main([*asked, "--suggest", paths[which]]) == 2
-    assert "name another file" in capsys.readouterr().err
+    assert "name another one" in capsys.readouterr().err
     assert Path(paths[which]).read_bytes() == before

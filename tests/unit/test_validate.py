@@ -317,7 +317,7 @@ def test_the_file_of_another_period(ingested, enoe) -> None:
     for other in (Period(2015, 3), Period(2014, 2), Period(1915, 4)):
         validation = check_survey(table, enoe, other)
         assert broken(validation) == {f"period {other}": table.num_rows}
-        assert f"or the file of {other}" in str(validation.errors[0])
+        assert f"or give the file of {other}" in str(validation.errors[0])
 
 
 def test_require_names_every_broken_rule(sheet, adult, validate_sheet) -> None:
@@ -376,9 +376,12 @@ def test_an_absent_optional_column_leaves_its_rules_unchecked_and_says_so(
     validation = validate_sheet(sheet.drop("C_RES", "MAN", "PER"))
     assert broken(validation) == {}
     assert validation.unchecked == ("absentee_is_blank",)
-    told = "relation absentee_is_blank: not checked, the file lacks a column of it"
+    told = "relation absentee_is_blank: not checked: the file lacks one of its columns"
     assert told in validation.warnings
-    assert "column MAN: absent (it is optional), blank throughout" in validation.warnings
+    assert (
+        "column MAN: absent from the file; it is optional, and blank in every row"
+        in validation.warnings
+    )
     validation.require("survey.csv")
 
 

@@ -128,7 +128,7 @@ def _outcome(
 
 
 def _untested(attack: Attack, outcome: Outcome) -> Gate:
-    remedy = "hold back whole households for a control, and more of them where they are too few"
+    remedy = "hold out whole households as a control; if there are too few, hold out more"
     return Gate(
         name=attack.name,
         figure=None,

@@ -12,8 +12,8 @@ from include.espejo.table.keeping import breaches
 from include.espejo.table.people import Population
 from include.espejo.table.rules import group_numbers
 
-_REMEDY_RULES = "mend the engine or its constraints, so that what it samples keeps the spec"
-_REMEDY_FLOOR = "protect the input again at this floor, train anew, and release what holds it"
+_REMEDY_RULES = "correct the engine or its constraints so that sampled rows satisfy the spec"
+_REMEDY_FLOOR = "run protect again with this floor, train again, and publish that table"
 
 
 def check_rules(population: Population, spec: SurveySpec, period: Period) -> Gate:
@@ -78,11 +78,12 @@ def _floor_gate(
         under = int(((people < floor.people) | (households < floor.households)).sum())
         if under:
             problems.append(
-                f"column {', '.join(released)}, rule floor: {under:,} released under it, the "
-                f"fewest people {people.min()}, the fewest households {households.min()}"
+                f"column {', '.join(released)}, rule floor: {under:,} released values are below "
+                f"it; the fewest people are {people.min()}, the fewest households "
+                f"{households.min()}"
             )
     least = float(min(people for people, _ in fewest)) if fewest else None
-    reason = "; ".join(problems) if fewest else "nothing was released to count behind"
+    reason = "; ".join(problems) if fewest else "the table has no such value to count people for"
     outcome = Outcome.PASSED if fewest and not problems else Outcome.BROKEN
     return Gate(
         name=name,

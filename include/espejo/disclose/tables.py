@@ -24,7 +24,7 @@ def read_synthetic(uri: str, spec: SurveySpec) -> pd.DataFrame:
     """Synthetic rows: the modelled columns and no others. Raises InputError."""
     frame, others = _read(uri, spec, list(spec.model_columns()))
     if others:
-        problem = f"rule columns: {others} that are not modelled; take them out"
+        problem = f"rule columns: {others} are not modelled; remove them"
         raise InputError(uri, [problem])
     return frame
 
@@ -36,7 +36,7 @@ def _read(uri: str, spec: SurveySpec, names: list[str]) -> tuple[pd.DataFrame, i
         table = _parquet(uri, lake.read(uri))
         missing = [name for name in spec.model.columns if name not in table.column_names]
         if missing:
-            problem = f"column {', '.join(missing)}: not in the table; ship all modelled columns"
+            problem = f"column {', '.join(missing)}: not in the table; give all modelled columns"
             raise InputError(uri, [problem])
         known = [name for name in names if name in table.column_names]
         return _typed(uri, table.select(known), spec), table.num_columns - len(known)
@@ -50,7 +50,7 @@ def _parquet(uri: str, content: bytes) -> pa.Table:
     with suppress(pa.ArrowInvalid):
         return from_parquet(content)
     # Outside the handler: Arrow's own words may quote the file's.
-    raise InputError(uri, ["rule parquet: it cannot be read as Parquet; write the table again"])
+    raise InputError(uri, ["rule parquet: not readable as Parquet; write the table again"])
 
 
 def _typed(uri: str, table: pa.Table, spec: SurveySpec) -> pd.DataFrame:
@@ -62,7 +62,9 @@ def _typed(uri: str, table: pa.Table, spec: SurveySpec) -> pd.DataFrame:
             arrays[name] = table[name].cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             what = "text codes" if spec.columns[name].is_code() else "numbers"
-            problems.append(f"column {name}, rule types: not {what}; write it by its spec")
+            problems.append(
+                f"column {name}, rule types: not {what}; write it as the spec declares it"
+            )
     if problems:
         raise InputError(uri, problems)
     return to_frame(pa.table(arrays))

@@ -59,7 +59,7 @@ def require(audit: Audit, override: str | None) -> Override | None:
     names = list(audit.failed)
     absolute = [gate.name for gate in failed if _is_absolute(gate)]
     if override is None or absolute:
-        hint = f"; no reason overrides {', '.join(absolute)}" if override and absolute else ""
+        hint = f"; no reason can override {', '.join(absolute)}" if override and absolute else ""
         head = f"held back by {', '.join(names)}{hint}"
         raise GateError("\n".join([head, *failure_lines(audit)]), names)
     unnamed = [name for name in names if name not in named_in(override)]
@@ -91,8 +91,8 @@ def _how_much(gate: Gate) -> str:
         excess = f"exceeds the control by about {gate.figure:.2f}"
         return f"{excess} ({gate.unit}; limit {gate.limit:.2f})"
     if gate.outcome is Outcome.BROKEN and gate.name != "rules" and gate.figure is not None:
-        few = f"fewer than {gate.limit:.0f} people, or on too few households"
-        return f"a released value stands on {few}"
+        few = f"fewer than {gate.limit:.0f} people, or too few households"
+        return f"a released value has {few}"
     return gate.reason  # no figure, or counts of synthetic rows
 
 

@@ -32,7 +32,7 @@ def read_header(line: bytes, spec: SurveySpec) -> Header:
     except csv.Error:
         names = []
     if not 0 < len(names) <= _MOST_COLUMNS:
-        problem = "rule header: the first line is no header of column names; ship the file again"
+        problem = "rule header: the first line is not a header of column names; send the file again"
         return Header(len(names), {}, (problem,), ())
     delimiter = _delimiter_problem(text, names, spec)
     if delimiter:
@@ -50,7 +50,9 @@ def read_header(line: bytes, spec: SurveySpec) -> Header:
                 f"column {name}, rule once: given {len(found)} times ({written}); keep one of them"
             )
         elif not found and column.optional:
-            warnings.append(f"column {name}: absent (it is optional), blank throughout")
+            warnings.append(
+                f"column {name}: absent from the file; it is optional, and blank in every row"
+            )
         elif not found:
             problems.append(_missing(name, accepted, names))
     if len(positions) < len(problems):

@@ -40,7 +40,9 @@ def find_input(lake: Lake, pattern: str) -> str:
     if len(found) == 1:
         return found[0]
     what = f"{len(found)} files match" if found else "no file matches"
-    raise InputError(pattern, [f"rule one file: {what}; leave exactly one file a period there"])
+    raise InputError(
+        pattern, [f"rule one file: {what}; leave exactly one file for each period there"]
+    )
 
 
 def read_survey(lake: Lake, source: str, spec: SurveySpec) -> Ingested:
@@ -61,7 +63,9 @@ def read_survey(lake: Lake, source: str, spec: SurveySpec) -> Ingested:
     if lost > 0:
         raise InputError(source, [_LOST_LINES.format(lost)])
     if not raw.num_rows:
-        raise InputError(source, ["rule rows: a header and no rows; ship the whole file again"])
+        raise InputError(
+            source, ["rule rows: there is a header but no row; send the whole file again"]
+        )
     table, encoding = _typed_table(raw, header, spec, source)
     warnings = list(header.warnings)
     if cut:
@@ -73,11 +77,11 @@ def read_survey(lake: Lake, source: str, spec: SurveySpec) -> Ingested:
 
 def _checked_header(stream: SourceStream, source: str, spec: SurveySpec) -> Header:
     if not stream.size:
-        raise InputError(source, ["rule rows: the file is empty; ship it again"])
+        raise InputError(source, ["rule rows: the file is empty; send it again"])
     kind = stream.looks_like()
     if kind:
         allowed = " or ".join(spec.source.encodings)
-        problem = f"rule encoding: it looks like {kind}; ship it as plain text in {allowed}"
+        problem = f"rule encoding: it looks like {kind}; send it as plain text in {allowed}"
         raise InputError(source, [problem])
     header = read_header(stream.header, spec)
     if header.problems:
@@ -86,8 +90,8 @@ def _checked_header(stream: SourceStream, source: str, spec: SurveySpec) -> Head
 
 
 _LOST_LINES = (
-    "rule CSV: {} lines are inside quotes that are not closed on their own line; "
-    "remove stray quotes and line ends inside fields"
+    "rule CSV: {} lines open a quote and do not close it; remove stray quotes, and line ends "
+    "inside fields"
 )
 
 
@@ -128,16 +132,16 @@ def _parse(
         if "Empty CSV" in str(error):
             return pa.table({name: pa.array([], raw_type) for name in wanted})
         # Arrow's message may quote the text it stumbled over; its kind is told, not its words.
-        problem = "rule CSV: a line is too long or a quote is not closed; ship the file again"
+        problem = "rule CSV: a line is too long or a quote is not closed; send the file again"
     raise InputError(source, [problem])
 
 
 def _misfit_lines(count: int, width: int, cut: bool) -> str:
-    where = ", the last line among them, which is cut" if cut else ""
+    where = ", among them the last line, which is cut off" if cut else ""
     return (
-        f"rule fields: {count} lines have not the header's {width} fields{where}; "
-        "the file is truncated, a field holds the delimiter, or a quote is not closed: "
-        "ship it again"
+        f"rule fields: {count} lines do not have the header's {width} fields{where}; "
+        "the file is truncated, a field holds the delimiter, or a quote is not closed: send it "
+        "again"
     )
 
 
@@ -161,8 +165,8 @@ def _typed_table(
         arrays[name], misfits = convert(columns[name], column, encoding, spec.source.blank)
         if misfits:
             problems.append(
-                f"column {name}, rule {column.kind}: {misfits} rows hold something else; "
-                "write plain digits, or a blank where there is no answer"
+                f"column {name}, rule {column.kind}: {misfits} rows have another kind of value; "
+                "write plain digits, or a blank if there is no answer"
             )
     if problems:
         raise InputError(source, problems)

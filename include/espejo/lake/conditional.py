@@ -35,5 +35,5 @@ def change_object(lake: Lake, uri: str, change: Callable[[bytes | None], bytes |
                 return
         except PreconditionError:
             pass
-        log.info("%s was written by somebody else meanwhile; trying again", uri)
-    raise LakeError(f"{uri}: others keep writing it; try again later", retryable=True)
+        log.info("%s was written by another process; trying again", uri)
+    raise LakeError(f"{uri}: other processes keep writing it; try again later", retryable=True)

@@ -45,9 +45,9 @@ def told_clearly(uri: str, action: str) -> Iterator[None]:
 def _translate(error: BaseException, uri: str, action: str) -> EspejoError:
     code, status = _server_answer(error)
     if status in (409, 412) or code in ("PreconditionFailed", "ConditionalRequestConflict"):
-        return PreconditionError(f"{uri}: changed or created by somebody else meanwhile")
+        return PreconditionError(f"{uri}: another process changed or created it")
     if code in _FULL or status == 507 or getattr(error, "errno", None) in _FULL_ERRNO:
-        return _failure(uri, action, "the place is full; free space or raise its quota")
+        return _failure(uri, action, "the storage is full; free space or raise its quota")
     if isinstance(error, FileNotFoundError) or status == 404:
         return _failure(uri, action, "not found; check the path, the bucket and the period")
     if isinstance(error, IsADirectoryError):

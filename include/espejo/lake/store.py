@@ -226,7 +226,7 @@ class LocalLake:
         with told_clearly(uri, "replace it"), _locked(_path(uri)):
             current = self.read_tagged(uri)
             if current is None or current.tag != tag:
-                raise PreconditionError(f"{uri}: changed by somebody else meanwhile")
+                raise PreconditionError(f"{uri}: another process changed it")
             with _staged(_path(uri), content) as staged:
                 staged.chmod(_FOR_OTHERS)
                 staged.replace(_path(uri))
@@ -246,7 +246,7 @@ class LocalLake:
             return {path.relative_to(base).as_posix(): _entry(path.stat()) for path in files}
 
     def link(self, uri: str, seconds: int, name: str) -> str:
-        raise LakeError(f"{uri}: a local disk gives no links; read the file where it lies")
+        raise LakeError(f"{uri}: a local disk has no links; read the file itself")
 
     def delete_tree(self, uri: str) -> None:
         with told_clearly(uri, "delete it"):

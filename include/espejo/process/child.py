@@ -60,8 +60,8 @@ def run_child(module: str, request: Request) -> Iterator[Message]:
 def _ended(module: str, code: int) -> EspejoError:
     if code == -9:
         return LakeError(
-            f"{module}: its process was killed, most likely for want of memory; "
-            "give the machine more, or ask for fewer rows or a smaller batch"
+            f"{module}: its process was killed, probably because memory ran out; give the machine "
+            "more memory, or ask for fewer rows or a smaller batch"
         )
     return UnexpectedError(f"{module}: its process ended with code {code}")
 

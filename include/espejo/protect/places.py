@@ -190,6 +190,6 @@ def _blank_cells(draft: Draft, name: str, at: np.ndarray, measure: str) -> None:
 def _widest_lost(draft: Draft, rows: int) -> str:
     name = draft.spec.geography_columns()[0]
     return (
-        f"column {name}, rule floor: {rows} rows without any place are under the floor, and no "
-        "place is left to join them; lower the floor, or leave the geography out"
+        f"column {name}, rule floor: {rows} rows without a place are below the floor, and there "
+        "is no place to merge them with; lower the floor, or drop the geography"
     )

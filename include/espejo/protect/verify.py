@@ -15,7 +15,7 @@ from include.espejo.survey.rules import GEOGRAPHY_LEVELS
 from include.espejo.table.floors import count_behind
 from include.espejo.table.rules import group_numbers, relations
 
-_REMEDY = "declare a `residual` that may stand for them, leave the column out, or lower the floor"
+_REMEDY = "declare a `residual` that can replace them, drop the column, or lower the floor"
 
 
 def verify(draft: Draft, source: pd.DataFrame, result: pd.DataFrame) -> None:
@@ -54,16 +54,16 @@ def _places(draft: Draft, source: pd.DataFrame, result: pd.DataFrame) -> list[st
     widest = columns[0]
     if source[widest].notna().any() and result[widest].isna().all():
         problems.append(
-            f"column {widest}, rule floor: every one of its {len(result)} rows would be blank; "
-            "lower the floor, or leave the geography out"
+            f"column {widest}, rule floor: every one of its {len(result)} rows would become blank; "
+            "lower the floor, or drop the geography"
         )
     told = [n for n in draft.spec.geography_levels() if n in columns]
     levels = result[told].isna().to_numpy()
     gaps = int((levels[:, :-1] & ~levels[:, 1:]).any(axis=1).sum())
     if gaps:
         problems.append(
-            f"columns {', '.join(columns)}, rule {GEOGRAPHY_LEVELS}: {gaps} rows have "
-            "a level under a blank one; blank it in the source"
+            f"columns {', '.join(columns)}, rule {GEOGRAPHY_LEVELS}: {gaps} rows have a level "
+            "filled in below a blank level; make it blank in the source"
         )
     return problems
 
@@ -76,8 +76,8 @@ def _floor(draft: Draft, name: str, values: pd.Series) -> list[str]:
     floor = draft.floor
     return [
         f"column {name}, rule floor: {count} values (blank included) on {rows} rows have fewer "
-        f"than {floor.people} people or {floor.households} households behind them, and nothing "
-        f"that the spec declares may stand for them; {_REMEDY}"
+        f"than {floor.people} people or {floor.households} households behind them, and the spec "
+        f"declares nothing that can replace them; {_REMEDY}"
     ]
 
 
@@ -87,8 +87,8 @@ def _lost(draft: Draft, name: str, source: pd.DataFrame, result: pd.DataFrame) -
     if not _told(source[name], column).any() or _told(result[name], column).any():
         return []
     return [
-        f"column {name}, rule floor: every one of its {len(result)} rows would be unknown; "
-        "leave the column out, or lower the floor"
+        f"column {name}, rule floor: every one of its {len(result)} rows would become unknown; "
+        "drop the column, or lower the floor"
     ]
 
 
@@ -99,8 +99,8 @@ def _told(values: pd.Series, column: Column) -> np.ndarray:
 
 def _rules(draft: Draft, result: pd.DataFrame) -> list[str]:
     return [
-        f"columns {', '.join(breach.columns)}, rule {breach.rule}: {breach.count} rows break "
-        f"it once the floor is held; {_REMEDY}"
+        f"columns {', '.join(breach.columns)}, rule {breach.rule}: {breach.count} rows break it "
+        f"after rare values are replaced; {_REMEDY}"
         for breach in relations(result, draft.spec, draft.period)
         if breach.count
     ]

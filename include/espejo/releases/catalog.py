@@ -107,8 +107,8 @@ class Catalog:
         pointer = self._document(self._place.latest(), tree["latest.json"], Pointer)
         if pointer is None:
             raise LakeError(
-                f"{self._place.latest()}: it is not what publishing writes; put it back from the "
-                "bucket's versions"
+                f"{self._place.latest()}: its content is not what publishing writes; restore it "
+                "from the bucket's versions"
             )
         with ThreadPoolExecutor(_READERS) as readers:
             found = readers.map(

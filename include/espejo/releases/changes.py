@@ -91,7 +91,9 @@ def read_contents(lake: Lake, folder: str) -> Contents:
 def _read(lake: Lake, uri: str, form: type[Form]) -> Form:
     read = read_as(form, lake.read(uri))
     if read is None:
-        raise InputError(uri, ["rule form: not what publishing writes; put the file back"])
+        raise InputError(
+            uri, ["rule form: its content is not what publishing writes; restore the file"]
+        )
     return read
 
 
@@ -101,7 +103,7 @@ def _codes(lake: Lake, uri: str) -> dict[str, set[str]]:
     try:
         table = from_parquet(content)
     except (pa.ArrowException, OSError):
-        unreadable = InputError(uri, ["rule form: no Parquet file; put the file back"])
+        unreadable = InputError(uri, ["rule form: not a Parquet file; restore the file"])
     else:
         return _distinct(table)
     raise unreadable

@@ -29,7 +29,8 @@ def parse(kind: type[Document], content: bytes, uri: str) -> Document:
     read = read_as(kind, content)
     if read is None:
         raise LakeError(
-            f"{uri}: it is not what publishing writes; put it back from the bucket's versions"
+            f"{uri}: its content is not what publishing writes; restore it from the bucket's "
+            "versions"
         )
     return read
 

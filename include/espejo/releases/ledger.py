@@ -63,7 +63,7 @@ class Ledger:
         self.lake.create(uri, secrets.token_bytes(_SALT_BYTES))
         salt = self.lake.read(uri)
         if len(salt) != _SALT_BYTES:
-            raise _damaged(uri, "it is no salt")
+            raise _damaged(uri, "it is not a salt")
         return salt
 
     def attempt(self, period: Period, release: str, limit: int, override: str | None) -> int:
@@ -82,15 +82,15 @@ class Ledger:
                 return names.index(release) + 1
             if len(attempts) >= limit and "attempts" not in named_in(reason or ""):
                 raise GateError(
-                    f"gate attempts: {limit} releases of {period} have been tried, the most that "
-                    "the spec allows; look into why they failed, and give an override's reason "
-                    "that names `attempts`"
+                    f"gate attempts: {limit} releases of {period} have been tried, and the spec "
+                    "allows no more; find out why they failed, and give an override reason that "
+                    "names `attempts`"
                 )
             attempts = (*attempts, Attempt(release=release, override=reason))
             content = Attempts(attempts=attempts).to_json()
             if self._write(uri, content, None if stored is None else stored.tag):
                 return len(attempts)
-        raise LakeError(f"{uri}: others keep writing it; try again later", retryable=True)
+        raise LakeError(f"{uri}: other processes keep writing it; try again later", retryable=True)
 
     def reason_beyond(self, period: Period, release: str, limit: int) -> str | None:
         """The reason that took a release past the limit of attempts; None for one within it.
@@ -103,7 +103,7 @@ class Ledger:
             if attempt.release == release:
                 return attempt.override if number >= limit else None
         raise GateError(
-            f"gate attempts: release {release} of {period} has not come to the gate; run the task "
+            f"gate attempts: release {release} of {period} has not reached the gates; run the task "
             "disclose first, with the survey's ledger"
         )
 
@@ -170,4 +170,4 @@ def _attempts(content: bytes, uri: str) -> tuple[Attempt, ...]:
 
 
 def _damaged(uri: str, how: str) -> GateError:
-    return GateError(f"{uri}: {how}; put the ledger back from the bucket's versions or a copy")
+    return GateError(f"{uri}: {how}; restore the ledger from the bucket's versions or a copy")

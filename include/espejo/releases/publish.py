@@ -88,7 +88,10 @@ def copy_release(
     for entry in json.loads(manifest)["files"]:
         content = source.read(join(candidate, entry["name"]))
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-            problem = f"file {entry['name']}, rule sha256: not what its manifest says; run again"
+            problem = (
+                f"file {entry['name']}, rule sha256: its content does not match the manifest; run "
+                "again"
+            )
             raise InputError(candidate, [problem])
         already &= not _place(target, join(folder, entry["name"]), content)
     if added:
@@ -101,7 +104,7 @@ def _place(target: Lake, uri: str, content: bytes) -> bool:
     if target.create(uri, content):
         return True
     if target.read(uri) != content:
-        raise LakeError(f"{uri}: another file is already there; a release is never overwritten")
+        raise LakeError(f"{uri}: another file is already there, and a release is never overwritten")
     return False
 
 
@@ -115,7 +118,7 @@ def withdraw_release(
     """
     manifest = join(place.release(period, release), MANIFEST)
     if not target.exists(manifest):
-        raise LakeError(f"{manifest}: there is no such release to withdraw", exit_code=2)
+        raise LakeError(f"{manifest}: there is no such release", exit_code=2)
     grave = place.tombstone(period, release)
     tombstone = {"survey": place.survey, "period": period, "release": release, "reason": reason}
     target.create(grave, document_bytes(tombstone))

@@ -40,7 +40,7 @@ def earlier_releases(run: Run) -> list[PastRelease]:
         if _has_rows(past, run.lakes):
             found.append(past)
         else:
-            log.warning("%s: its training rows are gone, so it is not compared", past.period)
+            log.warning("%s: not compared: its training rows no longer exist", past.period)
     return found
 
 

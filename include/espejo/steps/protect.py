@@ -35,7 +35,8 @@ def protect(run: Run) -> Summary:
     lost = protected.touched.geography_lost
     if lost:
         log.warning(
-            "column %s: blank throughout, no place of its level holds the floor", ", ".join(lost)
+            "column %s: blank in every row: no place of its level has enough people",
+            ", ".join(lost),
         )
     done = ProtectionSummary(
         rows=len(frame),

@@ -101,7 +101,7 @@ class Run:
         stored = self.lakes.work.read_tagged(uri)
         if stored is None:
             return None
-        log.info("%s is already there: done by an earlier run of this release", uri)
+        log.info("%s is already there: an earlier run of this release made it", uri)
         return kind.of_json(stored.content)
 
     def write(self, uri: str, document: Document) -> None:

@@ -67,5 +67,5 @@ def _clear_other_run(run: Run) -> None:
     lake, work = run.lakes.work, run.work
     stored = lake.read_tagged(work.run)
     if stored is not None and RunFacts.of_json(stored.content).public.release != run.release:
-        log.warning("%s holds another run: its files are replaced", work.base)
+        log.warning("%s contains another run, whose files are replaced", work.base)
         lake.delete_tree(work.base)

@@ -57,10 +57,12 @@ class Column(Strict):
         foreign = numbers_only if self.kind == "code" else codes_only
         for key, value in foreign.items():
             if value not in (None, (), {}):
-                raise ValueError(f"`{key}` does not go with kind {self.kind}; remove one of them")
+                raise ValueError(
+                    f"`{key}` cannot be used with kind {self.kind}; remove one of them"
+                )
         # Written so that it also catches a bound that is not a number.
         if self.range is not None and not self.range[0] <= self.range[1]:
-            raise ValueError("`range` is the wrong way round; write the lower bound first")
+            raise ValueError("`range` has its bounds in the wrong order; write the lower one first")
         return self
 
     @model_validator(mode="after")
@@ -70,11 +72,13 @@ class Column(Strict):
             if not dash or not (first.isdigit() and last.isdigit()) or len(first) != len(last):
                 raise ValueError(f"`code_ranges` entry {text!r}: write it such as '001-570'")
             if first > last:
-                raise ValueError(f"`code_ranges` entry {text!r} is the wrong way round")
+                raise ValueError(f"`code_ranges` entry {text!r} has its bounds in the wrong order")
         if self.width is not None:
             misfits = [code for code in self.listed_codes() if len(code) != self.width]
             if self.kind == "code" and misfits:
-                raise ValueError(f"code {misfits[0]!r} has not the declared width {self.width}")
+                raise ValueError(
+                    f"code {misfits[0]!r} does not have the declared width {self.width}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -83,7 +87,9 @@ class Column(Strict):
             if self.kind == "code":
                 unlisted = [c for c in (code, *stands_for) if c not in self.code_set]
                 if unlisted and (self.code_set or not all(isinstance(c, str) for c in unlisted)):
-                    raise ValueError(f"`residual` names {unlisted[0]!r}, which is no listed code")
+                    raise ValueError(
+                        f"`residual` names {unlisted[0]!r}, which is not a listed code"
+                    )
             elif code not in self.special or len(stands_for) != 2:
                 raise ValueError(
                     f"`residual` {code!r}: of a number write a special code and the lowest and "

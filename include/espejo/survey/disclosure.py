@@ -19,7 +19,7 @@ class Floor(Strict):
     def _has_people_for_its_households(self) -> Self:
         if self.households > self.people:
             raise ValueError(
-                f"{self.households} households are as many people at least; write people: "
+                f"{self.households} households have at least as many people; write people: "
                 f"{self.households} or more"
             )
         return self

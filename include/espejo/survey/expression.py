@@ -43,7 +43,7 @@ def parse_expression(text: str, codes: Codes) -> Expression:
     for a code column without one, None for a number. Raises ExpressionError.
     """
     if len(text) > _LONGEST:
-        raise ExpressionError(f"it is longer than {_LONGEST} characters: make two rules of it")
+        raise ExpressionError(f"it is longer than {_LONGEST} characters; split it into two rules")
     try:
         tree = ast.parse(text, mode="eval").body
         kind = _kind(tree, codes)
@@ -70,7 +70,7 @@ def _kind(node: ast.expr, codes: Codes) -> Kind:
             return _comparison(node, codes)
         case ast.Call(func=ast.Name(id="blank"), args=[ast.Name(id=name)], keywords=[]):
             if name not in codes:
-                raise ExpressionError(f"blank() takes a column, and {name} is none")
+                raise ExpressionError(f"blank() needs a column, and {name} is not one")
             return "condition"
         case ast.Name(id=name):
             return _named(name, codes)
@@ -78,7 +78,7 @@ def _kind(node: ast.expr, codes: Codes) -> Kind:
             return "code"
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             if not abs(value) <= _LARGEST:
-                raise ExpressionError("it has a number that is too large to be compared exactly")
+                raise ExpressionError("one of its numbers is too large to be compared exactly")
             return "number"
     raise ExpressionError(
         f"{ast.unparse(node)!r} is not allowed: write columns, numbers, quoted codes, "
@@ -91,14 +91,14 @@ def _named(name: str, codes: Codes) -> Kind:
         return "number" if codes[name] is None else "code"
     if name in PERIOD_NAMES:
         return "number"
-    raise ExpressionError(f"it names {name}, which is no column of the spec")
+    raise ExpressionError(f"it names {name}, which is not a column of the spec")
 
 
 def _all_of(result: Kind, parts: list[ast.expr], wanted: Kind, codes: Codes) -> Kind:
     for part in parts:
         kind = _kind(part, codes)
         if kind != wanted:
-            raise ExpressionError(f"{ast.unparse(part)!r} is a {kind}; here goes a {wanted}")
+            raise ExpressionError(f"{ast.unparse(part)!r} is a {kind}; a {wanted} is expected here")
     return result
 
 
@@ -122,7 +122,7 @@ def _check_kinds(
     left: ast.expr, right: ast.expr, kinds: tuple[Kind, Kind], *, ordered: bool
 ) -> None:
     if "condition" in kinds:
-        raise ExpressionError("a condition cannot be compared: join conditions by and, or, not")
+        raise ExpressionError("conditions cannot be compared; join them with and, or, not")
     if kinds[0] != kinds[1]:
         code, number = (left, right) if kinds[0] == "code" else (right, left)
         if isinstance(_unsigned(number), ast.Constant):
@@ -138,7 +138,7 @@ def _check_kinds(
 def _check_membership(left: ast.expr, right: ast.expr, codes: Codes) -> None:
     constants = right.elts if isinstance(right, ast.Tuple | ast.List) else []
     if not constants or not all(isinstance(_unsigned(c), ast.Constant) for c in constants):
-        raise ExpressionError('after `in` goes a list of constants, such as ("1", "2") or (98, 99)')
+        raise ExpressionError('`in` needs a list of constants, such as ("1", "2") or (98, 99)')
     kind = _kind(left, codes)
     for constant in constants:
         _check_kinds(left, constant, (kind, _kind(constant, codes)), ordered=False)

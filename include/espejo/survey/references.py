@@ -51,7 +51,7 @@ def find_problems(spec: SurveySpec) -> list[tuple[Location, str]]:
 def _unknown_columns(spec: SurveySpec) -> Problems:
     for location, name in _references(spec):
         if name not in spec.columns:
-            yield location, f"it names {name}, which is no column of the spec"
+            yield location, f"it names {name}, which is not a column of the spec"
 
 
 def _references(spec: SurveySpec) -> Iterator[tuple[Location, str]]:
@@ -88,7 +88,7 @@ def _column_names(spec: SurveySpec) -> Problems:
     owner: dict[str, str] = {}
     for name, column in spec.columns.items():
         if name in (*PERIOD_NAMES, "blank"):
-            yield ("columns", name), "this name is taken by the expressions; use an alias for it"
+            yield ("columns", name), "expressions reserve this name; use an alias for the column"
         for written in (name, *column.aliases):
             if owner.setdefault(written.upper(), name) != name:
                 other = owner[written.upper()]
@@ -123,7 +123,7 @@ def _places(spec: SurveySpec) -> Problems:
     public = spec.places.public
     for name, place in (("restricted", spec.places.restricted), ("raw", raw)):
         if _within(place, public) or _within(public, place):
-            yield ("places", "public"), f"it is, holds or lies in the {name} place; part them"
+            yield ("places", "public"), f"it overlaps the {name} place; separate them"
 
 
 def _within(inner: str, outer: str) -> bool:
@@ -187,7 +187,10 @@ def _chained_ages(spec: SurveySpec) -> Problems:
 
 def _birth_year(spec: SurveySpec, rule: BirthYearRule, where: Location) -> Problems:
     if rule.gap[0] > rule.gap[1]:
-        yield (*where, "gap"), "the range is the wrong way round; write the lower bound first"
+        yield (
+            (*where, "gap"),
+            "the range has its bounds in the wrong order; write the lower one first",
+        )
     for key, name in (("age", rule.age), ("birth_year", rule.birth_year)):
         if spec.columns[name].is_code():
             yield (*where, key), f"{name} must be a number for this rule"
@@ -198,7 +201,9 @@ def _model(spec: SurveySpec) -> Problems:
         if count > 1:
             yield ("model", "columns"), f"{name} is given {count} times"
         if "/" in name or "\\" in name or name.startswith("."):
-            problem = f"{name} becomes the name of a plot's file; use an alias for it"
+            problem = (
+                f"{name} cannot be a file name, and plots are named after columns; use an alias"
+            )
             yield ("model", "columns"), problem
 
 
@@ -215,10 +220,13 @@ def _disclosure(spec: SurveySpec) -> Problems:
             problem = "a sensitive number is attacked in `brackets`: write their cuts"
             yield ("columns", name), problem
     if not spec.with_role("quasi"):
-        yield ("model", "columns"), "no modelled column has the role quasi: an attack needs one"
+        yield (
+            ("model", "columns"),
+            "no modelled column has the role quasi; attacks need at least one",
+        )
     for key_set, names in spec.disclosure.key_sets.items():
         if not names or not set(names) <= set(spec.model.columns):
-            problem = "a key set is one or more modelled columns"
+            problem = "a key set must have at least one modelled column"
             yield ("disclosure", "key_sets", key_set), problem
 
 
@@ -266,4 +274,4 @@ def _expression(spec: SurveySpec, where: Location, text: str, wanted: Kind) -> P
         yield where, str(error)
         return
     if kind != wanted:
-        yield where, f"{text!r} is a {kind}; here goes a {wanted}"
+        yield where, f"{text!r} is a {kind}; a {wanted} is expected here"

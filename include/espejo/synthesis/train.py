@@ -42,7 +42,7 @@ class LakeStore:
     def read(self) -> bytes | None:
         stored = self._lake.read_tagged(self._uri)
         if stored is not None:
-            log.info("going on from the checkpoint of an attempt that did not end")
+            log.info("continuing from the checkpoint of an attempt that did not finish")
         return None if stored is None else stored.content
 
     def write(self, content: bytes) -> None:
@@ -67,9 +67,8 @@ def _refuse_constant(modelled: pa.Table, spec: SurveySpec) -> None:
         raise InputError(
             f"training {spec.survey}",
             [
-                f"column {', '.join(modelled.column_names)}, rule varies: each has one value (or "
-                "none) in all rows that hold the floor; model a column that varies, or lower the "
-                "floor"
+                f"column {', '.join(modelled.column_names)}, rule varies: no column varies among "
+                "the rows left after the floor; model a column that varies, or lower the floor"
             ],
         )
 

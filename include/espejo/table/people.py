@@ -95,7 +95,7 @@ def _typed(frame: pd.DataFrame, source: str, spec: SurveySpec) -> pd.DataFrame:
     names = list(dict.fromkeys(names))
     _check_columns(source, list(frame.columns), names, None)
     if not len(frame):
-        raise InputError(source, ["rule rows: the table is empty; give it the rows"])
+        raise InputError(source, ["rule rows: the table is empty; give a table with rows"])
     found, problems = {}, []
     for name in names:
         try:
@@ -103,7 +103,9 @@ def _typed(frame: pd.DataFrame, source: str, spec: SurveySpec) -> pd.DataFrame:
             found[name] = read(frame[name])
         except (TypeError, ValueError):
             kind = "text codes" if spec.columns[name].is_code() else "numbers"
-            problems.append(f"column {name}, rule types: not {kind}; read it by its spec")
+            problems.append(
+                f"column {name}, rule types: not {kind}; read it as the spec declares it"
+            )
     if problems:
         # Raised outside the handler: the cause may quote a value.
         raise InputError(source, problems)
@@ -118,13 +120,13 @@ def _check_columns(
     problems = []
     if missing:
         problems.append(
-            f"column {', '.join(missing)}: not in the table; ship all modelled columns, and of "
+            f"column {', '.join(missing)}: not in the table; give all modelled columns, and of "
             "real people those of the household key"
         )
     if other or len(set(have)) < len(have):
         # A foreign header may be a value, in a file without one: only their number is told.
         count = len(other) or len(have) - len(set(have))
-        problems.append(f"rule columns: {count} that are not modelled, or twice; take them out")
+        problems.append(f"rule columns: {count} are not modelled, or appear twice; remove them")
     if problems:
         raise InputError(source, problems)
 
@@ -162,7 +164,7 @@ def _check_same_key(sides: list[pd.DataFrame], names: list[str]) -> None:
     of_train, *others = [set(side.columns) - set(names) for side in sides]
     for other in others:
         if odd := sorted(of_train ^ other):
-            problem = f"column {', '.join(odd)}: in one of train and holdout only; give it in both"
+            problem = f"column {', '.join(odd)}: in only one of train and holdout; give it in both"
             raise InputError("holdout", [problem])
 
 

@@ -74,7 +74,7 @@ def check_survey(
     results = _run(build_suite(spec, with_rules, period, about), with_rules)
     findings = tuple(_finding(result, len(frame)) for result in results)
     told = [str(f) for f in findings if not f.passed and f.severity == "warning"]
-    told += [f"relation {name}: not checked, the file lacks a column of it" for name in skipped]
+    told += [f"relation {name}: not checked: the file lacks one of its columns" for name in skipped]
     return Validation(len(frame), findings, (*warnings, *told), skipped)
 
 
@@ -106,7 +106,7 @@ def _finding(result: Any, rows: int) -> Finding:
     rule = str(config.meta["rule"])
     if _raised(result.exception_info or {}):
         # The exception's own text may hold values: only that it was raised is told.
-        raise MetricError(f"rule {rule}: could not be evaluated; the table's types are at fault")
+        raise MetricError(f"rule {rule}: could not be evaluated; check the types of the table")
     columns = tuple(config.meta["columns"])
     counted = int(result.result.get("unexpected_count", 0 if result.success else rows))
     return Finding(

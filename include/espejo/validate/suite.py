@@ -92,7 +92,7 @@ def _whole_table(
     column = source.period_column
     if column and column in frame:
         expected = period.format(source.period_format)
-        remedy = f"give the period of this file, or the file of {period}"
+        remedy = f"give the period of this file, or give the file of {period}"
         yield gxe.ExpectColumnValuesToBeInSet(
             column=column, value_set=[expected], meta=_meta([column], f"period {period}", remedy)
         )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from include.espejo.disclose.statistics.score import Score
 
 REMEDY = (
-    "draw without calibration, raise the floors, or leave out or coarsen a column; a limit is "
-    "changed in the spec alone"
+    "sample without calibration, raise the floors, or drop or coarsen a column; limits are "
+    "changed only in the spec"
 )
 
 

@@ -71,7 +71,7 @@ def _near_households(nearness: np.ndarray, population: Population, spec: SurveyS
     members = np.bincount(number)
     rank = _rank(np.bincount(number, nearness) / np.sqrt(members))[number]
     nearest = tuple(Score.of_flags(rank > 1 - share) for share in NEAREST_HOUSEHOLD_SHARES)
-    same = None if spec.key("household") else "a household is a row here: see near_identical"
+    same = None if spec.key("household") else "each household is one row: see near_identical"
     return Attack(
         "near_identical_households",
         nearest,
@@ -111,6 +111,6 @@ def _outliers(
     sides = [int((among & side).sum()) for side in (population.in_train, ~population.in_train)]
     few = None
     if min(sides) < OUTLIERS_PER_SIDE:
-        few = f"fewer than {OUTLIERS_PER_SIDE:,} isolated rows a side: reported only"
+        few = f"fewer than {OUTLIERS_PER_SIDE:,} isolated rows on a side: reported, not gated"
     limit = spec.disclosure.limits.membership
     return Attack("membership_outliers", (Score(rank, among),), "AUC", limit, only_reported=few)

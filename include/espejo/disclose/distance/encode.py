@@ -64,7 +64,8 @@ class _Planes:
         most = int(codes.max(initial=0))
         if most >= _MOST_CODES:
             problem = (
-                f"column {name}, rule codes: more than {_MOST_CODES}; leave it out or group it"
+                f"column {name}, rule codes: more than {_MOST_CODES}; drop the column or group "
+                "its codes"
             )
             raise InputError("audit", [problem])
         plane = len(self.lines)
@@ -112,7 +113,9 @@ def weights(spec: SurveySpec) -> dict[str, int]:
         }
         if sum(found.values()) < FAR:
             return found
-    problem = f"rule columns: {len(spec.model.columns)} are too many to compare; model fewer"
+    problem = (
+        f"rule columns: {len(spec.model.columns)} are too many to compare; model fewer columns"
+    )
     raise InputError("audit", [problem])
 
 

@@ -10,9 +10,9 @@ first plane, second plane and weight:
     GRADE  the difference of the plane's codes, at most the weight
 
 The weights sum to at most 254; 255 stands for "no row". References come in blocks whose planes
-and sums stay in the L1 and L2 caches. The functions hold no lock, so threads may share the work;
-compiling takes some seconds a process and nothing is cached on disk, since a cache wants a
-writable place and outlives the code.
+and sums stay in the L1 and L2 caches. The functions hold no lock, so threads may share the work.
+Compiling takes some seconds; numba keeps the result on disk where it may write (`NUMBA_CACHE_DIR`,
+beside this file, or the user's cache), and compiles again when this file or the processor changes.
 
 How far from the machine's limit: a pair of ENOE's rows takes 20 comparisons of a byte. Beside a
 loop that does nothing but compare and add bytes in the L1 cache (0.014 ns a byte, some 28 a cycle)
@@ -25,22 +25,34 @@ from __future__ import annotations
 
 import numpy as np
 from numba import int64, njit, uint8
+from numba.core.caching import FunctionCache
 
 BYTE, WORD, GRADE = 0, 1, 2
 BLOCK = 2048
 FAR = 255  # a distance that no pair has
 
+
+def _may_cache() -> bool:
+    """Whether numba may write anywhere: a read-only image compiles in each process."""
+    try:
+        FunctionCache(_may_cache)  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return False
+    return True
+
+
+_CACHED = _may_cache()
 _LINE, _PLANES = "uint8[::1]", "uint8[:, ::1]"
 _PAIR = f"{_PLANES}, {_PLANES}, int64[:, ::1]"
 
 
-@njit(f"void({_LINE}, {_LINE}, uint8, uint8)", nogil=True)
+@njit(f"void({_LINE}, {_LINE}, uint8, uint8)", nogil=True, cache=_CACHED)
 def _add_byte(sums: np.ndarray, codes: np.ndarray, code: np.uint8, weight: np.uint8) -> None:
     for j in range(sums.size):
         sums[j] = uint8(sums[j] + (weight if codes[j] != code else uint8(0)))
 
 
-@njit(f"void({_LINE}, {_LINE}, {_LINE}, uint8, uint8, uint8)", nogil=True)
+@njit(f"void({_LINE}, {_LINE}, {_LINE}, uint8, uint8, uint8)", nogil=True, cache=_CACHED)
 def _add_word(
     sums: np.ndarray,
     high: np.ndarray,
@@ -54,14 +66,14 @@ def _add_word(
         sums[j] = uint8(sums[j] + (weight if differs else uint8(0)))
 
 
-@njit(f"void({_LINE}, {_LINE}, uint8, uint8)", nogil=True)
+@njit(f"void({_LINE}, {_LINE}, uint8, uint8)", nogil=True, cache=_CACHED)
 def _add_grade(sums: np.ndarray, codes: np.ndarray, code: np.uint8, weight: np.uint8) -> None:
     for j in range(sums.size):
         gap = uint8(codes[j] - code) if codes[j] > code else uint8(code - codes[j])
         sums[j] = uint8(sums[j] + (gap if gap < weight else weight))
 
 
-@njit(f"void({_LINE}, {_PAIR}, int64, int64, int64, int64)", nogil=True)
+@njit(f"void({_LINE}, {_PAIR}, int64, int64, int64, int64)", nogil=True, cache=_CACHED)
 def _add_operations(
     sums: np.ndarray,
     queries: np.ndarray,
@@ -86,7 +98,7 @@ def _add_operations(
             _add_grade(sums, codes, queries[one, query], weight)
 
 
-@njit(f"uint8({_LINE})", nogil=True)
+@njit(f"uint8({_LINE})", nogil=True, cache=_CACHED)
 def _smallest(sums: np.ndarray) -> np.uint8:
     least = uint8(FAR)
     for j in range(sums.size):
@@ -94,13 +106,13 @@ def _smallest(sums: np.ndarray) -> np.uint8:
     return least
 
 
-@njit(f"void({_LINE}, {_LINE})", nogil=True)
+@njit(f"void({_LINE}, {_LINE})", nogil=True, cache=_CACHED)
 def _keep_smaller(best: np.ndarray, sums: np.ndarray) -> None:
     for j in range(sums.size):
         best[j] = sums[j] if sums[j] < best[j] else best[j]
 
 
-@njit(f"boolean({_LINE}, {_LINE})", nogil=True)
+@njit(f"boolean({_LINE}, {_LINE})", nogil=True, cache=_CACHED)
 def _improves(best: np.ndarray, sums: np.ndarray) -> bool:
     changed = uint8(0)
     for j in range(sums.size):
@@ -112,6 +124,7 @@ def _improves(best: np.ndarray, sums: np.ndarray) -> bool:
 @njit(
     f"void({_PAIR}, int64, int64, int64, int64[::1], {_PLANES}, {_LINE}, {_LINE}, int32[::1])",
     nogil=True,
+    cache=_CACHED,
 )
 def cross(
     queries: np.ndarray,
@@ -157,6 +170,7 @@ def cross(
     f"void({_PAIR}, int64, int64, int64[::1], int64, {_PLANES}, {_LINE}, "
     "float64[::1], float64[::1])",
     nogil=True,
+    cache=_CACHED,
 )
 def share_ties(
     queries: np.ndarray,
@@ -199,7 +213,11 @@ def share_ties(
         train_shares[query] = ties_in_train / ties
 
 
-@njit(f"void({_PLANES}, int64[:, ::1], int64, int64, int64[::1], int64[::1], {_LINE})", nogil=True)
+@njit(
+    f"void({_PLANES}, int64[:, ::1], int64, int64, int64[::1], int64[::1], {_LINE})",
+    nogil=True,
+    cache=_CACHED,
+)
 def nearest_other(
     rows: np.ndarray,
     operations: np.ndarray,
@@ -225,7 +243,7 @@ def nearest_other(
             best[row] = min(best[row], _smallest(part))
 
 
-@njit(f"void({_LINE}, {_LINE}, int64)", nogil=True)
+@njit(f"void({_LINE}, {_LINE}, int64)", nogil=True, cache=_CACHED)
 def add_bytes(sums: np.ndarray, codes: np.ndarray, times: int) -> None:
     """The machine's pace, for the benchmark: one comparison and addition a byte, in the cache."""
     for _ in range(times):

@@ -217,7 +217,7 @@ def _checked(details: pd.DataFrame, name: str) -> pd.DataFrame:
         about = "; ".join(" x ".join(map(str, row)) for row in details.loc[failed, labels].values)
         raise MetricError(
             f"{name}: {int(failed.sum())} scores could not be computed ({about or 'whole table'}); "
-            "look at these columns' declared kinds, and train longer if the synthetic columns do "
-            "not vary"
+            "check the declared kinds of these columns; if the synthetic columns do not vary, "
+            "train longer"
         )
     return details

@@ -156,9 +156,8 @@ def _metrics(
             metric = None if message["told"] is None else Metric.model_validate(message["told"])
             if metric is None or not _is_score(metric.score):
                 raise MetricError(
-                    f"metric {message['metric']}: could not be computed; "
-                    "look at the columns' declared kinds, and train longer if the synthetic "
-                    "columns do not vary"
+                    f"metric {message['metric']}: could not be computed; check the declared kinds "
+                    "of the columns; if the synthetic columns do not vary, train longer"
                 )
             found.append(metric)
     return tuple(found)

@@ -86,7 +86,7 @@ def _fit(
     constraints, unforced = find_constraints(encoding, rows)
     for name in unforced:
         log.warning(
-            "rule %s has too many combinations of codes to hold by construction: rows that "
+            "rule %s has too many combinations of codes to be built into the model; rows that "
             "break it are drawn again",
             name,
         )
@@ -103,8 +103,8 @@ def _fit(
         apart = len(fitted) < len(rows)
         if not apart:
             log.warning(
-                "the table has too few households to keep some apart, and what is learnt "
-                "cannot be checked on others: relations between columns are not kept"
+                "the table has too few households to hold some out, so that nothing learnt can be "
+                "checked; relations between columns are not kept"
             )
         kept = Kept(generator, HeldOut(rows[held], leaves[held], homes, masks, apart, device))
         table = Table(rows[fitted], leaves[fitted])

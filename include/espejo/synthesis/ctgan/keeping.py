@@ -80,6 +80,6 @@ def _remedy(breach: Breach, lost: float) -> str:
     columns = ", ".join(breach.columns)
     return (
         f"column {columns}, rule {breach.rule}: about {lost:.0%} of the synthetic rows would break "
-        "it, since it ties numbers of too many values to each other; leave one of these columns "
-        "out of model.columns"
+        "it, because it relates numbers with too many values; drop one of these columns from "
+        "model.columns"
     )

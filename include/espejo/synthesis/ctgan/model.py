@@ -123,7 +123,7 @@ def load_model(folder: Path, spec: SurveySpec) -> Model:
             "use the spec that it was trained for"
         )
     if about.get("weights_sha256") != hashlib.sha256(weights).hexdigest():
-        raise _damaged("the weights are not those that were written")
+        raise _damaged("the weights are not the ones that were saved")
     try:
         return _assemble(about, load_tensors(weights), spec)
     except Exception as error:  # noqa: BLE001  not swallowed: told as what it means

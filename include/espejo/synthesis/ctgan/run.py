@@ -47,7 +47,7 @@ class TrainingLoop:
                 self._tell(*losses)
             if not healthy:
                 log.warning(
-                    "training diverged at step %d: what was kept until step %d is used",
+                    "training diverged at step %d; the model kept at step %d is used",
                     trainings.steps,
                     tally.best_step,
                 )

@@ -62,16 +62,18 @@ class _Wanted:
                     raise ParameterError(f"condition {column}: {_unknown(field)}")
                 codes[fields[column]] = found
             else:
-                raise ParameterError(f"condition {column}: it is no modelled column")
+                raise ParameterError(f"condition {column}: it is not a modelled column")
         if not counts.sum():
-            raise ParameterError(f"conditions on {', '.join(conditions)}: no place has them all")
+            raise ParameterError(
+                f"conditions on {', '.join(conditions)}: no place satisfies all of them"
+            )
         return cls(counts / counts.sum(), codes)
 
 
 def _unknown(field: Field) -> str:
     """Why a condition cannot be met. Which numbers training has seen is not said."""
     if field.kind == "code":
-        return "training has never seen this code"
+        return "the training table does not have this code"
     return (
         "this number is not modelled as a value of its own; name a special code, a constant that "
         "a rule compares the column with, or a number that many people have"
@@ -167,4 +169,6 @@ def _decode(
     names = ", ".join(b.rule for b in found if b.count)
     if wanted.codes:
         raise ParameterError(f"conditions: rows that have them all keep breaking {names}")
-    raise UnexpectedError(f"engine ctgan: rows keep breaking {names}; the rules contradict others")
+    raise UnexpectedError(
+        f"engine ctgan: rows keep breaking {names}; these rules contradict others"
+    )

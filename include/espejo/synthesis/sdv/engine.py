@@ -71,7 +71,7 @@ class SdvEngine:
 
     def sample(self, model: Path, spec: SurveySpec, request: SampleRequest) -> Iterator[pa.Table]:
         if request.conditions:
-            raise ParameterError("engine sdv: it cannot draw rows with given codes; use ctgan")
+            raise ParameterError("engine sdv: it cannot sample with conditions; use ctgan")
         order = json.loads((model / "columns.json").read_text())["order"]
         with tempfile.TemporaryDirectory(prefix="espejo-") as name:
             drawn = Path(name) / "drawn.parquet"
