@@ -207,7 +207,7 @@ def _groups(told: GroupFigures) -> Use | None:
     best = 1 - AGREES[0] if told.ceiling is None else told.ceiling
     answer = _answer(-below_ceiling(score, best), -AGREES[0], -AGREES[1])
     name = text("Figures by group")
-    unit = text("group figures agree, but for sampling error")
+    unit = text("group figures agree, apart from sampling error")
     known = _scored(told.columns)
     far = [n for n, found in known.items() if _below(found, told.columns[n], best) > AGREES[0]]
     far.sort(key=lambda n: known[n])

@@ -46,7 +46,7 @@ class Headline:
 
 
 _SHUFFLED = text("columns shuffled")
-_EVEN = text("every value equally often")
+_EVEN = text("all values equally frequent")
 _OVERALL = text("Overall quality")
 _SHAPES = text("Columns")
 _PAIRS = text("Associated pairs")
@@ -55,20 +55,24 @@ _VIEWS = {
     "3": text("Three columns at a time"),
     "4": text("Four columns at a time"),
 }
-_CLASSIFIER = text("Told apart (AUC)")
+_CLASSIFIER = text("Distinguishability (AUC)")
 _GROUPS = text("Figures by group")
-_MODELS = text("Models lose (AUC)")
+_MODELS = text("Loss of models (AUC)")
 _PROPENSITY = text("Propensity (pMSE)")
 
 _ABOUTS = {
     "overall": text("Mean of columns and pairs (SDMetrics)."),
-    "column_shapes": text("Is each column spread the same way?"),
-    "column_pair_trends": text("Do columns go together that go together?"),
+    "column_shapes": text("Does each column have the same distribution?"),
+    "column_pair_trends": text("Are related columns still related?"),
     "k_marginal": text("Overlap in views of these columns, 0 to 1000 (k-marginal, NIST)."),
-    "propensity": text("Can a tree tell what is synthetic? 1: it cannot; less is better."),
-    "classifier": text("Can many trees tell synthetic rows? 0.5: they cannot; less is better."),
-    "groups": text("How many agree with the real ones, but for sampling error?"),
-    "models": text("What a model loses by learning from synthetic rows; less is better."),
+    "propensity": text(
+        "Can a decision tree recognise synthetic rows? 1 means that it cannot; lower is better."
+    ),
+    "classifier": text(
+        "Can boosted trees recognise synthetic rows? 0.5 means that they cannot; lower is better."
+    ),
+    "groups": text("How many agree with the real figures, apart from sampling error?"),
+    "models": text("The AUC that a model loses by learning from synthetic rows; lower is better."),
 }
 
 

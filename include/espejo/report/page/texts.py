@@ -8,55 +8,57 @@ from include.espejo.language import Label, text
 GATES = {
     "rules": (
         text("Rules and code lists"),
-        text("Does every row keep the relations that the survey declares?"),
+        text("Does every row satisfy the rules that the survey declares?"),
     ),
     "floor": (
         text("People behind each place"),
-        text("Does each released place stand on enough people and households?"),
+        text("Does each published place have enough people and households behind it?"),
     ),
     "floor_codes": (
         text("People behind each code"),
-        text("Does each released code stand on enough people and households?"),
+        text("Does each published code have enough people and households behind it?"),
     ),
     "identical": (
         text("Identical rows"),
-        text("Does a row come out as it is?"),
+        text("Does a real row appear unchanged?"),
     ),
     "identical_quasi": (
-        text("Identical in what may be known"),
-        text("Does a row come out as it is, seen by what others may know?"),
+        text("Identical in known columns"),
+        text("Does a real row appear unchanged in the columns that others may know?"),
     ),
     "near_identical": (
         text("Nearly identical rows"),
-        text("Does a row come out with small changes?"),
+        text("Does a real row appear with small changes?"),
     ),
     "near_identical_households": (
         text("Nearly identical households"),
-        text("Does a whole household come out with small changes?"),
+        text("Does a whole household appear with small changes?"),
     ),
     "isolated_matched": (
         text("Copies of isolated rows"),
-        text("Do people come out who are like nobody else?"),
+        text("Do people who are like nobody else appear?"),
     ),
     "rare_numbers": (
         text("Rare numbers repeated"),
-        text("Does a number come out that very few people have?"),
+        text("Does a number that very few people have appear?"),
     ),
     "closest_record": (
         text("Distance to closest record"),
-        text("Are synthetic rows nearer to those learnt than to others?"),
+        text("Are synthetic rows closer to the training rows than to other real rows?"),
     ),
     "unique_matches": (
         text("Unique exact matches"),
-        text("Does a row come out that one person alone has?"),
+        text("Does a row that only one person has appear?"),
     ),
     "replicated_uniques": (
         text("Replicated uniques (repU)"),
-        text("Does a known combination come out that one person alone has?"),
+        text("Does a known combination that only one person has appear?"),
     ),
     "disclosive": (
         text("Attributes disclosed (DiSCO)"),
-        text("Do all rows with somebody's keys tell one value, and the right one?"),
+        text(
+            "Do all rows with a person's known values give one sensitive value, and the right one?"
+        ),
     ),
     "attribute_inference": (
         text("Attribute inference"),
@@ -64,15 +66,15 @@ GATES = {
     ),
     "membership": (
         text("Membership inference"),
-        text("Can one tell who was among the people learnt from?"),
+        text("Can an attacker tell who was in the training table?"),
     ),
     "membership_outliers": (
         text("Membership of isolated rows"),
-        text("Can one tell of people who are like nobody else?"),
+        text("Can an attacker tell it of people who are like nobody else?"),
     ),
     "attempts": (
         text("Limit of attempts"),
-        text("Is it one of the first attempts of the period?"),
+        text("Is it within the number of attempts that the period allows?"),
     ),
 }
 
@@ -94,7 +96,7 @@ LEARNING = {
     "auc": text("AUC"),
     "macro_f1": text("Macro F1"),
     "balanced_accuracy": text("Balanced accuracy"),
-    "log_loss": text("Log loss (less is better)"),
+    "log_loss": text("Log loss (lower is better)"),
 }
 
 ROLES = {
