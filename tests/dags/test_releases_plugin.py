@@ -194,9 +194,9 @@ def test_a_missing_connection_is_told_and_hides_no_other_survey(
         monkeypatch.setattr(module, "get_auth_manager", lambda: manager)
     parks, rivers = client.get("/releases/data").json()["surveys"]
     assert (parks["error"], len(parks["releases"])) == (None, 1)
-    assert "there is none; make one of type aws" in rivers["error"]
+    assert "it does not exist; create one of type aws" in rivers["error"]
     answer = client.get(AT.replace("parks", "rivers") + "/about")
-    assert (answer.status_code, "make one of type aws" in answer.text) == (502, True)
+    assert (answer.status_code, "create one of type aws" in answer.text) == (502, True)
 
 
 def test_airflow_loads_the_plugin_and_none_of_its_parts() -> None:

@@ -219,7 +219,7 @@ def test_a_killed_training_is_retried_from_its_checkpoint_to_the_same_model(
     assert (task["state"], task["try_number"]) == ("success", before + 2), resumed
     assert "SIGKILL" in killed
     assert f"epoch {last} of {epochs}" not in killed
-    assert "going on from the checkpoint" in resumed
+    assert "continuing from the checkpoint" in resumed
     first = f"epoch 1 of {epochs}"
     assert (first in killed) != (first in resumed)  # whichever attempt came to its end
     assert f"epoch {last} of {epochs}" in resumed

@@ -225,7 +225,7 @@ def test_five_thousand_codes_that_nobody_shares(synthesize: Callable[..., End]) 
     labels = [f"{i:04}" for i in range(5000)]
     frame = survey(5001, work=codes(np.arange(5001) % 5000, labels))
     end = synthesize(frame, content(frame))
-    assert_refused_before_training(end, "column work, rule floor", "leave the column out")
+    assert_refused_before_training(end, "column work, rule floor", "drop the column")
 
 
 def test_a_rare_code_that_nothing_may_stand_for(synthesize: Callable[..., End]) -> None:

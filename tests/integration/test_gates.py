@@ -255,7 +255,7 @@ def test_attempts_are_counted_before_anything_is_known(
         disclose_it(3)
     assert len(audits) == 3
     assert not Path(works[3].audit).exists()
-    with pytest.raises(GateError, match="override's reason that names `attempts`"):
+    with pytest.raises(GateError, match="override reason that names `attempts`"):
         disclose_it(3, REASON)  # given for a gate, it says nothing of another try
     assert len(audits) == 3
     reason = f"attempts, {REASON}"
