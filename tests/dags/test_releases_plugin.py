@@ -296,4 +296,4 @@ def test_that_nothing_was_published_is_said_only_where_it_is_sure(
     }
     text = shown("/runs/parks_synthesis/manual__1", "failed.", state)
     assert ("failed. Nothing was published." in text) == nothing
-    assert ("The list of releases says" in text) != nothing
+    assert ("The list of releases shows" in text) != nothing

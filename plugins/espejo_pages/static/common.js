@@ -3,7 +3,7 @@
 export const ROOT = new URL("..", import.meta.url); // of these pages
 export const AIRFLOW = new URL("..", ROOT);
 
-const LOCALES = { name: text("en") };
+const LOCALES = { es: "es-MX", en: "en" };
 
 export function el(tag, attributes = {}, ...children) {
   const node = tag === "svg" || SVG.has(tag)
@@ -133,7 +133,7 @@ export async function ask(address, options = {}) {
 export function trouble(error) {
   const why = {
     401: say("Your Airflow session has ended: log in again."),
-    403: say("You may not read this DAG."),
+    403: say("You do not have permission to read this DAG."),
   }[error.status];
   return notice("bad", why ?? say("This could not be read."),
     why ? null : el("code", {}, error.message));
@@ -182,7 +182,7 @@ export function downloadButton(address, file, ...content) {
         location.assign(link.url);
       } catch (error) {
         told.replaceChildren(error.status === 409
-          ? say("This file was changed after it was published: it is not given out.")
+          ? say("This file was changed after it was published, so it cannot be downloaded.")
           : error.message);
       }
       button.disabled = false;
@@ -220,7 +220,7 @@ export function changesNotice(release, check) {
     el("b", {}, change.file), " – ", KINDS[change.kind].cloneNode(true),
     change.kind === "changed" && el("dl", {},
       el("dt", {}, say("SHA-256 published")), el("dd", {}, el("code", {}, change.expected ?? "?")),
-      el("dt", {}, say("SHA-256 of what is there")), el("dd", {}, el("code", {}, change.found ?? "?")))));
+      el("dt", {}, say("SHA-256 found")), el("dd", {}, el("code", {}, change.found ?? "?")))));
   return notice("bad",
     say("Release {period} {name} was changed after it was published.", release),
     el("ul", { class: "changes" }, rows),

@@ -21,7 +21,7 @@ async function start() {
     const { surveys } = await ask(new URL("releases/data", ROOT));
     main.replaceChildren(head, ...surveys.map(survey));
     if (!surveys.length) {
-      main.append(notice("info", say("There are no surveys that you may see."),
+      main.append(notice("info", say("There is no survey that you can see."),
         say("Each survey is shown to those who may read its DAG.")));
     }
   } catch (error) {
@@ -53,7 +53,7 @@ function survey(told) {
 function current(told) {
   const release = told.releases.find((one) => one.current);
   if (!release) {
-    return notice("info", say("No release stands at present."),
+    return notice("info", say("There is no current release."),
       say("All were withdrawn; the files stay for those who already cite them."));
   }
   const address = addressOf(told.dag_id, release);

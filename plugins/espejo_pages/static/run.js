@@ -41,14 +41,14 @@ const STATES = {
   removed: ["gone", text("removed")],
 };
 const REMEDIES = {
-  plan: text("Mend the parameters and trigger again."),
-  wait_for_file: text("Put the period's one file into the raw place and clear this task."),
-  ingest: text("Mend the file or the spec, and trigger again."),
-  validate: text("Mend the file or the spec, and trigger again."),
+  plan: text("Correct the parameters and trigger again."),
+  wait_for_file: text("Put the one file of the period into the raw location and clear this task."),
+  ingest: text("Correct the file or the spec, and trigger again."),
+  validate: text("Correct the file or the spec, and trigger again."),
   disclose: text("If the attempts are used up, find out why they failed and trigger again with a reason; otherwise clear the task."),
-  publish: text("If a gate held it back, change one thing and trigger again: clearing the task gives the same answer."),
+  publish: text("If a gate stopped it, change one thing and trigger again: clearing the task gives the same answer."),
 };
-const ANY_REMEDY = text("When the cause is mended, clear the task: the run goes on from what is done.");
+const ANY_REMEDY = text("Once the cause is fixed, clear the task: the run continues from what is done.");
 
 const nameOf = (task) => STEPS[task.id] ?? { es: task.id, en: task.id };
 
@@ -133,7 +133,7 @@ function failure(task, told) {
   // Without a gate that held it back, publishing may have failed once the release was out.
   const held = told.failed_gates.length && !told.override;
   const what = task.id !== "publish" || held ? say("Nothing was published.")
-    : say("The list of releases says whether it was published all the same.");
+    : say("The list of releases shows whether it was published anyway.");
   return notice("bad", [say("The step “{step}” failed.", { step: nameOf(task) }), " ", what], why,
     label((task.id === "publish" && !told.failed_gates.length ? ANY_REMEDY : REMEDIES[task.id] ?? ANY_REMEDY)),
     airflowLink(`dags/${dag}/runs/${run}/tasks/${task.id}`, say("See the log")));
@@ -158,10 +158,10 @@ async function readMessage(task) {
 function heldBack(told, failed) {
   if (!told.failed_gates.length || !(told.dry_run || failed.length)) return null;
   return notice("warn", told.dry_run
-    ? say("These gates would hold the release back:")
-    : say("These gates held the release back:"),
+    ? say("These gates would stop the release:")
+    : say("These gates stopped the release:"),
   el("ul", {}, told.failed_gates.map((gate) => el("li", {}, el("b", {}, label(gate.label)), " ", el("code", {}, gate.gate), el("br"), gate.remedy))),
-  say("By how much is in the restricted area (internal.html). A reason may override an attack, never a floor or a rule."));
+  say("The exact figures are in the restricted area (internal.html). A reason can override an attack, never a floor or a rule."));
 }
 
 function waiting(told) {
@@ -172,7 +172,7 @@ function waiting(told) {
   const retry = told.tasks.find((task) => task.state === "up_for_retry");
   if (retry) {
     return notice("warn", say("“{step}” will be tried again by itself.", { step: nameOf(retry) }),
-      retry.id === "train" && say("It goes on from its last checkpoint."));
+      retry.id === "train" && say("It continues from its last checkpoint."));
   }
   const file = told.tasks.find((task) => task.id === "wait_for_file");
   if (file && ["deferred", "up_for_reschedule"].includes(file.state)) {

@@ -25,7 +25,7 @@ async function check(address, told, { checked, alerts, report }) {
     checked.replaceChildren(checkBadge(found));
     if (!found.vouched) {
       alerts.append(notice("info", say("Checked against the public manifest only."),
-        say("The restricted area's copy is gone; whoever changes the manifest and a file together would go unseen.")));
+        say("The copy in the restricted area no longer exists; a change of the manifest together with a file would not be noticed.")));
     }
     if (!found.changes.length) return report.replaceChildren(frame(address, told));
     alerts.prepend(changesNotice(told, found));
@@ -46,9 +46,9 @@ function frame(address, told) {
 }
 
 function veil(address, told, report) {
-  return notice("info", say("The report is not shown: nobody knows who wrote it."),
+  return notice("info", say("The report is not shown, because its author is unknown."),
     el("button", { type: "button", onclick: () => report.replaceChildren(frame(address, told)) },
-      say("Show it all the same, sandboxed")));
+      say("Show it anyway, in a sandbox")));
 }
 
 function withdrawal(told) {
