@@ -53,7 +53,7 @@ check: setup  ## lint, format, types, and that every text has its Spanish
 	$(BIN)/mypy
 	$(BIN)/python -m checks.texts --check
 
-unit: setup  ## the tests that take seconds
+unit: setup  ## the tests that take seconds, a minute together
 	$(BIN)/python -m pytest $(BOTH_CORES) tests/unit
 
 test: setup browser check  ## all tests, after lint, format and types
@@ -62,7 +62,7 @@ test: setup browser check  ## all tests, after lint, format and types
 # Not part of `test`: Python 3.11 has no sys.monitoring, and what follows every line costs half an hour.
 coverage: setup browser  ## which lines and branches of include/ the unit and integration tests take
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest tests/unit tests/integration
+	$(BIN)/python -m coverage run -m pytest tests/unit tests/slow tests/integration
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

@@ -12,7 +12,7 @@ from include.espejo.errors import InputError, MetricError
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.frames import to_frame
 from include.espejo.validate import Validation, check, check_survey
-from tests.unit.conftest import Sheet
+from tests.support.sheets import Sheet
 
 # Columns that a file must have to be told apart by person; a rule on some of them needs all.
 KEY = ("CD_A", "ENT", "CON", "V_SEL", "N_HOG", "H_MUD", "N_REN")
