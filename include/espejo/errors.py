@@ -91,7 +91,7 @@ class BrowserError(EspejoError):
 
 
 class UnexpectedError(EspejoError):
-    """Anything unforeseen, told by its type and place and without its message.
+    """An unforeseen error: its type and place, without its message.
 
     Other libraries put the values they stumble over into their messages; those may be a
     person's, so only the kind of error and the lines of code are passed on.

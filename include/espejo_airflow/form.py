@@ -108,7 +108,7 @@ def override_of_run() -> str | None:
 
 
 def run_of(spec: SurveySpec, told: Mapping[str, Any]) -> Run:
-    """The running task's run. `told`: what an earlier task said of it, its period at least."""
+    """The run of the running task. `told`: an earlier task's summary, with the period at least."""
     places, survey, period = spec.places, spec.survey, told["period"]
     lakes = lakes_of(spec)
     return Run(

@@ -1,4 +1,4 @@
-"""What Airflow is told when a task fails."""
+"""How a task's failure is reported to Airflow."""
 
 from __future__ import annotations
 

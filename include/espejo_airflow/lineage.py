@@ -1,4 +1,4 @@
-"""What tasks tell OpenLineage, by Airflow's provider, where it is configured. No DAG is here."""
+"""Datasets that tasks report to OpenLineage through Airflow's provider, if it is configured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Datasets = tuple[list[Any], list[Any]]
 
 
 class TracedOperator(DecoratedOperator, PythonOperator):
-    """A TaskFlow task that tells its inputs and outputs once it has ended.
+    """A TaskFlow task that reports its inputs and outputs after it ends.
 
     `datasets` gives them from the task's result; a task that failed or was skipped has none.
     """
@@ -48,7 +48,7 @@ class TracedOperator(DecoratedOperator, PythonOperator):
 
 
 def traced(datasets: Callable[[Result], Datasets], **options: Any) -> TaskDecorator:
-    """As `@task`, of a task whose datasets OpenLineage is told."""
+    """`@task` for a task that reports its datasets to OpenLineage."""
     return task_decorator_factory(
         decorated_operator_class=TracedOperator, datasets=datasets, **options
     )

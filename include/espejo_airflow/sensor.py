@@ -23,7 +23,7 @@ class RawFileSensor(S3KeySensor):
         raise self._refused(str(status))
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> None:
-        """The trigger's answer after a wait; it tells a refusal by its text only."""
+        """Read the trigger's answer after a wait; only its text shows a refusal."""
         text = str(event.get("message", ""))
         for sign in ("403", "401", "404", "AccessDenied", "Forbidden", "NoSuchBucket"):
             if event.get("status") == "error" and sign in text:

@@ -148,7 +148,7 @@ def _without_target(spec: SurveySpec) -> list[Gate]:
 
 
 def _information(distances: Distances, population: Population) -> dict[str, float | None]:
-    """Sizes, and the distances that are usually told; they close nothing (arXiv 2505.01524)."""
+    """Table sizes and the usual distance figures: reported, not gated (arXiv 2505.01524)."""
     held = population.has_holdout
     return {
         "train_rows": float(population.train_rows),

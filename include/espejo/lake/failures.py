@@ -1,4 +1,4 @@
-"""What storage says when it fails, in one clear sentence that tells whether to try again."""
+"""Failures of storage as one clear sentence that says whether to try again."""
 
 from __future__ import annotations
 

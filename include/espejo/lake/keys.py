@@ -90,7 +90,7 @@ class Workspace:
 
     @property
     def candidate(self) -> str:
-        """The would-be release, kept whatever a gate says."""
+        """The candidate release; it is kept even if a gate fails."""
         return join(self.base, "candidate")
 
     @property

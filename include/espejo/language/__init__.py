@@ -1,4 +1,4 @@
-"""What readers are told, in English and in Spanish: one catalogue of whole sentences.
+"""Texts for readers in English and Spanish: one catalogue of whole sentences.
 
 English sentences stand in the code; `locale/es/LC_MESSAGES/espejo.po` has the Spanish of each, as
 gettext does it. `make texts` brings the catalogue up to date, `make check` fails where a sentence

@@ -67,7 +67,7 @@ def _ended(module: str, code: int) -> EspejoError:
 
 
 def answer(handle: Callable[[Request], None]) -> None:
-    """The child's side: seed this process, handle the request, tell a failure without values."""
+    """The child process: seed it, handle the request, report a failure without values."""
     request = json.load(sys.stdin)
     warnings.simplefilter("ignore")
     _seed_everything(request["seed"])

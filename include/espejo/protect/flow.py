@@ -57,7 +57,7 @@ def hold_floors(frame: pd.DataFrame, spec: SurveySpec, period: Period, seed: int
 
 
 def _merge_numbers(draft: Draft, mender: Mender) -> None:
-    """Merge rare numbers; birth years follow their ages; mend what that breaks."""
+    """Merge rare numbers, let birth years follow ages, and repair the rules that this breaks."""
     unmerged = draft.frame.copy()
     rules = birth_year_rules(draft)
     years = {rule.birth_year for rule in rules}

@@ -138,7 +138,7 @@ class _Line:
 
 
 def representative(members: np.ndarray, never: Collection[float], decimals: int) -> float:
-    """The number that a group tells: its median, rounded as far as the group's range allows.
+    """The number that stands for a group: its median, rounded as far as the group's range allows.
 
     `members`: in rising order, one a person. The group's lowest and highest value, which may be
     one person's, are taken only where nothing lies between them.

@@ -22,13 +22,13 @@ Change = tuple[tuple[str, Value], ...]  # columns of a row and what each of them
 
 
 def unknowns(column: Column) -> list[Value]:
-    """What may stand for a value that is not told: residuals in the spec's order, then blank."""
+    """Values that may replace a suppressed one: residual codes in the spec's order, then blank."""
     blank: list[Value] = [None] if column.blank == "allowed" else []
     return [*column.residual, *blank]
 
 
 def may_stand_for(column: Column, unknown: Value, values: pd.Series) -> np.ndarray:
-    """Where an unknown says nothing false of a value, and is another: boolean, (rows,)."""
+    """Rows whose value may be replaced by `unknown` without a false statement: boolean, (rows,)."""
     given = values.notna().to_numpy()
     if unknown is None:
         return np.asarray(given)

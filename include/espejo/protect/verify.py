@@ -82,7 +82,7 @@ def _floor(draft: Draft, name: str, values: pd.Series) -> list[str]:
 
 
 def _lost(draft: Draft, name: str, source: pd.DataFrame, result: pd.DataFrame) -> list[str]:
-    """A column of which the floor leaves nothing but unknowns."""
+    """A column that the floor would make unknown in every row."""
     column = draft.spec.columns[name]
     if not _told(source[name], column).any() or _told(result[name], column).any():
         return []

@@ -36,7 +36,7 @@ def parse(kind: type[Document], content: bytes, uri: str) -> Document:
 
 
 class PublishedGate(BaseModel):
-    """A gate as the manifest tells it."""
+    """A gate as the manifest shows it."""
 
     name: str
     applicable: bool
@@ -123,7 +123,7 @@ class PackageField(BaseModel):
 
 
 class PackageRule(BaseModel):
-    """A declared rule as the data package tells it, with all that it says."""
+    """A declared rule with everything that the data package says of it."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -35,7 +35,7 @@ class Published(FigureDocument):
 
 
 class Withdrawn(FigureDocument):
-    """A withdrawal, with the reason that its tombstone tells."""
+    """A withdrawal, with the reason from its tombstone."""
 
     model_config = ConfigDict(extra="allow")
 

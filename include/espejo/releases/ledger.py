@@ -126,7 +126,7 @@ class Ledger:
         return join(self.root, "attempts", f"{period}.json")
 
     def _write(self, uri: str, content: bytes, tag: str | None) -> bool:
-        """Write unless somebody else wrote meanwhile."""
+        """Write unless another process has written since."""
         try:
             if tag is None:
                 return self.lake.create(uri, content)

@@ -47,7 +47,7 @@ def read_release(spec: SurveySpec, period: Period, release: str) -> InputDataset
 
 
 def file_dataset(uri: str) -> OutputDataset:
-    """A file of which no more is told than where it is."""
+    """A file described by its address alone."""
     return OutputDataset(*_place(uri))
 
 

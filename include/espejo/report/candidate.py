@@ -87,7 +87,7 @@ def _entry(name: str, content: bytes) -> dict[str, str | int]:
 
 
 def parse_figures(figures: Mapping[str, bytes]) -> PublicFigures:
-    """The figures that the page tells, from their files by name."""
+    """The figures that the page shows, from their files by name."""
     return PublicFigures(
         Quality.of_json(figures["quality.json"]),
         Utility.of_json(figures["utility.json"]),

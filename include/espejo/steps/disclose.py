@@ -1,4 +1,4 @@
-"""Step disclose: the synthetic table under attack, before anybody is told of it."""
+"""Step disclose: attack the synthetic table before it is published."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def require_gates(run: Run) -> Override | None:
 
 
 def override_in_force(run: Run) -> Override | None:
-    """The same for a page: None, too, where the release is held back, which `publish` explains."""
+    """The same for a page: None also if a gate stops the release, which `publish` explains."""
     if run.ledger is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Step protect: what stands on too few people goes, and households are held back."""
+"""Step protect: remove values that too few people have, and hold out households."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _needed(new: Sequence[Suggestion], excluded: Excluded) -> list[Suggestion]:
 
 
 def _preference(said: Suggestion) -> tuple[int, float, str]:
-    """Of rules that say the same, those that are told best come first."""
+    """Sort key: among equivalent rules, the one that reads best comes first."""
     rule, texts = said.rule, " ".join(rule_expressions(said.rule).values())
     names_blank = "blank(" in texts
     if isinstance(rule, BlankRule):

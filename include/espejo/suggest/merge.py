@@ -53,7 +53,7 @@ def _are_together(said: Suggestion) -> bool:
 
 
 def _together(said: Sequence[Suggestion]) -> Iterator[Group]:
-    """Groups of columns that are blank together, each pair of which is linked."""
+    """Groups of columns in which every two are blank together."""
     parts = [one for one in said if _are_together(one)]
     while parts:
         group, grown = {parts[0].first, parts[0].second}, True

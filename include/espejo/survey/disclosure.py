@@ -43,7 +43,7 @@ class Limits(Strict):
 
 
 class Disclosure(Strict):
-    """How a survey is protected, attacked and held back.
+    """How a survey is protected, attacked and gated.
 
     `key_sets`: sets of columns that an attacker is taken to know of a person. `panel_key`: the
     columns that name a household in every quarter; without it, the household key. `periods`: the

@@ -1,4 +1,4 @@
-"""How a training under way is told to those who wait for it: a small document in the lake.
+"""The progress of a training, as a small document in the lake for those who wait.
 
 It holds no row and no seed. Losses and scores are rounded, and the speed to two digits, since it
 is shown outside the restricted area that it lies in.
@@ -73,7 +73,7 @@ class LiveProgress:
             self._write(self._state)
 
     def end(self) -> None:
-        """Write the last state as final; nothing where no epoch was told."""
+        """Write the last state as final; do nothing if no epoch was reported."""
         if self._state is not None:
             # Nothing is left to do, also where training stopped early.
             self._write(self._state.model_copy(update={"done": True, "seconds_left": 0}))
@@ -95,7 +95,7 @@ class LiveProgress:
 
 
 def read_progress(lake: Lake, uri: str) -> Progress | None:
-    """The state that was last written; None where training has told nothing yet.
+    """The last state written; None if training has not reported yet.
 
     One that is damaged is none, too: it is for onlookers, and no training ends for it.
     """

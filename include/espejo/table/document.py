@@ -1,4 +1,4 @@
-"""What documents tell of a table."""
+"""Parts of documents that describe a table."""
 
 from __future__ import annotations
 

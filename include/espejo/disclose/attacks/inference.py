@@ -80,7 +80,7 @@ def _boosted_guesses(
 
 
 def _with_rare_as_one(told: np.ndarray) -> np.ndarray:
-    """Classes (rows,), of which beyond the commonest all are told as the commonest of the rest."""
+    """Classes (rows,), all rare ones replaced by the most frequent of them."""
     found, counts = np.unique(told, return_counts=True)
     rest = found[np.argsort(-counts, kind="stable")[_MOST_CLASSES - 1 :]]
     return np.where(np.isin(told, rest), rest[0], told) if len(rest) else told

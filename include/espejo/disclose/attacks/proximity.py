@@ -104,7 +104,7 @@ def _closest_record(distances: Distances, population: Population, spec: SurveySp
 def _outliers(
     nearness: np.ndarray, isolation_rank: np.ndarray, population: Population, spec: SurveySpec
 ) -> Attack:
-    """Membership among the most isolated, gated only where they are many enough to tell."""
+    """Membership of the most isolated rows; gated only if there are enough of them."""
     among = isolation_rank > 1 - OUTLIER_SHARE
     rank = np.zeros(len(among))
     rank[among] = _rank(nearness[among])

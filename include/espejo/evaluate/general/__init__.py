@@ -1,1 +1,1 @@
-"""General utility: how far whole tables differ, whatever they are used for."""
+"""General utility: how much whole tables differ, for any use."""

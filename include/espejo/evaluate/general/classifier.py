@@ -1,4 +1,4 @@
-"""Can boosted trees tell the rows of another table from the training rows?
+"""Can boosted trees distinguish the rows of another table from the training rows?
 
 A classifier two-sample test (Lopez-Paz and Oquab 2017, "Revisiting classifier two-sample tests",
 ICLR): gradient-boosted trees learn on two thirds of both tables' rows and say of the third which

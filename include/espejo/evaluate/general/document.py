@@ -54,7 +54,7 @@ class Marginals(ReferencedScore):
 
 
 class Pmse(FigureDocument):
-    """`null`: the expectation where the tables cannot be told apart; `ratio`: pmse by it."""
+    """`null`: the expectation for indistinguishable tables; `ratio`: pmse divided by it."""
 
     pmse: float
     null: Restricted[float] = None

@@ -63,7 +63,7 @@ def describe(
 
 
 def share_groups(train: np.ndarray, field: CodedColumn, floor: int) -> dict[str, np.ndarray]:
-    """Levels whose shares are told: boolean, (levels,), by name. They hold all rows together.
+    """Levels whose shares are published: boolean, (levels,), by name; together all rows.
 
     `ordinary`, `blank` and each special code; those on fewer than `floor` of the training rows
     are one, `others`, which takes in the next smallest until nothing follows by subtraction.

@@ -1,4 +1,4 @@
-"""Propensity: can a model tell the synthetic rows from the real ones?
+"""Propensity: can a model distinguish the synthetic rows from the real ones?
 
 Snoke, Raab, Nowok, Dibben and Slavković (2018), "General and specific utility measures for
 synthetic data", JRSS A 181(3). Rows of both tables are pooled and a model predicts which are
@@ -131,5 +131,5 @@ def _pmse(predicted: np.ndarray, share: float) -> float:
 
 
 def _figures(pmse: float, null: float) -> Pmse:
-    """`ratio` is None where nothing varies: there is nothing to tell tables apart by."""
+    """`ratio` is None if no column varies: nothing could distinguish the tables."""
     return Pmse(pmse=pmse, null=null, ratio=pmse / null if null > 0 else None)

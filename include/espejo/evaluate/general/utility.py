@@ -1,4 +1,4 @@
-"""General utility: how like the real table the synthetic one is, whatever it is used for.
+"""General utility: how close the synthetic table is to the real one, for any use.
 
 Every score stands beside its references (`references.py`). Nothing here tells a row's value, or
 a cell of fewer people than the disclosure floor; figures are exact, and cut where they are

@@ -46,7 +46,7 @@ class Inputs(FigureDocument):
 
 
 class Series(Measured):
-    """A figure over the periods, the present one first; None where one told nothing."""
+    """A figure of each period, the present one first; None where a period has no figure."""
 
     real: Amount[tuple[float | None, ...]]
     synthetic: Amount[tuple[float | None, ...]]

@@ -64,7 +64,7 @@ def _drift(field: CodedColumn, coded: Coded) -> Drift:
 
 
 def chance_distance(before: np.ndarray, now: np.ndarray) -> float:
-    """About what two samples of one population are apart; `before`, `now`: counts, (bins,).
+    """The expected distance of two samples of one population. `before`, `now`: counts, (bins,).
 
     Half the sum of the mean absolute deviations of normal differences of shares. It takes people
     for independent: households that answer in both periods, or alike, are not.

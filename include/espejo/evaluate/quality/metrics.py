@@ -63,7 +63,7 @@ _OF_FEW = {*_OF_PAIRS, "SVCDetection"}
 
 
 def _compute_all(request: Request) -> None:
-    """The child's side: one message a metric, `told` None where it could not be computed."""
+    """The child process: one message for each metric; `told` None: it could not be computed."""
     import numpy as np
     import pandas as pd
     from threadpoolctl import threadpool_limits
@@ -148,7 +148,7 @@ def _compared(name: str, real: Any, synthetic: Any, metadata: Metadata) -> dict[
 
 
 def _correlated(names: list[str], real: Any) -> list[str]:
-    """Columns of which every two vary in the rows where both are filled."""
+    """Columns such that any two of them vary in the rows where both are filled."""
     chosen: list[str] = []
     for name in names:
         pairs = [[name, name], *([other, name] for other in chosen)]

@@ -183,7 +183,7 @@ def diagnostic(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: Metadata) 
 
 
 def _uncorrelated_pairs(real: pd.DataFrame, metadata: Metadata) -> set[frozenset[str]]:
-    """Pairs of numbers of which one has a single value, or none, where both are filled."""
+    """Pairs of numbers where one has at most one value in the rows where both are filled."""
     numbers = [n for n, c in metadata["columns"].items() if c["sdtype"] == "numerical"]
     pairs = [frozenset(pair) for pair in combinations(numbers, 2)]
     return {pair for pair in pairs if (real[sorted(pair)].dropna().nunique() < 2).any()}

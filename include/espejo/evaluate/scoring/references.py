@@ -44,7 +44,7 @@ class ReferencedScore(FigureDocument):
     position: Rounded[float | None]
 
     def within(self, kind: type[Kind], **more: object) -> Kind:
-        """The same, in a document that tells more."""
+        """The same, in a document with more figures."""
         return kind.model_validate({n: getattr(self, n) for n in self.model_fields_set} | more)
 
 

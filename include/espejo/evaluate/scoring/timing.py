@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def timed(part: str) -> Iterator[None]:
-    """One line when the part is done; a part that fails is told by its error."""
+    """Log one line when the part ends; a part that fails raises its own error."""
     start = time.monotonic()
     yield
     log.info("evaluated %s: %.1f s", part, time.monotonic() - start)

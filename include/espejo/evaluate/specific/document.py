@@ -53,7 +53,7 @@ class LeftOutCounts(FigureDocument):
 
 
 class Summary(FigureDocument):
-    """How an indicator's figures agree; `disjoint`: whose intervals lie apart."""
+    """How an indicator's figures agree; `disjoint`: figures whose intervals do not overlap."""
 
     mean_overlap: Rounded[float | None]
     disjoint: Exact[int]
@@ -119,7 +119,7 @@ class LearningScore(FigureDocument):
 
 
 class Target(FigureDocument):
-    """A sensitive column. Without anything to tell `scores` is None, and `reason` says why."""
+    """A sensitive column. If it has no scores, `scores` is None and `reason` says why."""
 
     target: str
     classes: Exact[int]

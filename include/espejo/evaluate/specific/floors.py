@@ -1,4 +1,4 @@
-"""Which figures of an indicator stand on enough real people to be told.
+"""Which figures of an indicator have enough real people behind them to be published.
 
 A group under the floor is left out, and so is a share of a group that too few have, or all but
 too few: the rest of a told share is told, too. What is left out must not be worked out from what
@@ -22,7 +22,7 @@ _OF_CATEGORIES = {"share", "distribution"}
 
 @dataclass(frozen=True)
 class Withheld:
-    """The groups and the single shares, of groups that are told, that are not told."""
+    """Groups that are left out of an indicator, and single shares left out of the other groups."""
 
     groups: frozenset[str]
     shares: frozenset[tuple[str, str]]
@@ -34,7 +34,7 @@ class Withheld:
 
 
 def left_out(indicator: Indicator, cells: Cells, household: np.ndarray, floor: Floor) -> Withheld:
-    """What of an indicator is left out; `household`: int64, (rows,), of the table's rows."""
+    """The groups and shares that an indicator must leave out. `household`: int64, (rows,)."""
     inside = cells.cell >= 0
     here, homes = cells.cell[inside], household[inside]
     some = few_of_each(homes, floor)
@@ -59,7 +59,7 @@ def left_out(indicator: Indicator, cells: Cells, household: np.ndarray, floor: F
 def _hidden_categories(
     indicator: Indicator, cells: Cells, by_cell: _Behind, span: slice, floor: Floor
 ) -> list[str]:
-    """The categories of one group whose share is not told; of a plain share, the empty one."""
+    """The categories of one group whose share is left out; `""` stands for a plain share."""
     behind = by_cell.at(span)
     # What everybody of a group is, each of them is known to be.
     hidden = np.ones(1, bool) if len(behind.some) == 1 else _hide(behind, floor)

@@ -1,4 +1,4 @@
-"""Figures by group in agreement: what a table is asked for most, told as one share."""
+"""The share of figures by group that agree with the real ones: what a table is used for most."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _SPIKE = 0.3  # a lowest value with more than this share is told apart, or it fl
 
 @dataclass(frozen=True)
 class Bar:
-    """A code, a number that is told apart, the blank, or all that is not told one by one."""
+    """A bar of a code, of a number shown by itself, of blanks, or of all other values."""
 
     kind: Literal["code", "blank", "others"]
     code: str

@@ -45,7 +45,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class EstimateTable:
-    """The figures of one statistic. `is_share`: between 0 and 1; `left_out`: told elsewhere."""
+    """The figures of one statistic. `is_share`: from 0 to 1; `left_out`: in another file."""
 
     statistic: Label
     is_share: bool

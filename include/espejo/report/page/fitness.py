@@ -70,7 +70,7 @@ def uses(quality: Quality, utility: Utility) -> list[Use]:
 
 
 def fit_for(quality: Quality, utility: Utility) -> dict[str, Answer]:
-    """What the manifest and the command line tell: by use, `fit`, `care` or `not_fit`."""
+    """The answers in the manifest and on the command line: by use, `fit`, `care` or `not_fit`."""
     return {use.key: use.answer for use in uses(quality, utility)}
 
 
@@ -177,7 +177,7 @@ def _places(parts: Mapping[str, Part]) -> Use | None:
 
 
 def _together(general: GeneralUtility) -> Use | None:
-    """Several columns at once: views of three and four columns, and whether trees can tell rows."""
+    """Several columns at once: views of three and four columns, and the classifier's AUC."""
     sizes = general.k_marginal.by_size
     told = [_mapped(sizes[n], lambda score: score / 1000) for n in ("3", "4") if n in sizes]
     # Of the classifier less is better, down to one half.
@@ -192,7 +192,7 @@ def _together(general: GeneralUtility) -> Use | None:
 def _mapped(
     told: ReferencedScore, to_share: Callable[[float], float]
 ) -> tuple[float | None, float | None]:
-    """Score and ceiling on a scale of which 1 is best."""
+    """Score and ceiling on a scale where 1 is best."""
     score, ceiling = (
         None if figure is None else to_share(figure) for figure in (told.score, told.ceiling)
     )

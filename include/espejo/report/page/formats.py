@@ -107,7 +107,7 @@ class Numbers:
         return self._written(value, lambda v, locale: format_decimal(v, pattern, locale))
 
     def plain(self, value: float) -> Markup:
-        """A number that is a name, such as a year: no thousands are told apart."""
+        """A number used as a name, such as a year: written without a thousands separator."""
         return self._written(value, lambda v, locale: format_decimal(v, "0.##", locale))
 
     def _written(self, value: float | None, write: Callable[[float, Locale], str]) -> Markup:

@@ -28,7 +28,7 @@ class GateRow:
 
 @dataclass(frozen=True)
 class Family:
-    """Gates that ask the same of several columns or key sets; those that do not apply are apart."""
+    """Gates that ask the same of several columns or key sets; those that do not apply are separate."""
 
     title: Label
     passed: int

@@ -152,7 +152,7 @@ def _of_shuffled(
     *,
     whole: bool = False,
 ) -> Headline:
-    """A score whose baseline is that of shuffled columns, and that earlier releases do not tell."""
+    """A score with shuffled columns as its baseline, which earlier releases did not publish."""
     ceiling, baseline = known.ceiling, known.floor
     return Headline(
         name, _ABOUTS[about], score, ceiling, baseline, _SHUFFLED, None, place, whole=whole

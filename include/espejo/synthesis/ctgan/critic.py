@@ -1,4 +1,4 @@
-"""Critic: tells packs of training rows from packs of generated ones (PacGAN, Lin et al. 2018).
+"""Critic: distinguishes packs of training rows from generated ones (PacGAN, Lin et al. 2018).
 
 A row enters as the sum of its codes' embeddings: a one-hot vector times a matrix is a row look-up.
 It reads whole drawn rows, not relaxed ones: what they are worth to it reaches the generator by

@@ -1,4 +1,4 @@
-"""Lifts: what one earlier field tells of a field of many codes, counted instead of learnt.
+"""Lifts: what one earlier field says about a field of many codes, counted instead of learnt.
 
 A small network cannot learn which of a thousand towns goes with which (the town of birth and of
 residence): there are too many to have enough rows of each. Counts can, believed as far as they

@@ -1,4 +1,4 @@
-"""Which earlier fields a field reads: all, or in a wide table those that tell most of it.
+"""Which earlier fields a field reads: all, or in a wide table the most informative ones.
 
 A bound on them makes time and memory of training and sampling grow with the number of columns,
 and not with its square; choosing them costs one look at each pair of columns.

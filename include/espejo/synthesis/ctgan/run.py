@@ -19,7 +19,7 @@ STEPS_BETWEEN_LOOKS = (20, 150)
 
 
 class TrainingLoop:
-    """Takes the trainings to their end, and tells each epoch."""
+    """Runs the trainings to their end and reports each epoch."""
 
     def __init__(self, trainings: Trainings, progress: Progress):
         self.trainings, self._progress = trainings, progress

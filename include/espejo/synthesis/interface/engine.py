@@ -1,4 +1,4 @@
-"""The interface between the flow and whatever learns the table."""
+"""The interface between the pipeline and an engine that learns the table."""
 
 from __future__ import annotations
 

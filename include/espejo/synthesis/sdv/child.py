@@ -63,7 +63,7 @@ def _sample(request: Request) -> None:
 
 
 class _Epochs:
-    """Stands in for the library's progress bar, and tells each epoch's losses as it ends."""
+    """Replaces the library's progress bar and reports the losses after each epoch."""
 
     def __init__(self, epochs: range, **_: Any):
         self._epochs = epochs
