@@ -28,7 +28,7 @@ class GateRow:
 
 @dataclass(frozen=True)
 class Family:
-    """Gates that ask the same of several columns or key sets; those that do not apply are separate."""
+    """Gates that ask the same of several columns or key sets; `applied`: how many of them apply."""
 
     title: Label
     passed: int
