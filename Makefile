@@ -54,7 +54,7 @@ check: setup  ## lint, format, types, and that every text has its Spanish
 	$(BIN)/python -m checks.texts --check
 
 unit: setup  ## the tests that take seconds, a minute together
-	$(BIN)/python -m pytest $(BOTH_CORES) tests/unit
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit
 
 test: setup browser check  ## all tests, after lint, format and types
 	$(BIN)/python -m pytest $(BOTH_CORES)

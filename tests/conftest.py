@@ -23,6 +23,9 @@ os.environ.update(
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "GX_ANALYTICS_ENABLED": "False",
+        # Tests share the cores already: threads beside them, and in what they start, only wait.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
     }
 )
 
