@@ -58,7 +58,7 @@ ReadsRun = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 @app.get("/texts.json")
 def read_texts() -> JSONResponse:
     """What the pages say in Spanish, by the English that their scripts have."""
-    return JSONResponse(sentences_of("plugins"))
+    return JSONResponse(sentences_of("plugins"), headers=COMMON)
 
 
 @app.exception_handler(LakeError)

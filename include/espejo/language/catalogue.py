@@ -35,6 +35,7 @@ def spanish(sentence: str) -> str:
     return _catalogue().get(sentence, sentence)
 
 
+@functools.cache
 def sentences_of(folder: str) -> dict[str, str]:
     """The sentences that files of a folder of the project say, by their English."""
     return {

@@ -14,8 +14,9 @@ import pyarrow as pa
 from include.espejo.evaluate.document import Utility
 from include.espejo.evaluate.periods.document import Comparison
 from include.espejo.evaluate.quality.document import Quality
-from include.espejo.lake import Lake, document_bytes, join
+from include.espejo.lake import Lake, join
 from include.espejo.lake.keys import MANIFEST
+from include.espejo.releases.manifest import ReleaseManifest
 from include.espejo.report.drawings.browser import Browser
 from include.espejo.report.drawings.distributions import distributions
 from include.espejo.report.drawings.pictures import draw_columns
@@ -30,8 +31,6 @@ from include.espejo.table.frames import to_frame, to_parquet
 
 _PACKAGES = ("pandas", "pyarrow", "sdmetrics", "great-expectations", "plotly", "torch", "sdv")
 
-Manifest = dict[str, Any]
-
 
 def build_candidate(
     lake: Lake,
@@ -43,7 +42,7 @@ def build_candidate(
     figures: Mapping[str, bytes],
     counted: np.ndarray,
     browser: Browser,
-) -> Manifest:
+) -> ReleaseManifest:
     """Write the candidate to `folder` and return its manifest.
 
     `release` says what the release is (survey, period, release, rows, engine, parameters
@@ -70,15 +69,17 @@ def build_candidate(
         "report.html": page,
         **{f"report.{n}.pdf": pdf for n, pdf in print_page(page, created, browser).items()},
     }
-    manifest = {
-        **about,
-        "overall": parsed.quality.overall,
-        "fit_for": fit_for(parsed.quality, parsed.utility),
-        "files": [_entry(name, content) for name, content in sorted(files.items())],
-    }
+    manifest = ReleaseManifest.model_validate(
+        {
+            **about,
+            "overall": parsed.quality.overall,
+            "fit_for": fit_for(parsed.quality, parsed.utility),
+            "files": [_entry(name, content) for name, content in sorted(files.items())],
+        }
+    )
     for name, content in files.items():
         lake.write(join(folder, name), content)
-    lake.write(join(folder, MANIFEST), document_bytes(manifest))
+    lake.write(join(folder, MANIFEST), manifest.to_json())
     return manifest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from include.espejo.lake.document import Document
+from include.espejo.releases.manifest import PublicFacts
 from include.espejo.table.document import BrokenRule, Touched
 
 
@@ -15,20 +16,6 @@ class IngestedFile(Document):
     encoding: str
     rows: int
     warnings: tuple[str, ...]
-
-
-class PublicFacts(Document):
-    """What is settled about a release, and may leave the restricted area."""
-
-    survey: str
-    period: str
-    release: str
-    engine: str
-    epochs: int
-    batch_size: int
-    calibrated: bool
-    spec_sha256: str
-    code_version: str
 
 
 class RestrictedFacts(Document):

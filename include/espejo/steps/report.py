@@ -10,15 +10,15 @@ from include.espejo.disclose.gates import Audit, read_audit
 from include.espejo.disclose.verdict import Override, public_verdict
 from include.espejo.errors import without_values
 from include.espejo.lake import join
-from include.espejo.lake.document import document_bytes, read_json
+from include.espejo.lake.document import document_bytes
 from include.espejo.lake.keys import MANIFEST
+from include.espejo.releases.manifest import ReleaseManifest
 from include.espejo.steps.comparison import write_comparison
 from include.espejo.steps.documents import ProtectionSummary, TrainingSummary
 from include.espejo.steps.gates import override_in_force
 from include.espejo.steps.run import Run, Summary
 
 if TYPE_CHECKING:
-    from include.espejo.report.candidate import Manifest
     from include.espejo.report.drawings.browser import Browser
 
 log = logging.getLogger(__name__)
@@ -41,22 +41,22 @@ def report(run: Run) -> Summary:
     """
     work, lake = run.work, run.lakes.work
     stored = lake.read_tagged(join(work.candidate, MANIFEST))
-    manifest = None if stored is None else read_json(stored.content)
+    manifest = None if stored is None else ReleaseManifest.of_json(stored.content)
     override = override_in_force(run)
-    if manifest is None or manifest.get("override") != _as_dict(override):
+    if manifest is None or manifest.override != override:
         manifest = _candidate(run, override)
     restricted = run.facts().restricted.model_dump(mode="json")
-    lake.write(work.manifest, document_bytes({**manifest, **restricted}))
-    _log_uses(manifest["fit_for"])
+    lake.write(work.manifest, document_bytes({**manifest.public(), **restricted}))
+    _log_uses(manifest.fit_for)
     return {
-        "files": len(manifest["files"]),
-        "overall": manifest["overall"],
-        "fit_for": manifest["fit_for"],
-        "rows": manifest["rows"],
+        "files": len(manifest.files),
+        "overall": manifest.overall,
+        "fit_for": dict(manifest.fit_for),
+        "rows": manifest.rows,
     }
 
 
-def _candidate(run: Run, override: Override | None) -> Manifest:
+def _candidate(run: Run, override: Override | None) -> ReleaseManifest:
     from include.espejo.report.candidate import build_candidate
     from include.espejo.report.drawings.browser import open_browser
     from include.espejo.report.public import public_figures
@@ -75,7 +75,7 @@ def _candidate(run: Run, override: Override | None) -> Manifest:
         "gates": [gate.model_dump() for gate in public_verdict(audit)],
     }
     if override is not None:
-        release["override"] = _as_dict(override)
+        release["override"] = override.model_dump(mode="json")
     real = from_parquet(lake.read(work.train))
     counted = few_of_each(household_numbers(to_frame(real), spec), spec.disclosure.floor)
     modelled = real.select(list(spec.model_columns()))
@@ -95,10 +95,6 @@ def _write_internal_page(run: Run, audit: Audit, browser: Browser) -> None:
     facts, losses = run.facts().public, lake.read(work.losses)
     page = internal_page(facts, training, losses, audit, protection, browser)
     lake.write(work.internal_report, page)
-
-
-def _as_dict(override: Override | None) -> dict[str, object] | None:
-    return None if override is None else override.model_dump(mode="json")
 
 
 def _log_uses(fit_for: Mapping[str, str]) -> None:

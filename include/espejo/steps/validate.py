@@ -6,7 +6,8 @@ import logging
 
 from include.espejo.errors import without_values
 from include.espejo.parameters import code_version, release_name, seed_for
-from include.espejo.steps.documents import IngestedFile, PublicFacts, RestrictedFacts, RunFacts
+from include.espejo.releases.manifest import PublicFacts
+from include.espejo.steps.documents import IngestedFile, RestrictedFacts, RunFacts
 from include.espejo.steps.run import Job, Run, Summary
 from include.espejo.survey.load import spec_digest
 

@@ -37,7 +37,7 @@ def several_at_once(threads: int) -> Iterator[Each]:
     """Gives what calls a function for each of some things, on so many threads; 0: a thread for
     each core, but not more than four. The result is the same for every number of threads, where
     the calls don't depend on each other."""
-    threads = threads or min(len(os.sched_getaffinity(0)), MOST_AT_ONCE)
+    threads = threads or min(_cores(), MOST_AT_ONCE)
     if threads == 1:
         yield one_by_one
         return
@@ -48,6 +48,13 @@ def several_at_once(threads: int) -> Iterator[Each]:
 def one_by_one(call: Callable[..., Any], *things: Any) -> list[Any]:
     """`call` for each of some things, in this thread."""
     return list(map(call, *things))
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _prepare_thread() -> None:
