@@ -204,7 +204,7 @@ def national_sdv(request: Request) -> Sample:
     import pyarrow.parquet as pq
 
     from include.espejo.process.resources import PeakMemory
-    from include.espejo.synthesis.sdv import child as sdv_child
+    from include.espejo.synthesis.sdv.child import handle
 
     learning, started, steps = learning_of(request), perf_counter(), Steps(request["steps"])
     with tempfile.TemporaryDirectory(prefix="espejo-bench-") as name, PeakMemory() as memory:
@@ -212,7 +212,7 @@ def national_sdv(request: Request) -> Sample:
         pq.write_table(learning.table, table)
         del learning
         with suppress(Enough), steps.counted(request["limit_seconds"]):
-            sdv_child.handle(
+            handle(
                 {
                     "task": "fit",
                     "epochs": 10,
