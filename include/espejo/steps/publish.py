@@ -6,8 +6,8 @@ import logging
 
 from include.espejo.errors import UnexpectedError, without_values
 from include.espejo.lake import join
+from include.espejo.lake.document import read_json
 from include.espejo.lake.keys import MANIFEST
-from include.espejo.releases.manifest import ReleaseManifest
 from include.espejo.steps.gates import require_gates
 from include.espejo.steps.run import Run, Summary
 
@@ -25,19 +25,20 @@ def publish(run: Run) -> Summary:
     if run.public is None or run.ledger is None:
         raise UnexpectedError("publishing needs the survey's public location and its ledger")
     work, lakes, period = run.work, run.lakes, str(run.job.period)
-    manifest = ReleaseManifest.of_json(lakes.work.read(join(work.candidate, MANIFEST)))
+    manifest = read_json(lakes.work.read(join(work.candidate, MANIFEST)))
     override = require_gates(run)
     added = {} if override is None else {"override": override.model_dump(mode="json")}
-    _enter(run, manifest.release)
+    release = manifest["release"]
+    _enter(run, release)
     published = publish_release(
-        lakes.work, work.candidate, lakes.publish, run.public, period, manifest.release, added
+        lakes.work, work.candidate, lakes.publish, run.public, period, release, added
     )
     log.info("%s: %s", published.manifest, "was there" if published.already_there else "published")
     return {
         "manifest": published.manifest,
         "already_there": published.already_there,
-        "rows": manifest.rows,
-        "overall": manifest.overall,
+        "rows": manifest["rows"],
+        "overall": manifest["overall"],
     }
 
 
