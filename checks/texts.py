@@ -50,9 +50,9 @@ def renew(old: Catalog, sentences: dict[str, list[str]]) -> Catalog:
         header_comment="# What Espejo tells readers, in Spanish. Made with: make texts",
         creation_date=old.creation_date,
         revision_date=old.revision_date,
-        msgid_bugs_address="",
-        last_translator="",
-        language_team="",
+        msgid_bugs_address="see DEVELOPERS.md",
+        last_translator="the owners of Espejo",
+        language_team="Spanish",
         fuzzy=False,
     )
     for sentence, files in sentences.items():

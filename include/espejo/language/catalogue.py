@@ -20,8 +20,8 @@ def text(sentence: str, **gaps: object) -> Label:
     if not gaps:
         return written
     return Label(
-        es=written.es.format(**{name: _side(gap, "es") for name, gap in gaps.items()}),
-        en=written.en.format(**{name: _side(gap, "en") for name, gap in gaps.items()}),
+        es=written.es.format(**{name: side(gap, "es") for name, gap in gaps.items()}),
+        en=written.en.format(**{name: side(gap, "en") for name, gap in gaps.items()}),
     )
 
 
@@ -33,6 +33,11 @@ def message(sentence: str) -> str:
 def spanish(sentence: str) -> str:
     """The sentence in Spanish; as it is where the catalogue does not have it."""
     return _catalogue().get(sentence, sentence)
+
+
+def side(gap: object, language: str) -> object:
+    """What fills a gap in one language: that side of what has both, else the thing itself."""
+    return getattr(gap, language, gap)
 
 
 @functools.cache
@@ -57,7 +62,3 @@ def _entries() -> list[Message]:
     with SPANISH.open("rb") as file:
         catalogue = read_po(file, locale="es")
     return [entry for entry in catalogue if entry.id and entry.string and not entry.fuzzy]
-
-
-def _side(gap: object, language: str) -> object:
-    return getattr(gap, language) if isinstance(gap, Label) else gap

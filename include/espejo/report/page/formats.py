@@ -14,6 +14,7 @@ from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 
 from include.espejo.language import Label, text
+from include.espejo.language.catalogue import side
 
 MISSING = "–"
 DECIMALS = 2  # of a published score, share or association
@@ -52,11 +53,7 @@ def sentence(english: str, **gaps: object) -> Markup:
 def _filled(whole: str, gaps: Mapping[str, object], language: str) -> str:
     if not gaps:
         return whole
-    filling = {
-        name: getattr(gap, language) if isinstance(gap, Both | Label) else gap
-        for name, gap in gaps.items()
-    }
-    return escape(whole).format(**filling)
+    return escape(whole).format(**{name: side(gap, language) for name, gap in gaps.items()})
 
 
 class Numbers:
