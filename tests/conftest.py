@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.support.sheets"]  # fixtures that several folders share
+
 ROOT = Path(__file__).resolve().parent.parent
 _home = tempfile.mkdtemp(prefix="espejo-tests-")
 os.environ.update(
