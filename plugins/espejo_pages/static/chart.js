@@ -4,7 +4,8 @@ import { el, label, named } from "./common.js";
 const HEIGHT = 220;
 const PAD = { left: 48, right: 28, top: 14, bottom: 30 };
 
-// series: {label, kind, points: [[x, y or null, title]]}, x counted from 0; ticks: the names of x; `name`: for those who do not see it;
+// series: {label, kind, points: [[x, y or null, title]]}, x counted from 0; ticks: the names of x;
+// name: for those who do not see it;
 // width: in pixels, so that letters keep their size; most: what no value can be above.
 export function lineChart({ series, ticks, name, width, most = Infinity }) {
   const values = series.flatMap((line) => line.points.map((point) => point[1])).filter((y) => y != null);

@@ -21,7 +21,8 @@ const SVG = new Set(["path", "line", "circle", "text", "g"]);
 
 // --- both languages are in the page; an attribute of <html> shows one of them --------------------
 
-const SPANISH = await (await fetch(new URL("texts.json", ROOT))).json(); // by the English
+// By the English. Without the catalogue a page still says all in English.
+const SPANISH = await fetch(new URL("texts.json", ROOT)).then((answer) => (answer.ok ? answer.json() : {}), () => ({}));
 
 // A sentence of the catalogue in both languages; what fills its gaps may be in both, too.
 export function text(english, gaps = {}) {
