@@ -145,7 +145,7 @@ def make_survey(folder: Path, period: Period, people: int) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
         write_survey(
-            _as_wide_as_shipped(generate_survey(period.year, period.quarter, people, SEED)), part
+            _as_wide_as_shipped(generate_survey(period.year, period.number, people, SEED)), part
         )
         part.replace(path)
     return path

@@ -7,13 +7,8 @@ Airflow shows file, line, key and remedy of the broken one.
 from __future__ import annotations
 
 from include.espejo.errors import SpecError
-from include.espejo.survey import find_specs, load_spec
+from include.espejo.survey import load_specs
 
-problems = []
-for path in find_specs():
-    try:
-        load_spec(path)
-    except SpecError as error:
-        problems.append(str(error))
+_, problems = load_specs()
 if problems:
     raise SpecError("\n".join(problems))

@@ -8,10 +8,9 @@ from functools import partial
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.espejo.errors import SpecError
 from include.espejo.lake.keys import PublicLocation
 from include.espejo.steps.run import Summary
-from include.espejo.survey import Period, SurveySpec, find_specs, load_spec
+from include.espejo.survey import SurveySpec, load_specs
 from include.espejo_airflow.connections import lake_by, release_asset
 from include.espejo_airflow.docs import indicators_doc
 from include.espejo_airflow.guard import guarded
@@ -50,7 +49,9 @@ def build_indicators(spec: SurveySpec) -> DAG:
                 raise AirflowSkipException("no release stands; there is nothing to read")
             period, release = pointer.period, pointer.release
             table = public.read(join(place.release(period, release), "synthetic.parquet"))
-            figures = compute_indicators(to_frame(from_parquet(table)), spec, Period.parse(period))
+            figures = compute_indicators(
+                to_frame(from_parquet(table)), spec, spec.parse_period(period)
+            )
             own = lake_by(spec.connections.downstream, spec.places.downstream)
             uri = join(spec.places.downstream, spec.survey, period, release, "indicators.csv")
             own.write(uri, figures.to_csv(index=False).encode())
@@ -60,10 +61,7 @@ def build_indicators(spec: SurveySpec) -> DAG:
     return dag
 
 
-for path in find_specs():
-    try:
-        survey = load_spec(path)
-    except SpecError:
-        continue  # dags/check_specs.py shows it as an import error; the other surveys go on
+# Specs that cannot be used are an import error of dags/check_specs.py; the others go on.
+for survey in load_specs()[0]:
     if survey.indicators:
         globals()[f"{survey.survey}_indicators"] = build_indicators(survey)

@@ -19,11 +19,10 @@ from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.espejo.errors import SpecError
 from include.espejo.lake.keys import scratch
 from include.espejo.steps.run import Summary
 from include.espejo.steps.table import INGEST, MAKE_RELEASE, PUBLISH, VALIDATE, Step
-from include.espejo.survey import SurveySpec, find_specs, load_spec
+from include.espejo.survey import SurveySpec, load_specs
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
 from include.espejo_airflow.connections import lakes_of, release_asset
 from include.espejo_airflow.docs import synthesis_doc
@@ -36,13 +35,14 @@ from include.espejo_airflow.sensor import RawFileSensor
 def build_synthesis(spec: SurveySpec) -> DAG:
     """The DAG `<survey>_synthesis`."""
     schedule, connections = spec.schedule, spec.connections
+    cron = schedule.cron(spec.period)
     with DAG(
         dag_id=f"{spec.survey}_synthesis",
         # No start date, and a first run of the past only within no time at all: unpausing waits
         # for the next publication day. (False would mean "within a tenth of the interval".)
-        schedule=CronTriggerTimetable(
-            schedule.cron(), timezone=schedule.timezone, run_immediately=timedelta(0)
-        ),
+        schedule=None
+        if cron is None
+        else CronTriggerTimetable(cron, timezone=schedule.timezone, run_immediately=timedelta(0)),
         catchup=False,
         max_active_runs=1,
         params=form(spec),
@@ -151,9 +151,6 @@ def _task_of(spec: SurveySpec, step: Step) -> Any:
     return run_step
 
 
-for path in find_specs():
-    try:
-        survey = load_spec(path)
-    except SpecError:
-        continue  # dags/check_specs.py shows it as an import error; the other surveys go on
+# Specs that cannot be used are an import error of dags/check_specs.py; the others go on.
+for survey in load_specs()[0]:
     globals()[f"{survey.survey}_synthesis"] = build_synthesis(survey)

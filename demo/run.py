@@ -69,7 +69,7 @@ def _survey_file(given: Path | None, period: Period, build: Path) -> Path:
         return given
     path = build / "survey" / f"sdemt{period.format('{quarter}{yy}')}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_survey(generate_survey(period.year, period.quarter), path)
+    write_survey(generate_survey(period.year, period.number), path)
     return path
 
 

@@ -124,7 +124,7 @@ def main() -> int:
     survey = BUILD / "survey" / "demo.csv"
     survey.parent.mkdir(parents=True, exist_ok=True)
     with LakeServer(BUILD / "lake") as server:
-        write_survey(generate_survey(period.year, period.quarter), survey)
+        write_survey(generate_survey(period.year, period.number), survey)
         upload(server, spec, period, survey)
         connections = server.airflow_connections()
         with AirflowStandalone(BUILD / "airflow", connections) as airflow:

@@ -104,7 +104,11 @@ def _add_survey(parser: Any, *positional: str) -> None:
     for name in positional:
         parser.add_argument(name.lower(), metavar=name)
     parser.add_argument("--survey", required=True, help="a spec's name, or the path of its file")
-    parser.add_argument("--period", required=True, help="a quarter, such as 2026T3")
+    parser.add_argument(
+        "--period",
+        required=True,
+        help="such as 2026T3, 2026M03, 2026 or R7, as the survey's are",
+    )
 
 
 if __name__ == "__main__":

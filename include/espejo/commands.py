@@ -43,7 +43,7 @@ def validate_command(options: argparse.Namespace) -> Result:
             raise ParameterError(
                 f"--suggest {options.suggest}: this file is an input; name another one"
             )
-    spec, period = load_spec(options.survey), Period.parse(options.period)
+    spec, period = _spec_and_period(options)
     ingested = read_survey(open_lake(options.input), options.input, spec)
     result = check_survey(ingested.table, spec, period, ingested.warnings)
     result.require(options.input)
@@ -51,6 +51,11 @@ def validate_command(options: argparse.Namespace) -> Result:
     if options.suggest is None:
         return said
     return said | _suggest(to_frame(ingested.table), spec, period, options.suggest)
+
+
+def _spec_and_period(options: argparse.Namespace) -> tuple[SurveySpec, Period]:
+    spec = load_spec(options.survey)
+    return spec, spec.parse_period(options.period)
 
 
 def _suggest(frame: pd.DataFrame, spec: SurveySpec, period: Period, file: str) -> Result:
@@ -67,7 +72,7 @@ def _suggest(frame: pd.DataFrame, spec: SurveySpec, period: Period, file: str) -
 
 def synthesize_command(options: argparse.Namespace) -> Result:
     """The whole flow: OUT_DIR is the release, the restricted folder holds all the rest."""
-    spec, period = load_spec(options.survey), Period.parse(options.period)
+    spec, period = _spec_and_period(options)
     names = ("rows", "epochs", "batch_size", "seed", "engine", "calibrate")
     given: Result = {name: getattr(options, name) for name in names}
     work = Workspace(options.restricted or f"{options.out_dir.rstrip('/')}.restricted")
@@ -127,7 +132,7 @@ def protect_command(options: argparse.Namespace) -> Result:
     from include.espejo.protect import hold_floors, require_share, split
     from include.espejo.validate import check_survey
 
-    spec, period = load_spec(options.survey), Period.parse(options.period)
+    spec, period = _spec_and_period(options)
     given = options.holdout_share
     share = spec.disclosure.holdout_share if given is None else given
     require_share(share)
@@ -156,7 +161,7 @@ def audit_command(options: argparse.Namespace) -> Result:
     from include.espejo.disclose.audit import run_audit
     from include.espejo.disclose.tables import read_real, read_synthetic
 
-    spec, period = load_spec(options.survey), Period.parse(options.period)
+    spec, period = _spec_and_period(options)
     train = read_real(options.train, spec)
     holdout = read_real(options.holdout, spec) if options.holdout else None
     synthetic = read_synthetic(options.synthetic, spec)
@@ -203,7 +208,7 @@ def withdraw_command(options: argparse.Namespace) -> Result:
     spec = load_spec(options.survey)
     root = options.public or spec.places.public
     place = PublicLocation(root, spec.survey)
-    period = str(Period.parse(options.period))
+    period = str(spec.parse_period(options.period))
     withdraw_release(open_lake(root), place, period, options.release, options.reason)
     return {"withdrawn": options.release, "period": period}
 

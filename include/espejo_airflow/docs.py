@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from include.espejo.language import text
 from include.espejo.survey import SurveySpec
+from include.espejo.survey.period import FORMS
 
 
 def synthesis_doc(spec: SurveySpec) -> str:
     """Of the DAG that makes releases, in both languages."""
+    form = FORMS[spec.period]
     about = text(
-        "Each quarter the DAG waits for the survey's file at `{raw}` and validates it. It removes "
+        "{every} the DAG waits for the survey's file at `{raw}` and validates it. It removes "
         "values that too few people have, trains, samples, scores, attacks the result, and "
         "publishes the synthetic table with its report at `{public}`.",
+        every=text(form.every),
         raw=spec.places.raw,
         public=spec.places.public,
     )
     by_hand = text(
-        "To start it by hand, press *Trigger* and give the period, such as `2026T3`. A dry run "
+        "To start it by hand, press *Trigger* and give the period, such as `{example}`. A dry run "
         "does everything except publish. A run may be repeated: the same work has the same name. "
-        "If a task fails, its log names the column, the rule, the count and the remedy."
+        "If a task fails, its log names the column, the rule, the count and the remedy.",
+        example=form.example,
     )
     title = spec.title
     return (

@@ -14,7 +14,8 @@ from include.espejo.lake.keys import PublicLocation, scratch, workspace
 from include.espejo.language import Label, text
 from include.espejo.parameters import SHORTEST_REASON, Parameters, schema_of
 from include.espejo.steps.run import Job, Run
-from include.espejo.survey import PERIOD_PATTERN, Period, SurveySpec, latest_published
+from include.espejo.survey import Period, SurveySpec, period_pattern
+from include.espejo.survey.period import FORMS
 from include.espejo_airflow.connections import lakes_of, ledger_of
 
 
@@ -24,15 +25,7 @@ def form(spec: SurveySpec) -> dict[str, Param]:
     # A section is folded; what has none is seen at once.
     how: dict[str, Any] = {"section": _both(text("How"))}
     return {
-        "period": Param(
-            None,
-            type=["null", "string"],
-            pattern=PERIOD_PATTERN,
-            title=_both(text("Period")),
-            description_md=_lines(
-                text("A quarter, such as `2026T3`. Leave it empty for the last one published.")
-            ),
-        ),
+        **({} if spec.period == "none" else {"period": _period(spec)}),
         "rows": _setting("rows", None),
         "dry_run": Param(
             False,
@@ -63,6 +56,23 @@ def form(spec: SurveySpec) -> dict[str, Param]:
     }
 
 
+def _period(spec: SurveySpec) -> Param:
+    """The field of the period, which runs that only people start cannot do without."""
+    form = FORMS[spec.period]
+    told = {"period": text(form.called), "example": form.example}
+    field: dict[str, Any] = {
+        "pattern": period_pattern(spec.period),
+        "title": _both(text("Period")),
+    }
+    if spec.schedule.by_hand:
+        about = text("Write {period}, such as `{example}`.", **told)
+        return Param(type="string", description_md=_lines(about), **field)
+    about = text(
+        "Write {period}, such as `{example}`. Leave it empty for the last one published.", **told
+    )
+    return Param(None, type=["null", "string"], description_md=_lines(about), **field)
+
+
 def _setting(name: str, default: int | bool | str | None, **more: Any) -> Param:
     """A parameter's field, with the bounds and texts that its type declares."""
     schema = schema_of(name) | more
@@ -87,11 +97,11 @@ def _lines(told: Label) -> str:
 def period_of_run(spec: SurveySpec, context: Mapping[str, Any]) -> Period:
     """The period asked for in the form, or the last one published when the run was due."""
     asked = context["params"].get("period")
-    if asked:
-        return Period.parse(asked)
+    if asked or spec.schedule.by_hand:
+        return spec.parse_period(asked or FORMS["none"].written)
     due: datetime = context.get("logical_date") or context["dag_run"].run_after
     local = due.astimezone(ZoneInfo(spec.schedule.timezone))
-    return latest_published(local, spec.schedule.months_after, spec.schedule.day)
+    return spec.schedule.last_out(spec.period, local.date())
 
 
 def job_of(spec: SurveySpec, period: str) -> Job:
@@ -99,7 +109,7 @@ def job_of(spec: SurveySpec, period: str) -> Job:
     params = get_current_context()["params"]
     names = ("rows", "epochs", "batch_size", "seed", "engine", "calibrate")
     given = {name: params.get(name) for name in names}
-    return Job(spec, Period.parse(period), Parameters.of(spec, given))
+    return Job(spec, spec.parse_period(period), Parameters.of(spec, given))
 
 
 def override_of_run() -> str | None:
@@ -114,7 +124,7 @@ def run_of(spec: SurveySpec, told: Mapping[str, Any]) -> Run:
     return Run(
         job=job_of(spec, period),
         lakes=lakes,
-        source=Period.parse(period).format(places.raw),
+        source=spec.parse_period(period).format(places.raw),
         scratch=scratch(places.restricted, survey, period),
         workspaces=partial(workspace, places.restricted, survey, period),
         release=told.get("release", ""),

@@ -9,11 +9,12 @@ from threading import Lock
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.espejo.errors import LakeError, SpecError
+from include.espejo.errors import LakeError
 from include.espejo.lake import Lake
 from include.espejo.lake.keys import PublicLocation, Workspace, workspace
 from include.espejo.releases.catalog import Catalog
-from include.espejo.survey import SurveySpec, find_specs, load_spec
+from include.espejo.survey import SurveySpec, load_specs
+from include.espejo.survey.load import surveys_directory
 from include.espejo_airflow.connections import lake_by
 
 
@@ -48,13 +49,8 @@ def dag_of(spec: SurveySpec) -> str:
 
 def find_surveys() -> list[SurveySpec]:
     """The specs that can be used; dags/check_specs.py shows the others."""
-    found = []
-    for path in find_specs():
-        try:
-            found.append(_load(path, path.stat().st_mtime_ns))
-        except SpecError:
-            continue
-    return sorted(found, key=lambda spec: spec.survey)
+    files = sorted(surveys_directory().iterdir())
+    return _load(tuple((path, path.stat().st_mtime_ns) for path in files))
 
 
 def open_survey(spec: SurveySpec) -> Survey:
@@ -86,6 +82,7 @@ def _open(spec: SurveySpec) -> Survey:
     return Survey(spec, Catalog(reader, place, work, places.restricted), links, work)
 
 
-@lru_cache(maxsize=100)
-def _load(path: Path, changed: int) -> SurveySpec:
-    return load_spec(path)
+@lru_cache(maxsize=1)
+def _load(files: tuple[tuple[Path, int], ...]) -> list[SurveySpec]:
+    """The specs as these files, of these times, have them: a spec may read others beside it."""
+    return sorted(load_specs()[0], key=lambda spec: spec.survey)

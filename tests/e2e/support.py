@@ -149,7 +149,7 @@ def keys(stage: Stage, bucket: str, prefix: str = "") -> dict[str, str]:
 def survey(period: str) -> pd.DataFrame:
     """A made-up survey with canaries in it."""
     parsed = Period.parse(period)
-    return plant(generate_survey(parsed.year, parsed.quarter, people=3000, seed=5))
+    return plant(generate_survey(parsed.year, parsed.number, people=3000, seed=5))
 
 
 def put_survey(stage: Stage, folder: Path, period: str, table: pd.DataFrame) -> None:

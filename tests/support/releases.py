@@ -37,7 +37,7 @@ def _values(column: Column) -> list[Any]:
     if column.is_code():
         codes = list(column.listed_codes()) or ["0" * (column.width or 1)]
         return [*codes, None]
-    low, high = column.range or (0, 9)
+    low, high = column.bounds if column.range else (0, 9)
     return [low, (low + high) // 2, high, *column.special, None]
 
 

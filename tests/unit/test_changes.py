@@ -17,7 +17,7 @@ from include.espejo.lake.keys import PublicLocation
 from include.espejo.releases.changes_page import render_changes
 from include.espejo.releases.entries import Journal
 from include.espejo.releases.publish import publish_release, withdraw_release
-from include.espejo.survey import SurveySpec
+from include.espejo.survey import Column, SurveySpec
 from include.espejo.table.frames import to_frame, to_table
 from tests.support.documents import filled
 from tests.support.releases import every_value, release_files, write_candidate
@@ -62,11 +62,15 @@ def frame_of(spec: SurveySpec) -> pd.DataFrame:
     return to_frame(every_value(spec))
 
 
+def _fields(column: Column) -> dict[str, Any]:
+    return {name: getattr(column, name) for name in Column.model_fields}
+
+
 def with_columns(spec: SurveySpec, **columns: Any) -> SurveySpec:
     """The spec with columns changed, or, given None, no longer modelled."""
     kept = [name for name in spec.model.columns if columns.get(name, name) is not None]
     changed = {
-        n: type(spec.columns[n])(**(dict(spec.columns[n]) | update))
+        n: type(spec.columns[n])(**(_fields(spec.columns[n]) | update))
         for n, update in columns.items()
         if update
     }

@@ -112,7 +112,7 @@ def test_the_rates_are_over_their_own_populations(labour: SurveySpec) -> None:
 def test_it_shares_no_place_and_no_day_with_the_other_table(labour: SurveySpec) -> None:
     other = load_spec("enoe_sdem")
     assert labour.places.raw != other.places.raw
-    assert labour.schedule.cron() != other.schedule.cron()
+    assert labour.schedule.cron("quarter") != other.schedule.cron("quarter")
     assert labour.panel_key() == other.panel_key()
     assert labour.geography_levels() == ("ENT", "MUN")
     assert not {"NAC_DIA", "NAC_MES", "NAC_ANIO", "LOC", "MAN"} & set(labour.columns)

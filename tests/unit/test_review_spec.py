@@ -1,5 +1,6 @@
 """Specs whose parts do not fit together, and a blank that is written as a word."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from include.espejo.errors import SpecError
 from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
+from include.espejo.lake.keys import plot_file
 from include.espejo.report.drawings.distributions import distribution
 from include.espejo.survey import load_spec
 from include.espejo.survey.load import parse_spec
@@ -28,7 +30,7 @@ PUBLIC = "public: s3://espejo-public"
         ('blank: ""', "blank: 'no'", "`source.blank`.*code of member"),
         ("output_encoding: utf-8", "output_encoding: cp1252", None),
         ("      Peñón: Peñón", "      Peñón: Peñón\n      Łódź: x", None),
-        ("quarter:\n    kind: code\n    width: 6", "quarter:\n    kind: integer", "make it a code"),
+        ("quarter:\n    kind: code\n    width: 6", "quarter:\n    kind: decimal", "must be a code"),
     ],
 )
 def test_parts_that_do_not_fit_are_told(old: str, new: str, told: str | None) -> None:
@@ -52,9 +54,21 @@ def test_codes_that_the_output_cannot_hold_are_told_before_training() -> None:
         parse_spec(text, "parks.yaml")
 
 
-def test_a_modelled_column_can_be_a_files_name() -> None:
-    text = TEXT.replace("  hours:\n", '  "a/b":\n').replace("pass_type, hours", 'pass_type, "a/b"')
-    with pytest.raises(SpecError, match="a/b cannot be a file name"):
+def test_a_plot_is_a_file_on_every_system_whatever_its_column_is_called() -> None:
+    assert plot_file("POS_OCU") == "plots/POS_OCU.png"
+    names = ["AÑO", "ANO", "Ingreso mensual", "a/b", "../x", ".", "%", "数", "ño", "nõ", "x" * 300]
+    files = [plot_file(name) for name in names]
+    assert len({file.lower() for file in files}) == len(names)
+    assert all(re.fullmatch(r"plots/[A-Za-z0-9_-]{1,80}\.png", file) for file in files)
+
+
+@pytest.mark.parametrize("name", ["", " ", '"a\\nb"', '"a\\tb"'])
+def test_a_name_without_a_letter_or_with_a_line_end_is_refused(name: str) -> None:
+    written = name if name.startswith('"') else f'"{name}"'
+    text = TEXT.replace("  hours:\n", f"  {written}:\n").replace(
+        "pass_type, hours", f"pass_type, {written}"
+    )
+    with pytest.raises(SpecError, match="a name needs a letter"):
         parse_spec(text, "parks.yaml")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import unicodedata
 from dataclasses import dataclass
 
 from include.espejo.lake import join
@@ -142,3 +145,16 @@ class PublicLocation:
 
 
 MANIFEST = "manifest.json"
+
+
+def plot_file(column: str) -> str:
+    """Where a release has a column's plot: by its name, where every system can have such a file.
+
+    Of other names (`AÑO`, `Ingreso mensual`) what is left in plain letters, and a part of their
+    hash, so that no two columns share a file.
+    """
+    plain = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_-")[:60]
+    if plain != column:
+        plain = f"{plain or 'column'}-{hashlib.sha256(column.encode()).hexdigest()[:8]}"
+    return f"plots/{plain}.png"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
@@ -15,11 +17,24 @@ class Label(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _same_in_both(cls, value: object) -> object:
-        """A plain text, such as a proper name, stands for both languages."""
-        return {"es": value, "en": value} if isinstance(value, str) else value
+    def _in_both(cls, value: object) -> object:
+        """A plain text stands for both languages, and so does one language for the other.
+
+        Labels in other languages, by their ISO 639-1 codes, stand in where neither is there.
+        """
+        if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+            return {"es": str(value), "en": str(value)}
+        if not isinstance(value, dict) or not all(map(_is_language, value)):
+            return value
+        known = [value[language] for language in ("en", "es") if language in value]
+        other = (known or list(value.values()))[:1]
+        return {language: value.get(language, *other) for language in ("es", "en") if value}
 
     @classmethod
     def same(cls, name: str) -> Label:
         """What has one name in both languages, such as a code."""
         return cls(es=name, en=name)
+
+
+def _is_language(key: object) -> bool:
+    return isinstance(key, str) and re.fullmatch("[a-z]{2}", key) is not None

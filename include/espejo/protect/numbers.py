@@ -35,7 +35,7 @@ def merge_column(draft: Draft, name: str, among: Sequence[np.ndarray] = ()) -> N
     never = {float(code) for code in column.special}
     if column.top_code is not None:
         never.add(float(column.top_code))  # "this or more" would be false of most of a group
-    decimals = 0 if column.kind == "integer" else written_decimals(values[ordinary])
+    decimals = 0 if column.is_whole() else written_decimals(values[ordinary])
     cuts = cuts_of(draft, name)
     for rows in (*(ordinary & some for some in among), ordinary):
         household = draft.household[rows]

@@ -27,6 +27,7 @@ from include.espejo.releases.documents import (
     Tombstone,
     read_as,
 )
+from include.espejo.survey import in_order
 
 SCORES = ("overall", "column_shapes", "column_pair_trends")
 _QUALITY = "quality.json"
@@ -114,7 +115,9 @@ class Catalog:
             found = readers.map(
                 lambda told: self._release(told, tree, pointer.release), pointer.history
             )
-            return sorted(reversed(list(found)), key=lambda release: release.period, reverse=True)
+            return sorted(
+                reversed(list(found)), key=lambda release: in_order(release.period), reverse=True
+            )
 
     def find(self, period: str, name: str) -> Release | None:
         """The release of this name, None where none was published."""

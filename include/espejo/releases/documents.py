@@ -11,7 +11,7 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field, JsonValue, Validat
 
 from include.espejo.disclose.verdict import Override
 from include.espejo.errors import LakeError
-from include.espejo.survey import PERIOD_PATTERN
+from include.espejo.survey import period_pattern
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -75,7 +75,7 @@ class Manifest(BaseModel):
 class HistoryEntry(BaseModel):
     """An entry of a pointer's history."""
 
-    period: str = Field(pattern=PERIOD_PATTERN)
+    period: str = Field(pattern=period_pattern())
     release: str = Field(pattern=r"^[0-9a-f]{12}$")
     withdrawn: bool
 

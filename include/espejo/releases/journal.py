@@ -21,6 +21,7 @@ from include.espejo.releases.changes_page import render_changes
 from include.espejo.releases.documents import parse
 from include.espejo.releases.entries import Journal, Published, ReleaseName, Withdrawn
 from include.espejo.releases.pointer import read_pointer
+from include.espejo.survey import in_order
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +89,9 @@ def _predecessor(
     history = () if pointer is None else pointer.history
     names = [(entry.period, entry.release) for entry in history]
     before = history[: names.index((period, release))]
-    standing = [entry for entry in before if not entry.withdrawn and entry.period <= period]
-    found = max(reversed(standing), key=lambda entry: entry.period, default=None)
+    now = in_order(period)
+    standing = [e for e in before if not e.withdrawn and in_order(e.period) <= now]
+    found = max(reversed(standing), key=lambda entry: in_order(entry.period), default=None)
     return None if found is None else ReleaseName(period=found.period, release=found.release)
 
 

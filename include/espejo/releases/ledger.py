@@ -157,7 +157,7 @@ class Ledger:
         for uri in self._entries("households", "*.parquet"):
             written, _, release = uri.rpartition("/")[2].removesuffix(".parquet").partition(".")
             then = Period.parse(written)
-            if 0 < period.quarters_since(then) < periods:
+            if then.kind == period.kind and 0 < period.since(then) < periods:
                 found.append((then, workspace(self.restricted, self.survey, written, release)))
         return found
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 from include.espejo.lake import Lake
 from include.espejo.lake.publication import FigureDocument
 from include.espejo.releases.documents import parse
+from include.espejo.survey import in_order
 
 
 class PointedRelease(FigureDocument):
@@ -74,7 +75,7 @@ def _pointing(survey: str, history: tuple[PointedRelease, ...]) -> ReleasePointe
     """The current release is the newest period's last one that stands."""
     standing = [entry for entry in history if not entry.withdrawn]
     # max() keeps the first of equals; reversed, that is the last published of a period.
-    current = max(reversed(standing), key=lambda entry: entry.period, default=None)
+    current = max(reversed(standing), key=lambda entry: in_order(entry.period), default=None)
     return ReleasePointer(
         survey=survey,
         period=None if current is None else current.period,

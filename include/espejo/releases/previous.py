@@ -97,7 +97,8 @@ def read_previous(
     standing: dict[Period, str] = {}
     for entry in () if pointer is None else pointer.history:
         then = Period.parse(entry.period)
-        if not entry.withdrawn and then <= period and entry.release != release:
+        comparable = then.kind == period.kind and then <= period
+        if comparable and not entry.withdrawn and entry.release != release:
             standing[then] = entry.release
     newest = sorted(standing, reverse=True)[:periods]
     found = [_read(lake, place, str(then), standing[then]) for then in newest]

@@ -15,7 +15,7 @@ from include.espejo.evaluate.document import Utility
 from include.espejo.evaluate.periods.document import Comparison
 from include.espejo.evaluate.quality.document import Quality
 from include.espejo.lake import Lake, join
-from include.espejo.lake.keys import MANIFEST
+from include.espejo.lake.keys import MANIFEST, plot_file
 from include.espejo.releases.manifest import ReleaseManifest
 from include.espejo.report.drawings.browser import Browser
 from include.espejo.report.drawings.distributions import distributions
@@ -64,7 +64,7 @@ def build_candidate(
     files = {
         **data,
         **figures,
-        **{f"plots/{n}.png": png for n, png in draw_columns(columns, spec, browser).items()},
+        **{plot_file(n): png for n, png in draw_columns(columns, spec, browser).items()},
         "datapackage.json": data_package(spec, synthetic.column_names, about, data),
         "report.html": page,
         **{f"report.{n}.pdf": pdf for n, pdf in print_page(page, created, browser).items()},

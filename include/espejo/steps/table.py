@@ -15,7 +15,7 @@ from include.espejo.steps.run import Run, Summary
 from include.espejo.steps.sample import sample
 from include.espejo.steps.train import train
 from include.espejo.steps.validate import validate
-from include.espejo.survey.model import Schedule
+from include.espejo.survey.schedule import Schedule
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def _rest(column: Column, unheld: list[Value], singles: list[Value]) -> Class:
 def _cuts(values: np.ndarray, household: np.ndarray, name: str, spec: SurveySpec) -> np.ndarray:
     """Where a number's ordinary values are cut, rising: float64; the constants, and MOST_CUTS."""
     distinct, inverse = np.unique(values, return_inverse=True)
-    low, high = spec.columns[name].range or (-np.inf, np.inf)
+    low, high = spec.columns[name].bounds
     constants = {c for c in _constants(spec, name) if low <= c < high}
     if not len(distinct):
         return np.array(sorted(constants))
@@ -177,12 +177,12 @@ def _rounded(number: float) -> float:
 
 def _constants(spec: SurveySpec, name: str) -> set[float]:
     """Cuts that make the rules' own comparisons of this column true or false of a whole class."""
-    below = 1.0 if spec.columns[name].kind == "integer" else 0.0
+    below = 1.0 if spec.columns[name].is_whole() else 0.0
     special = {float(code) for code in spec.columns[name].special}
     found: set[float] = set()
     for rule in spec.rules:
         for text in rule_expressions(rule).values():
-            for node in ast.walk(ast.parse(text, mode="eval")):
+            for node in ast.walk(spec.expression(text).tree):
                 if isinstance(node, ast.Compare) and _names(node) == {name}:
                     exact = any(isinstance(op, ast.LtE | ast.Gt) for op in node.ops)
                     numbers = {

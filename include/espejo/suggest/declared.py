@@ -12,6 +12,7 @@ import pandas as pd
 
 from include.espejo.suggest.classes import Classes
 from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.expression import written
 from include.espejo.survey.rules import BlankRule, ImpliesRule, Rule, TogetherRule
 from include.espejo.table.rules import broken, columns_of
 
@@ -97,7 +98,7 @@ def excluded_by(
     """What these rules exclude of the pairs of these columns."""
     found = Excluded({name: own.people > 0 for name, own in columns.items()})
     for rule in rules:
-        for part in parts_of(rule):
+        for part in parts_of(rule, spec):
             names = columns_of(part, spec)
             if len(names) > 1 and set(names) <= columns.keys():
                 _exclude(found, part, [columns[n] for n in names], spec, period)
@@ -105,7 +106,7 @@ def excluded_by(
     return found
 
 
-def parts_of(rule: Rule) -> Iterator[Rule]:
+def parts_of(rule: Rule, spec: SurveySpec) -> Iterator[Rule]:
     """Rules of fewer columns that say the same together."""
     match rule:
         case BlankRule():
@@ -115,9 +116,9 @@ def parts_of(rule: Rule) -> Iterator[Rule]:
             for pair in combinations(rule.columns, 2):
                 yield rule.model_copy(update={"columns": pair})
         case ImpliesRule(both_ways=False):
-            then = ast.parse(rule.then, mode="eval").body
+            then = spec.expression(rule.then).tree
             every = isinstance(then, ast.BoolOp) and isinstance(then.op, ast.And)
-            for text in [ast.unparse(v) for v in then.values] if every else [rule.then]:  # type: ignore[attr-defined]
+            for text in [written(v) for v in then.values] if every else [rule.then]:  # type: ignore[attr-defined]
                 yield rule.model_copy(update={"then": text})
         case _:
             yield rule

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from include.espejo.suggest.classes import Classes
+from include.espejo.survey import Column
+from include.espejo.survey.expression import quoted
+from include.espejo.survey.moments import MOMENTS
 
 
 def condition(classes: Classes, chosen: np.ndarray) -> str | None:
@@ -34,9 +37,9 @@ def _any_of(classes: Classes, chosen: np.ndarray) -> str | None:
         parts.append(text)
         singles = [value for value in singles if value not in taken]
     if singles:
-        parts.append(_one_of(classes.name, singles))
+        parts.append(_one_of(classes, singles))
     if any(m.kind == "blank" for m in members):
-        parts.append(f"blank({classes.name})")
+        parts.append(f"blank({quoted(classes.name)})")
     if len(parts) == 1:
         return (
             parts[0].removeprefix("(").removesuffix(")") if parts[0].startswith("(") else parts[0]
@@ -44,9 +47,11 @@ def _any_of(classes: Classes, chosen: np.ndarray) -> str | None:
     return " or ".join(parts) or None
 
 
-def _one_of(name: str, values: list[str | float]) -> str:
+def _one_of(classes: Classes, values: list[str | float]) -> str:
+    name, column = quoted(classes.name), classes.column
     texts = [
-        json.dumps(v, ensure_ascii=False) if isinstance(v, str) else _number(v) for v in values
+        json.dumps(v, ensure_ascii=False) if isinstance(v, str) else _number(v, column)
+        for v in values
     ]
     return f"{name} == {texts[0]}" if len(texts) == 1 else f"{name} in ({', '.join(texts)})"
 
@@ -76,29 +81,27 @@ def _between(
     text = _comparison(classes, low, high)
     if not special or special == taken:
         return text, taken
-    others = [_number(code) for code in sorted(special)]
-    out = (
-        f"{classes.name} not in ({', '.join(others)})"
-        if len(others) > 1
-        else (f"{classes.name} != {others[0]}")
-    )
+    others = [_number(code, classes.column) for code in sorted(special)]
+    name = quoted(classes.name)
+    out = f"{name} not in ({', '.join(others)})" if len(others) > 1 else f"{name} != {others[0]}"
     return f"({text} and {out})", set()
 
 
 def _comparison(classes: Classes, low: float, high: float) -> str:
     """Above `low` and up to `high`: a single value where the column holds no other of them."""
-    name, column = classes.name, classes.column
-    lowest = column.range[0] if column.range else -np.inf
-    one = column.kind == "integer" and low + 1 == high
+    name, column = quoted(classes.name), classes.column
+    lowest = column.bounds[0]
+    one = column.is_whole() and low + 1 == high
     if np.isfinite(high) and (one or high == lowest):
-        return f"{name} == {_number(high)}"
+        return f"{name} == {_number(high, column)}"
     if np.isinf(low):
-        return f"{name} <= {_number(high)}" if np.isfinite(high) else f"not blank({name})"
+        return f"{name} <= {_number(high, column)}" if np.isfinite(high) else f"not blank({name})"
     if np.isinf(high):
-        return f"{name} > {_number(low)}"
-    return f"{_number(low)} < {name} <= {_number(high)}"
+        return f"{name} > {_number(low, column)}"
+    return f"{_number(low, column)} < {name} <= {_number(high, column)}"
 
 
-def _number(value: str | float) -> str:
-    number = float(value)
-    return str(int(number)) if number.is_integer() else repr(number)
+def _number(value: str | float, column: Column) -> str:
+    """A number as expressions write it; a moment in quotes."""
+    written = column.text(float(value))
+    return json.dumps(written) if column.kind in MOMENTS else written

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ValidationError
 
 from include.espejo.errors import SpecError
 from include.espejo.survey.model import SurveySpec
+from include.espejo.survey.notation import read_notation
 from include.espejo.survey.references import Location, find_problems
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
+SUFFIXES = (".yaml", ".yml")
 SURVEYS_VARIABLE = "ESPEJO_SURVEYS"
 
 
@@ -31,29 +31,62 @@ def surveys_directory() -> Path:
 
 def find_specs() -> list[Path]:
     """The spec files of every survey, by name."""
-    return sorted(surveys_directory().glob("*.yaml"))
+    folder = surveys_directory()
+    return sorted(path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}"))
+
+
+def load_specs() -> tuple[list[SurveySpec], list[str]]:
+    """The specs that can be used, and what is wrong with the others.
+
+    Of two specs of one survey neither is used: each would replace the other's DAG.
+    """
+    loaded: dict[str, list[tuple[Path, SurveySpec]]] = {}
+    problems = []
+    for path in find_specs():
+        try:
+            spec = load_spec(path)
+        except SpecError as error:
+            problems.append(str(error))
+        else:
+            loaded.setdefault(spec.survey, []).append((path, spec))
+    for survey, specs in loaded.items():
+        if len(specs) > 1:
+            files = " and ".join(path.name for path, _ in specs)
+            problems.append(
+                f"{files}: `survey` is {survey} in each; give each survey a name of its own"
+            )
+    return [specs[0][1] for specs in loaded.values() if len(specs) == 1], problems
 
 
 def load_spec(survey: str | Path) -> SurveySpec:
     """Load a spec by the survey's name or by the path of its file. Raises SpecError."""
     path = Path(survey)
-    if path.suffix not in {".yaml", ".yml"}:
-        path = surveys_directory() / f"{survey}.yaml"
+    if path.suffix not in SUFFIXES:
+        path = _file_of(str(survey))
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpecError(_missing_spec(str(survey), path)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: cannot be read as UTF-8 text ({type(error).__name__})") from None
-    return parse_spec(text, path.name)
+    return parse_spec(text, path.name, path.parent)
 
 
-def parse_spec(text: str, file: str) -> SurveySpec:
-    """Check the text of a spec; `file` is the name that errors give."""
-    root = _compose(text, file)
-    _refuse_repeated_keys(root, file)
+def _file_of(survey: str) -> Path:
+    """A survey's spec by its name. Raises SpecError where there are two."""
+    folder = surveys_directory()
+    found = [path for suffix in SUFFIXES if (path := folder / f"{survey}{suffix}").exists()]
+    if len(found) > 1:
+        files = " and ".join(path.name for path in found)
+        raise SpecError(f"survey {survey!r}: it has two specs, {files}; keep one")
+    return found[0] if found else folder / f"{survey}{SUFFIXES[0]}"
+
+
+def parse_spec(text: str, file: str, folder: Path | None = None) -> SurveySpec:
+    """Check the text of a spec; `file` is the name that errors give, `folder` has code lists."""
+    root, content = read_notation(text, file, folder)
     try:
-        spec = SurveySpec.model_validate(_construct(text))
+        spec = SurveySpec.model_validate(content)
     except ValidationError as error:
         problems = [_problem(e["loc"], e["type"], e["msg"], e.get("input")) for e in error.errors()]
         raise SpecError(_message(file, root, problems)) from None
@@ -74,58 +107,6 @@ def _missing_spec(survey: str, path: Path) -> str:
     return f"survey {survey!r}: no spec at {path}; known surveys: {', '.join(known) or 'none'}"
 
 
-def _compose(text: str, file: str) -> yaml.Node:
-    try:
-        root = yaml.compose(text, Loader=_LOADER)
-        _construct(text)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise SpecError(f"{file}: not a plain YAML mapping ({type(error).__name__})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise SpecError(f"{file}{line}: not valid YAML: {problem}") from None
-    if not isinstance(root, yaml.MappingNode):
-        raise SpecError(f"{file}: a spec is a YAML mapping that starts with `survey:`")
-    return root
-
-
-def _construct(text: str) -> Any:
-    return _frozen(yaml.load(text, Loader=_LOADER))
-
-
-def _frozen(value: Any) -> Any:
-    """Lists become tuples: the spec is frozen throughout."""
-    if isinstance(value, list):
-        return tuple(_frozen(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _frozen(item) for key, item in value.items()}
-    return value
-
-
-def _refuse_repeated_keys(root: yaml.Node, file: str) -> None:
-    for mapping in _mappings(root):
-        seen: set[str] = set()
-        for key, _ in mapping.value:
-            if not isinstance(key, yaml.ScalarNode):
-                line = key.start_mark.line + 1
-                raise SpecError(f"{file} line {line}: a key must be a plain text, not a list")
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                line = key.start_mark.line + 1
-                raise SpecError(f"{file} line {line}: key {key.value!r} is given twice; remove one")
-            seen.add(key.value)
-
-
-def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
-    if isinstance(node, yaml.MappingNode):
-        yield node
-        for _, value in node.value:
-            yield from _mappings(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _mappings(value)
-
-
 def _problem(location: Location, kind: str, message: str, value: Any) -> tuple[Location, str]:
     """A pydantic error in words that carry the remedy."""
     if kind == "extra_forbidden":
@@ -134,6 +115,8 @@ def _problem(location: Location, kind: str, message: str, value: Any) -> tuple[L
         return location, "this key is required; add it"
     if kind == "string_type" and isinstance(value, int | float | bool):
         return location, f"{value!r} was read as a {type(value).__name__}; write it in quotes"
+    if kind == "bool_type":
+        return location, f"{value!r} is neither true nor false; write one of them"
     if kind in ("too_short", "too_long"):
         few = kind == "too_short"
         limit = re.search(r"at (?:least|most) (\d+)", message)

@@ -10,8 +10,10 @@ from pydantic import Field, model_validator
 from include.espejo.language import Label
 from include.espejo.survey.column import Column, Role, Strict
 from include.espejo.survey.disclosure import Disclosure
-from include.espejo.survey.expression import Expression, parse_expression
+from include.espejo.survey.expression import Columns, Expression, parse_expression
+from include.espejo.survey.period import Period, PeriodKind
 from include.espejo.survey.rules import Rule
+from include.espejo.survey.schedule import Schedule
 from include.espejo.survey.settings import (
     BatchSize,
     Calibrate,
@@ -31,10 +33,14 @@ class Source(Strict):
     delimiter: str = Field(default=",", pattern=r"^[,;:|\t ]$")
     encodings: tuple[Literal["utf-8", "latin-1", "cp1252"], ...] = Field(min_length=1)
     blank: str = ""
+    missing: tuple[str, ...] = Field(default=())
+    decimal: Literal[".", ","] = "."
+    thousands: Literal[".", ",", " ", "'"] | None = None
     line_end: Literal["lf", "crlf"] = "lf"
     output_encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
     period_column: str | None = None
     period_format: str = "{period}"
+    period_columns: dict[str, str] = Field(default_factory=dict)
     min_rows: int = Field(ge=1)
     max_rows: int = Field(ge=1)
 
@@ -44,10 +50,15 @@ class Source(Strict):
             raise ValueError("`min_rows` is above `max_rows`; write the lower bound first")
         return self
 
+    def period_formats(self) -> dict[str, str]:
+        """The columns that say which period a row is of, and how each writes it."""
+        one = {self.period_column: self.period_format} if self.period_column else {}
+        return {**one, **self.period_columns}
+
 
 class Locations(Strict):
     """Where things lie: each a bucket or prefix. `raw` is the pattern of one file and may hold
-    {period}, {year}, {yy} and {quarter}."""
+    {period}, {year}, {yy} and what else periods of the survey's kind have, such as {quarter}."""
 
     raw: str
     restricted: str
@@ -64,24 +75,6 @@ class Connections(Strict):
     consumer: str = "espejo_consumer"
     downstream: str = "espejo_downstream"
     alert: str = "espejo_alert"
-
-
-class Schedule(Strict):
-    """When a quarter is out: `day` of the month that is `months_after` its last one, and limits."""
-
-    months_after: int = Field(ge=0, le=12)
-    day: int = Field(ge=1, le=28)
-    hour: int = Field(default=6, ge=0, le=23)
-    timezone: str = "UTC"
-    wait_days: int = Field(default=14, ge=1, le=90)
-    step_hours: float = Field(default=2, gt=0)
-    training_hours: float = Field(default=12, gt=0)
-    deadline_hours: float = Field(default=24, gt=0)
-
-    def cron(self) -> str:
-        """The publication days of the four quarters as a cron expression."""
-        months = sorted((last + self.months_after - 1) % 12 + 1 for last in (3, 6, 9, 12))
-        return f"0 {self.hour} {self.day} {','.join(map(str, months))} *"
 
 
 class Geography(Strict):
@@ -161,6 +154,7 @@ class SurveySpec(Strict):
     survey: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: Label
     description: Label
+    period: PeriodKind = "quarter"
     source: Source
     places: Locations
     connections: Connections = Connections()
@@ -176,13 +170,20 @@ class SurveySpec(Strict):
     indicators: tuple[Indicator, ...] = Field(default=())
 
     @cached_property
-    def code_sets(self) -> dict[str, frozenset[str] | None]:
-        """Columns and their codes, as the expression parser wants them."""
-        return {n: c.code_set if c.is_code() else None for n, c in self.columns.items()}
+    def columns_of_expressions(self) -> Columns:
+        """Columns as the expression parser wants them: codes, kinds of moments, None of numbers."""
+        return {
+            name: column.code_set if column.is_code() else column.moment
+            for name, column in self.columns.items()
+        }
 
     def expression(self, text: str) -> Expression:
         """Parse an expression over this spec's columns; raises ExpressionError."""
-        return parse_expression(text, self.code_sets)
+        return parse_expression(text, self.columns_of_expressions, self.period)
+
+    def parse_period(self, written: str) -> Period:
+        """A period of this survey's kind. Raises ParameterError on anything else."""
+        return Period.parse(written, self.period)
 
     def key(self, which: Literal["household", "person"]) -> tuple[str, ...]:
         """The columns of a key; empty where the survey has none."""

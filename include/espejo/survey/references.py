@@ -6,15 +6,16 @@ yields where in the spec the problem is and what is wrong.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 
-from include.espejo.survey.expression import PERIOD_NAMES, ExpressionError, Kind
+from include.espejo.survey.expression import ExpressionError, Kind, period_names
 from include.espejo.survey.model import Band, Geography, Indicator, Source, SurveySpec
-from include.espejo.survey.period import Period
+from include.espejo.survey.period import FORMS, Period
 from include.espejo.survey.rules import (
     GEOGRAPHY_LEVELS,
     BirthYearRule,
@@ -55,8 +56,8 @@ def _unknown_columns(spec: SurveySpec) -> Problems:
 
 
 def _references(spec: SurveySpec) -> Iterator[tuple[Location, str]]:
-    if spec.source.period_column:
-        yield ("source", "period_column"), spec.source.period_column
+    for name in spec.source.period_formats():
+        yield _where_of_period(spec, name), name
     for name in spec.key("household"):
         yield ("household_key",), name
     for name in spec.key("person"):
@@ -84,11 +85,20 @@ def _references(spec: SurveySpec) -> Iterator[tuple[Location, str]]:
             yield ("indicators", index, "by"), by if isinstance(by, str) else by.column
 
 
+def _where_of_period(spec: SurveySpec, name: str) -> Location:
+    one = name == spec.source.period_column
+    return ("source", "period_column") if one else ("source", "period_columns", name)
+
+
 def _column_names(spec: SurveySpec) -> Problems:
     owner: dict[str, str] = {}
+    reserved = period_names(spec.period)
     for name, column in spec.columns.items():
-        if name in (*PERIOD_NAMES, "blank"):
+        if name in reserved:
             yield ("columns", name), "expressions reserve this name; use an alias for the column"
+        if not name.strip() or any(unicodedata.category(c) == "Cc" for c in name):
+            problem = "a name needs a letter, and no line end; write another, and this as an alias"
+            yield ("columns", name), problem
         for written in (name, *column.aliases):
             if owner.setdefault(written.upper(), name) != name:
                 other = owner[written.upper()]
@@ -97,11 +107,15 @@ def _column_names(spec: SurveySpec) -> Problems:
 
 def _source(spec: SurveySpec) -> Problems:
     source = spec.source
-    if source.period_column and not spec.columns[source.period_column].is_code():
-        yield ("source", "period_column"), f"{source.period_column} is a number: make it a code"
+    for name in source.period_formats():
+        if spec.columns[name].kind not in ("code", "integer"):
+            yield _where_of_period(spec, name), f"{name} must be a code or a whole number"
+    if source.decimal == source.delimiter or source.decimal == source.thousands:
+        yield ("source", "decimal"), "it is the delimiter, or stands between thousands; write both"
     for name, column in spec.columns.items():
-        if source.blank.strip() in column.codes:
-            yield ("source", "blank"), f"it is a code of {name}; write another blank, or none"
+        for marker in (source.blank.strip(), *source.missing, *column.missing):
+            if marker in column.code_set:
+                yield ("source", "blank"), f"{marker!r} is a code of {name}; write another blank"
         if name in spec.model.columns and not _encodes("".join(column.codes), source):
             problem = f"its codes cannot be written in {source.output_encoding}"
             yield ("columns", name, "codes"), f"{problem}; choose another `output_encoding`"
@@ -135,15 +149,38 @@ def _formats(spec: SurveySpec) -> Problems:
         ("source", "period_format"): spec.source.period_format,
         ("places", "raw"): spec.places.raw,
     }
+    for name, pattern in spec.source.period_columns.items():
+        patterns["source", "period_columns", name] = pattern
+    form = FORMS[spec.period]
     for location, pattern in patterns.items():
         try:
-            Period(2026, 3).format(pattern)
+            Period.parse(form.example, spec.period).format(pattern)
         except (KeyError, IndexError, ValueError, AttributeError):
-            yield location, "use only {period}, {year}, {yy} and {quarter} in braces"
+            known = ["period", *form.parts, *(["yy"] if "year" in form.parts else [])]
+            braced = ", ".join("{" + part + "}" for part in known)
+            yield location, f"use only {braced} in braces"
+    yield from _schedule(spec)
     try:
         ZoneInfo(spec.schedule.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield ("schedule", "timezone"), "no such time zone; write one such as America/Mexico_City"
+
+
+def _schedule(spec: SurveySpec) -> Problems:
+    """Only what has dates is out on a day, and what months do not measure so many days after."""
+    schedule, form = spec.schedule, FORMS[spec.period]
+    if schedule.by_hand:
+        return
+    by_months = schedule.months_after is not None
+    if spec.period in ("wave", "none"):
+        yield (
+            ("schedule",),
+            f"a period of kind {spec.period} has no date: leave out `months_after`, `day` and "
+            "`days_after`, and start runs by hand",
+        )
+    elif by_months != bool(form.months):
+        wanted = "`months_after` and `day`" if form.months else "`days_after`"
+        yield ("schedule",), f"a {spec.period} is out by {wanted}; write them instead"
 
 
 def _geography(spec: SurveySpec) -> Problems:
@@ -174,7 +211,9 @@ def _rules(spec: SurveySpec) -> Problems:
             yield ("rules", index, "name"), f"the name {rule.name} is used by another rule"
         for key, text in rule_expressions(rule).items():
             yield from _expression(spec, ("rules", index, key), text, "condition")
-        if isinstance(rule, BirthYearRule):
+        if isinstance(rule, BirthYearRule) and not FORMS[spec.period].has_year:
+            yield ("rules", index, "kind"), "periods of this survey have no year"
+        elif isinstance(rule, BirthYearRule):
             yield from _birth_year(spec, rule, ("rules", index))
 
 
@@ -200,10 +239,8 @@ def _model(spec: SurveySpec) -> Problems:
     for name, count in Counter(spec.model.columns).items():
         if count > 1:
             yield ("model", "columns"), f"{name} is given {count} times"
-        if "/" in name or "\\" in name or name.startswith("."):
-            problem = (
-                f"{name} cannot be a file name, and plots are named after columns; use an alias"
-            )
+        if spec.columns[name].kind == "text":
+            problem = f"{name} is free text, which is never modelled; leave it out, or code it"
             yield ("model", "columns"), problem
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.espejo.survey.expression import PERIOD_NAMES, Expression
+from include.espejo.survey.expression import PERIOD_PREFIX, Expression
 from include.espejo.survey.period import Period
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -25,16 +25,31 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+
+
+def _divide(left: Any, right: Any) -> Any:
+    """A quotient; blank where the divisor is zero."""
+    if isinstance(right, pd.Series):
+        return left / right.where(right != 0)
+    return left / right if right else left * float("nan")
+
+
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
+    ast.Div: _divide,
+}
+# The least and the greatest of several; blank where one of them is.
+_FURTHEST: dict[str, Callable[[list[pd.Series]], pd.Series]] = {
+    "min": lambda parts: pd.concat(parts, axis=1).min(axis=1, skipna=False),
+    "max": lambda parts: pd.concat(parts, axis=1).max(axis=1, skipna=False),
 }
 
 
 def rows_that_meet(expression: Expression, frame: pd.DataFrame, period: Period) -> np.ndarray:
     """Evaluate on every row: shape (rows,), boolean for conditions, float for values."""
-    result = _evaluate(ast.parse(expression.text, mode="eval").body, frame, period)
+    result = _evaluate(expression.tree, frame, period)
     return np.broadcast_to(np.asarray(result), (len(frame),))
 
 
@@ -52,16 +67,21 @@ def _evaluate(node: ast.expr, frame: pd.DataFrame, period: Period) -> Any:
             return _ARITHMETIC[type(op)](
                 _evaluate(left, frame, period), _evaluate(right, frame, period)
             )
+        case ast.Call(func=ast.Name(id="abs"), args=[operand]):
+            return abs(_evaluate(operand, frame, period))
+        case ast.Call(func=ast.Name(id="min" | "max" as name), args=parts):
+            values = [_evaluate(part, frame, period) for part in parts]
+            return _FURTHEST[name]([pd.Series(v, index=frame.index, dtype=float) for v in values])
         case ast.Compare():
             return _compare(node, frame, period)
         case ast.Call(args=[ast.Name(id=column)]):
             return frame[column].isna().to_numpy()
         case ast.Tuple(elts=elements) | ast.List(elts=elements):
             return [_evaluate(element, frame, period) for element in elements]
-        case ast.Name(id=name) if name in PERIOD_NAMES:
-            return getattr(period, PERIOD_NAMES[name])
-        case ast.Name(id=name):
+        case ast.Name(id=name) if name in frame:
             return frame[name]
+        case ast.Name(id=name):
+            return period.parts()[name.removeprefix(PERIOD_PREFIX)]
         case ast.Constant(value=value):
             return value
     raise AssertionError("the parser lets nothing else through")

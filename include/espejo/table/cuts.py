@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from include.espejo.survey import Period, SurveySpec
-from include.espejo.survey.expression import PERIOD_NAMES
+from include.espejo.survey.expression import PERIOD_PREFIX
 from include.espejo.survey.rules import rule_expressions
 
 
@@ -37,7 +37,7 @@ def find_cuts(spec: SurveySpec, period: Period, name: str, alone: tuple[float, .
     below, above = set(alone), set(alone)
     for rule in spec.rules:
         for text in rule_expressions(rule).values():
-            for node in ast.walk(ast.parse(text, mode="eval")):
+            for node in ast.walk(spec.expression(text).tree):
                 if isinstance(node, ast.Compare) and name in _names(node):
                     for constant, sides in _constants(node, name, period):
                         below |= {constant} if "below" in sides else set()
@@ -95,8 +95,9 @@ def _number(node: ast.expr, period: Period) -> float | None:
     match node:
         case ast.Constant(value=int() | float() as value):
             return float(value)
-        case ast.Name(id=name) if name in PERIOD_NAMES:
-            return float(getattr(period, PERIOD_NAMES[name]))
+        case ast.Name(id=name) if name.startswith(PERIOD_PREFIX):
+            part = period.parts().get(name.removeprefix(PERIOD_PREFIX))
+            return None if part is None else float(part)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             inner = _number(operand, period)
             return None if inner is None else -inner

@@ -14,14 +14,31 @@ from include.espejo.survey import Column, SurveySpec
 
 _TYPES = {
     "code": pa.dictionary(pa.int32(), pa.string()),
+    "boolean": pa.dictionary(pa.int32(), pa.string()),
+    "text": pa.dictionary(pa.int32(), pa.string()),
     "integer": pa.int32(),
     "decimal": pa.float64(),
+    "date": pa.date32(),
+    "datetime": pa.timestamp("s"),
+    "time": pa.time32("s"),
 }
+# What moments are counted in.
+_NUMBERS = {pa.date32(): pa.int32(), pa.timestamp("s"): pa.int64(), pa.time32("s"): pa.int32()}
 
 
 def arrow_type(column: Column) -> pa.DataType:
-    """Codes as dictionaries of text, numbers as 32-bit integers or doubles."""
+    """Codes as dictionaries of text, numbers as 32-bit integers or doubles, moments as such."""
     return _TYPES[column.kind]
+
+
+def numbers_array(numbers: np.ndarray, column: Column) -> pa.Array:
+    """Numbers, NaN for blank, as the column's type: whole ones are rounded."""
+    kind = arrow_type(column)
+    if column.is_whole():
+        numbers = np.rint(numbers)
+    array = pa.array(numbers, from_pandas=True)
+    # A moment is a whole number of its unit first.
+    return array.cast(_NUMBERS[kind]).cast(kind) if kind in _NUMBERS else array.cast(kind)
 
 
 def to_parquet(table: pa.Table) -> bytes:
@@ -37,8 +54,12 @@ def from_parquet(content: bytes, columns: Iterable[str] | None = None) -> pa.Tab
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """Pandas view: codes as categoricals of text, numbers as float64 with NaN for blank."""
-    frame = table.to_pandas(strings_to_categorical=True)
+    """Pandas view: codes as categoricals of text, numbers as float64 with NaN for blank; moments
+    are numbers, too (`survey/moments.py`)."""
+    plain = [
+        array.cast(_NUMBERS[array.type]) if array.type in _NUMBERS else array for array in table
+    ]
+    frame = pa.table(plain, names=table.column_names).to_pandas(strings_to_categorical=True)
     for name in frame.columns:
         if not isinstance(frame[name].dtype, pd.CategoricalDtype):
             frame[name] = frame[name].astype("float64")
@@ -57,6 +78,4 @@ def _to_array(values: pd.Series, column: Column) -> pa.Array:
             arrow_type(column)
         )
     numbers = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
-    if column.kind == "integer":
-        numbers = np.rint(numbers)
-    return pa.array(numbers, from_pandas=True).cast(arrow_type(column))
+    return numbers_array(numbers, column)

@@ -49,9 +49,9 @@ def _numbers(name: str, column: Column, values: pd.Series, real: pd.Series) -> I
     numbers = values.to_numpy()
     ordinary = ~np.isnan(numbers) & ~np.isin(numbers, list(column.special))
     if column.range is not None:
-        low, high = column.range
+        low, high = column.bounds
         yield Breach("range", (name,), ordinary & ~((numbers >= low) & (numbers <= high)))
-    if column.kind == "integer":
+    if column.is_whole():
         yield Breach("whole_numbers", (name,), ordinary & (numbers != np.rint(numbers)))
 
 

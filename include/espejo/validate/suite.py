@@ -118,12 +118,19 @@ def _values(name: str, column: Column) -> Iterator[gxe.Expectation]:
     if column.range is not None:
         low, high = column.range
         special = sorted(column.special)
-        rule = f"range {low:g} to {high:g}"
-        rule += f" or {', '.join(map(str, special))}" if special else ""
+        rule = _range_rule(column, low, high)
+        rule += f" or {', '.join(map(column.text, special))}" if special else ""
         outside = {"row_condition": GxColumn(name).is_not_in(special)} if special else {}
         yield gxe.ExpectColumnValuesToBeBetween(
             column=name, min_value=low, max_value=high, meta=_meta([name], rule), **outside
         )
+
+
+def _range_rule(column: Column, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        bound = column.text(low) if low is not None else column.text(high or 0)
+        return f"range {bound} or {'less' if low is None else 'more'}"
+    return f"range {column.text(low)} to {column.text(high)}"
 
 
 def _blanks(name: str, column: Column) -> Iterator[gxe.Expectation]:

@@ -69,7 +69,7 @@ def share_groups(train: np.ndarray, field: CodedColumn, floor: int) -> dict[str,
     are one, `others`, which takes in the next smallest until nothing follows by subtraction.
     Empty where not even two groups hold the floor.
     """
-    apart = {f"{field.values[at]:g}": int(at) for at in np.flatnonzero(~field.ordinary[:-1])}
+    apart = {field.labels[at]: int(at) for at in np.flatnonzero(~field.ordinary[:-1])}
     apart["blank"] = field.levels - 1
     groups = {name: np.arange(field.levels) == at for name, at in apart.items()}
     groups["ordinary"] = field.ordinary

@@ -91,6 +91,4 @@ def _changed(
 
 
 def _written(field: CodedColumn, levels: np.ndarray) -> list[str]:
-    if not field.number:
-        return [field.labels[at] for at in np.flatnonzero(levels)]
-    return [f"{field.values[at]:g}" for at in np.flatnonzero(levels)]
+    return [field.labels[at] for at in np.flatnonzero(levels)]

@@ -26,6 +26,7 @@ Rows = Mapping[str, np.ndarray]
 class CodedColumn:
     """How a column is coded; every array is by level, blank last.
 
+    `labels`: the codes, or the special numbers as they are written, other numbers being empty.
     `values`: float64, (levels,), NaN for codes and the blank. `ordinary`: boolean, (levels,),
     neither blank nor special. `bins` and `pooled`: int64, (levels,), the bin of a level; in
     `bins` a code is its own, in `pooled` the rarer codes share one.
@@ -126,7 +127,12 @@ def _code_numbers(
     inner = cut_evenly(counts[ordinary], BINS)
     bins[ordinary] = inner
     bins[~ordinary] = inner.max(initial=-1) + 1 + np.arange((~ordinary).sum())
-    return CodedColumn(name, True, (), np.append(values, np.nan), ordinary, bins, bins), rows
+    # Of ordinary numbers none is ever named.
+    labels = tuple(
+        "" if plain else column.text(value)
+        for plain, value in zip(ordinary[:-1], values, strict=True)
+    )
+    return CodedColumn(name, True, labels, np.append(values, np.nan), ordinary, bins, bins), rows
 
 
 def pool_rare(counts: np.ndarray, floor: int) -> np.ndarray:

@@ -169,9 +169,9 @@ def _told_apart(
     if len(numbers):
         low = numbers.min()
         if (numbers == low).mean() > _SPIKE and (numbers > low).any():
-            yield "code", f"{low:g}", (left == low, right == low)
+            yield "code", column.text(low), (left == low, right == low)
     for special in column.special:
-        yield "code", str(special), (left == special, right == special)
+        yield "code", column.text(special), (left == special, right == special)
     yield "blank", "", (np.isnan(left), np.isnan(right))
 
 

@@ -64,7 +64,7 @@ def pyramid(
 
 
 def _by_side(
-    age: pd.Series, sex: pd.Series, special: list[int], codes: tuple[str, str]
+    age: pd.Series, sex: pd.Series, special: list[int | float], codes: tuple[str, str]
 ) -> list[np.ndarray]:
     ages, sexes = age.to_numpy(float), sex.astype(object).to_numpy()
     known = ~np.isnan(ages) & ~np.isin(ages, special)

@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from include.espejo.survey import Column, SurveySpec
+from include.espejo.survey.model import Source
+from include.espejo.survey.moments import write_moment
 from include.espejo.table.frames import to_frame
 
 LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
@@ -19,7 +21,9 @@ def source_csv(table: pa.Table, spec: SurveySpec) -> bytes:
     Column names are the spec's: consumers rely on them whatever a quarter's file called them.
     """
     frame = to_frame(table)
-    text = pd.DataFrame({n: _as_written(frame[n], spec.columns[n]) for n in frame.columns})
+    text = pd.DataFrame(
+        {n: _as_written(frame[n], spec.columns[n], spec.source) for n in frame.columns}
+    )
     sink = io.StringIO(newline="")
     text.to_csv(
         sink,
@@ -31,14 +35,17 @@ def source_csv(table: pa.Table, spec: SurveySpec) -> bytes:
     return sink.getvalue().encode(spec.source.output_encoding)
 
 
-def _as_written(values: pd.Series, column: Column) -> pd.Series:
+def _as_written(values: pd.Series, column: Column, source: Source) -> pd.Series:
     if column.is_code():
         return values.astype(object)
-    distinct = {v: _number(v, column) for v in values.dropna().unique()}
+    distinct = {v: _number(v, column, source) for v in values.dropna().unique()}
     return values.map(distinct).astype(object)
 
 
-def _number(value: float, column: Column) -> str:
-    if column.kind == "decimal":
-        return f"{value:.10g}"
-    return f"{int(value):0{column.width or 1}}"
+def _number(value: float, column: Column, source: Source) -> str:
+    if column.moment:
+        return write_moment(column.moment, value, column.format)
+    written = column.text(value)
+    if column.kind == "integer":
+        return written.zfill(column.width or 1)
+    return written.replace(".", source.decimal)

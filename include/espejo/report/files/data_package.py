@@ -9,6 +9,7 @@ that hold on every row (`rules`).
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +17,22 @@ from include.espejo.lake import document_bytes
 from include.espejo.language import Label
 from include.espejo.report.files.csv import LINE_ENDS
 from include.espejo.survey import Column, SurveySpec
+from include.espejo.survey.model import Source
+from include.espejo.survey.moments import MOMENTS
 from include.espejo.survey.rules import Rule
 from include.espejo.table.rules import columns_of
 
 _MOST_CATEGORIES = 200
-_KINDS = {"code": "string", "integer": "integer", "decimal": "number"}
+_KINDS = {
+    "code": "string",
+    "boolean": "boolean",
+    "text": "string",
+    "integer": "integer",
+    "decimal": "number",
+    "date": "date",
+    "datetime": "datetime",
+    "time": "time",
+}
 
 Descriptor = dict[str, Any]
 
@@ -68,7 +80,7 @@ def _csv_resource(spec: SurveySpec, columns: list[str], content: bytes) -> Descr
         },
         "schema": {
             "missingValues": sorted({"", source.blank}),
-            "fields": [_field(name, spec.columns[name]) for name in columns],
+            "fields": [_field(name, spec.columns[name], source) for name in columns],
         },
     }
 
@@ -97,17 +109,21 @@ def _rule(rule: Rule) -> Descriptor:
     return titles | {key: value for key, value in told.items() if value is not None}
 
 
-def _field(name: str, column: Column) -> Descriptor:
+def _field(name: str, column: Column, source: Source) -> Descriptor:
     field: Descriptor = {
         "name": name,
         "type": _KINDS[column.kind],
         "title": column.label.en,
         "title_es": column.label.es,
     }
+    if column.kind == "decimal" and source.decimal != ".":
+        field["decimalChar"] = source.decimal
     if column.unit:
         field |= {"unit": column.unit.en, "unit_es": column.unit.es}
     if column.top_code is not None:
-        field["topCode"] = column.top_code
+        field["topCode"] = _value(column, column.top_code)
+    if column.format:
+        field["format"] = column.format
     if labels := _labels(column):
         field |= labels
     constraints = _constraints(column)
@@ -119,8 +135,10 @@ def _labels(column: Column) -> Descriptor:
 
     To readers of the standard's second version a value outside `categories` is an error.
     """
+    if column.kind == "boolean":
+        return {}
     if not column.is_code():
-        named = [_category(str(code), label) for code, label in column.special.items()]
+        named = [_category(column.text(code), label) for code, label in column.special.items()]
         return {"special": named} if named else {}
     if not any(column.codes.values()):
         return {}
@@ -141,6 +159,8 @@ def _few_codes(column: Column) -> bool:
 def _constraints(column: Column) -> Descriptor:
     if not column.is_code():
         return _bounds(column)
+    if column.kind == "boolean":
+        return {}
     if _few_codes(column):
         return {"enum": list(column.listed_codes())}
     return {"minLength": column.width, "maxLength": column.width} if column.width else {}
@@ -149,8 +169,13 @@ def _constraints(column: Column) -> Descriptor:
 def _bounds(column: Column) -> Descriptor:
     if column.range is None:
         return {}
-    bounds = [*column.range, *column.special]
-    low, high = min(bounds), max(bounds)
-    if column.kind == "integer":
-        low, high = int(low), int(high)
-    return {"minimum": low, "maximum": high}
+    low, high = column.bounds
+    bounds = {"minimum": min([low, *column.special]), "maximum": max([high, *column.special])}
+    return {key: _value(column, at) for key, at in bounds.items() if math.isfinite(at)}
+
+
+def _value(column: Column, number: float) -> float | str:
+    """A number as JSON has it, a moment as text."""
+    if column.kind in MOMENTS:
+        return column.text(number)
+    return int(number) if column.kind == "integer" else number

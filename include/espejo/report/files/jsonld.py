@@ -6,12 +6,12 @@ release's folder.
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Mapping
 from typing import Any
 
 from include.espejo.language import Label, text
 from include.espejo.survey import Column, Period, SurveySpec
+from include.espejo.survey.moments import MOMENTS
 
 Node = dict[str, Any]
 
@@ -40,7 +40,7 @@ def dataset_jsonld(spec: SurveySpec, release: Mapping[str, Any]) -> Node:
         ],
         "version": release["release"],
         "dateCreated": release["created"],
-        "temporalCoverage": _interval(period),
+        **_coverage(period),
         "license": outputs.licence_url,
         "creditText": _texts(outputs.attribution),
         "inLanguage": ["es", "en"],
@@ -50,7 +50,7 @@ def dataset_jsonld(spec: SurveySpec, release: Mapping[str, Any]) -> Node:
             "@type": "Dataset",
             "name": _texts(spec.title),
             "description": _texts(spec.description),
-            "temporalCoverage": _interval(period),
+            **_coverage(period),
         },
         "variableMeasured": [_variable(n, column) for n, column in spec.model_columns().items()],
         "distribution": [_download(file) for file in release.get("files", ())],
@@ -65,19 +65,20 @@ def _text(language: str, text: str) -> Node:
     return {"@language": language, "@value": text}
 
 
-def _interval(period: Period) -> str:
-    """The quarter's first and last day, in ISO 8601."""
-    last = 3 * period.quarter
-    days = monthrange(period.year, last)[1]
-    return f"{period.year}-{last - 2:02}-01/{period.year}-{last:02}-{days}"
+def _coverage(period: Period) -> Node:
+    """The first and last day, in ISO 8601, of a period that has them."""
+    if not period.has_dates:
+        return {}
+    return {"temporalCoverage": "/".join(day.isoformat() for day in period.days())}
 
 
 def _variable(name: str, column: Column) -> Node:
     variable: Node = {"@type": "PropertyValue", "name": name, "description": _texts(column.label)}
     if column.unit:
         variable["unitText"] = _texts(column.unit)
-    if column.range:
-        variable |= {"minValue": column.range[0], "maxValue": column.range[1]}
+    for key, bound in zip(("minValue", "maxValue"), column.range or (), strict=False):
+        if bound is not None:
+            variable[key] = column.text(bound) if column.kind in MOMENTS else bound
     return variable
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.expression import written
 from include.espejo.survey.rules import (
     BlankRule,
     Rule,
@@ -129,10 +130,10 @@ def _classes(
         blank_only = isinstance(rule, BlankRule | TogetherRule)
         asked[name] = tuples[name].isna() if blank_only else tuples[name]
     for text in rule_expressions(rule).values():
-        for node in ast.walk(ast.parse(text, mode="eval")):
+        for node in ast.walk(spec.expression(text).tree):
             if not isinstance(node, ast.Compare | ast.Call):
                 continue
-            question = spec.expression(ast.unparse(node))
+            question = spec.expression(written(node))
             if question.columns <= set(placed):
                 asked[question.text] = pd.Series(rows_that_meet(question, tuples, period))
             else:
