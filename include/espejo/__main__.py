@@ -103,6 +103,10 @@ def _add_settings(synthesize: argparse.ArgumentParser) -> None:
 def _add_survey(parser: Any, *positional: str) -> None:
     for name in positional:
         parser.add_argument(name.lower(), metavar=name)
+    if "INPUT" in positional:
+        parser.add_argument(
+            "--join", metavar="FILE", help="the table that the spec's `source.join` is of"
+        )
     parser.add_argument("--survey", required=True, help="a spec's name, or the path of its file")
     parser.add_argument(
         "--period",

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from include.espejo.errors import LakeError, ParameterError, without_values
-from include.espejo.ingest import read_survey
+from include.espejo.ingest import Ingested, find_input, read_survey
 from include.espejo.lake import Lakes, join, open_lake
 from include.espejo.lake.document import read_json
 from include.espejo.lake.keys import MANIFEST, PublicLocation, Workspace
@@ -44,7 +44,7 @@ def validate_command(options: argparse.Namespace) -> Result:
                 f"--suggest {options.suggest}: this file is an input; name another one"
             )
     spec, period = _spec_and_period(options)
-    ingested = read_survey(open_lake(options.input), options.input, spec)
+    ingested = _ingested(options, spec)
     result = check_survey(ingested.table, spec, period, ingested.warnings)
     result.require(options.input)
     said = {"rows": result.rows, "rules": len(result.findings), "warnings": list(result.warnings)}
@@ -56,6 +56,13 @@ def validate_command(options: argparse.Namespace) -> Result:
 def _spec_and_period(options: argparse.Namespace) -> tuple[SurveySpec, Period]:
     spec = load_spec(options.survey)
     return spec, spec.parse_period(options.period)
+
+
+def _ingested(options: argparse.Namespace, spec: SurveySpec) -> Ingested:
+    """INPUT, with the table that the spec joins."""
+    lake = open_lake(options.input)
+    sources = find_input(lake, options.input, spec.source.parts)
+    return read_survey(lake, sources, spec, options.join)
 
 
 def _suggest(frame: pd.DataFrame, spec: SurveySpec, period: Period, file: str) -> Result:
@@ -92,6 +99,7 @@ def synthesize_command(options: argparse.Namespace) -> Result:
         job=Job(spec, period, Parameters.of(spec, given)),
         lakes=lakes,
         source=options.input,
+        joined=options.join or "",
         scratch=join(work.base, "scratch"),
         workspaces=workspace_of,
     )
@@ -136,7 +144,7 @@ def protect_command(options: argparse.Namespace) -> Result:
     given = options.holdout_share
     share = spec.disclosure.holdout_share if given is None else given
     require_share(share)
-    ingested = read_survey(open_lake(options.input), options.input, spec)
+    ingested = _ingested(options, spec)
     check_survey(ingested.table, spec, period, ingested.warnings).require(options.input)
     parameters = Parameters.of(spec, {"seed": options.seed})
     seed = seed_for(parameters, ingested.sha256)

@@ -112,6 +112,11 @@ def job_of(spec: SurveySpec, period: str) -> Job:
     return Job(spec, spec.parse_period(period), Parameters.of(spec, given))
 
 
+def joined_pattern(spec: SurveySpec, period: Period) -> str:
+    """Where the table that the spec joins lies; empty for none."""
+    return period.format(spec.source.join.raw) if spec.source.join else ""
+
+
 def override_of_run() -> str | None:
     """The reason given in the form to publish although a gate failed; None without one."""
     return get_current_context()["params"].get("override_reason") or None
@@ -125,6 +130,7 @@ def run_of(spec: SurveySpec, told: Mapping[str, Any]) -> Run:
         job=job_of(spec, period),
         lakes=lakes,
         source=spec.parse_period(period).format(places.raw),
+        joined=joined_pattern(spec, spec.parse_period(period)),
         scratch=scratch(places.restricted, survey, period),
         workspaces=partial(workspace, places.restricted, survey, period),
         release=told.get("release", ""),

@@ -291,10 +291,11 @@ def test_what_only_python_calls_a_decimal_is_refused(cell, parks_sheet, parks, r
 # --- what is refused ---------------------------------------------------------------------------
 
 
-def zipped(content: bytes) -> bytes:
+def zipped(*contents: bytes) -> bytes:
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
-        file.writestr("survey.csv", content)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for number, content in enumerate(contents):
+            file.writestr(f"survey{number}.csv", content)
     return archive.getvalue()
 
 
@@ -339,15 +340,16 @@ REFUSED = {
     ),
     "a column misspelled": (
         lambda s: s.rename({"NAC_ANIO": "NAC_ANO"}).to_bytes(),
-        "column NAC_ANIO, rule present: missing from the header; the file has NAC_ANO: rename it",
+        "column NAC_ANIO, rule present: missing from the header; the file has NAC_ANO, which "
+        "the spec does not name: if it is the same, add it to the aliases",
     ),
     "a column twice": (
         lambda s: s.add("X", "1").to_bytes().replace(b",X\r", b",SEX\r"),
         "column SEX, rule once: given 2 times (SEX, SEX); keep one of them",
     ),
     "a column twice in another case": (
-        lambda s: s.add("sex", "1").to_bytes(),
-        "column SEX, rule once: given 2 times",
+        lambda s: s.rename({"SEX": "Sex"}).add("sex", "1").to_bytes(),
+        "column SEX, rule once: given 2 times (Sex, sex); keep one of them",
     ),
     "a column and its alias": (
         lambda s: s.add("CVE_ENT", "01").to_bytes(),
@@ -424,14 +426,23 @@ REFUSED = {
         "column EDA, rule integer: 1 rows have another kind of value",
     ),
     "a nul in the header": (lambda s: s.to_bytes().replace(b"SEX", b"SE\x00", 1), "rule encoding"),
-    "zip": (lambda s: zipped(s.to_bytes()), "rule encoding: it looks like a zip file; send it"),
-    "gzip": (
-        lambda s: gzip.compress(s.to_bytes(), mtime=0),
-        "rule encoding: it looks like a gzip file; send it as plain text in utf-8 or latin-1",
+    "zip of two": (
+        lambda s: zipped(s.to_bytes(), s.to_bytes()),
+        "rule zip: it has 2 files; leave exactly one in it",
+    ),
+    "zip of none": (lambda s: zipped(), "rule zip: it has 0 files; leave exactly one in it"),
+    "zip cut off": (lambda s: zipped(s.to_bytes())[:-30], "rule zip: it is damaged"),
+    "gzip cut off": (
+        lambda s: gzip.compress(s.to_bytes(), mtime=0)[:-30],
+        "rule packed: it is damaged or cut off; send it again",
+    ),
+    "gzip of gzip": (
+        lambda s: gzip.compress(gzip.compress(s.to_bytes(), mtime=0), mtime=0),
+        "rule encoding: it looks like a packed file within a packed one",
     ),
     "parquet": (
         lambda s: to_parquet(pa.table({"AGEB": ["ZQX7"]})),
-        "rule encoding: it looks like a Parquet file; send it",
+        "rule encoding: it looks like a Parquet file (source.format: parquet)",
     ),
     "noise": (lambda s: np.random.default_rng(1).bytes(300_000), "rule"),
     "one long line": (lambda s: b"ZQX7," * 30_000, "rule header: the first line is not a header"),
@@ -548,7 +559,7 @@ def test_the_one_file_of_a_period_is_found(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "readme.txt").write_text("x")
     (folder / "sdemt215.csv").write_text("x")
-    assert find_input(LocalLake(), pattern) == str(folder / "sdemt215.csv")
+    assert find_input(LocalLake(), pattern) == (str(folder / "sdemt215.csv"),)
     (folder / "copy.csv").write_text("x")
     with pytest.raises(
         InputError, match="2 files match; leave exactly one file for each period there"

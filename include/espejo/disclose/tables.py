@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from include.espejo.errors import InputError
-from include.espejo.ingest import read_survey
+from include.espejo.ingest import narrowed, read_survey
 from include.espejo.lake import open_lake
 from include.espejo.survey import SurveySpec
-from include.espejo.table.frames import from_parquet, to_frame
+from include.espejo.table.frames import arrow_type, from_parquet, to_frame
 
 
 def read_real(uri: str, spec: SurveySpec) -> pd.DataFrame:
@@ -41,8 +41,10 @@ def _read(uri: str, spec: SurveySpec, names: list[str]) -> tuple[pd.DataFrame, i
         known = [name for name in names if name in table.column_names]
         return _typed(uri, table.select(known), spec), table.num_columns - len(known)
     # Of the spec, the parser is told these columns only: a table without the others is whole.
-    narrowed = spec.model_copy(update={"columns": {name: spec.columns[name] for name in names}})
-    found = read_survey(lake, uri, narrowed)
+    as_csv: dict[str, object] = {"format": "csv", "layout": {}, "join": None, "parts": 1}
+    source = spec.source.model_copy(update=as_csv)
+    of_csv = narrowed(spec, set(names)).model_copy(update={"source": source})
+    found = read_survey(lake, uri, of_csv)
     return to_frame(found.table), found.other_columns
 
 
@@ -57,7 +59,10 @@ def _typed(uri: str, table: pa.Table, spec: SurveySpec) -> pd.DataFrame:
     """Codes as text and numbers as numbers, whoever wrote the file."""
     arrays, problems = {}, []
     for name in table.column_names:
-        kind = pa.string() if spec.columns[name].is_code() else pa.float64()
+        column = spec.columns[name]
+        kind = pa.string() if column.is_code() else pa.float64()
+        if column.moment:
+            kind = arrow_type(column)
         try:
             arrays[name] = table[name].cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

@@ -1,27 +1,34 @@
-"""Reads a survey's CSV in one pass into a typed Arrow table."""
+"""Reads a survey's files, in whatever format, into one typed Arrow table."""
 
 from __future__ import annotations
 
-import threading
+import fnmatch
+import hashlib
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 
 from include.espejo.errors import InputError
-from include.espejo.ingest.header import Header, read_header
-from include.espejo.ingest.stream import SourceStream
-from include.espejo.ingest.types import RawColumn, convert, pick_encoding
+from include.espejo.ingest.formats.csv import read_csv
+from include.espejo.ingest.formats.excel import read_excel
+from include.espejo.ingest.formats.fixed_width import read_fixed_width
+from include.espejo.ingest.formats.labelled import LABELLED, read_labelled
+from include.espejo.ingest.formats.parquet import read_parquet
+from include.espejo.ingest.formats.raw import RawTable, stacked
+from include.espejo.ingest.formats.unpack import StoredFile, unpacked
+from include.espejo.ingest.join import join_tables
+from include.espejo.ingest.types import typed_table
 from include.espejo.lake import Lake
 from include.espejo.survey import SurveySpec
-from include.espejo.table.frames import arrow_type
 
 
 @dataclass(frozen=True)
 class Ingested:
     """A survey as a typed table: the spec's columns in its order, codes at declared width.
 
+    `sha256` is of the file, or, of several files, of their hashes in order; `size` in bytes.
     `other_columns`: how many columns of the file the spec does not name.
     """
 
@@ -34,140 +41,115 @@ class Ingested:
     other_columns: int
 
 
-def find_input(lake: Lake, pattern: str) -> str:
-    """The one file that a raw place's pattern names. Raises InputError on none or several."""
-    found = lake.list(pattern)
-    if len(found) == 1:
-        return found[0]
-    what = f"{len(found)} files match" if found else "no file matches"
-    raise InputError(
-        pattern, [f"rule one file: {what}; leave exactly one file for each period there"]
-    )
+@dataclass(frozen=True)
+class _Read:
+    """A file's columns, and what it was."""
+
+    table: RawTable
+    sha256: str
+    size: int
 
 
-def read_survey(lake: Lake, source: str, spec: SurveySpec) -> Ingested:
-    """Read `source` through `lake`. Raises InputError with every problem found at once.
+def find_input(lake: Lake, pattern: str, parts: int = 1) -> tuple[str, ...]:
+    """The file, or as many parts as a period has, that a pattern names, in the order of names.
 
-    Understood: header in either case and renamed columns, codes with or without leading zeros,
-    a byte-order mark, the spec's encodings, blanks as missing, absent optional columns.
+    Raises InputError where there are others than so many; names that the pattern nearly fits are
+    told.
     """
-    with closing(lake.open(source)) as file:
-        stream = SourceStream(file, source)
-        header = _checked_header(stream, source, spec)
-        lines = _LineCounter()
-        raw = _parse(stream, header, spec, lines, source)
-    cut = stream.last_byte not in (b"\n", b"\r")
-    if lines.misfits:
-        raise InputError(source, [_misfit_lines(lines.misfits, header.width, cut)])
-    lost = (stream.data_lines() or raw.num_rows) - raw.num_rows
-    if lost > 0:
-        raise InputError(source, [_LOST_LINES.format(lost)])
-    if not raw.num_rows:
-        raise InputError(
-            source, ["rule rows: there is a header but no row; send the whole file again"]
-        )
-    table, encoding = _typed_table(raw, header, spec, source)
-    warnings = list(header.warnings)
-    if cut:
-        warnings.append("last line: it has no line end; make sure that the file is not truncated")
-    others = header.width - len(header.positions)
-    digest, size = stream.digest(), stream.size
-    return Ingested(source, table, digest, size, encoding, tuple(warnings), others)
+    found = lake.list(pattern)
+    if len(found) == parts:
+        return tuple(found)
+    count = "exactly one file" if parts == 1 else f"exactly {parts} files"
+    what = f"{len(found)} files match" if found else "no file matches"
+    near = near_misses(lake, pattern)
+    hint = f"; {', '.join(near)} nearly does" if near and not found else ""
+    raise InputError(pattern, [f"rule one file: {what}{hint}; leave {count} for each period there"])
 
 
-def _checked_header(stream: SourceStream, source: str, spec: SurveySpec) -> Header:
-    if not stream.size:
-        raise InputError(source, ["rule rows: the file is empty; send it again"])
-    kind = stream.looks_like()
-    if kind:
-        allowed = " or ".join(spec.source.encodings)
-        problem = f"rule encoding: it looks like {kind}; send it as plain text in {allowed}"
-        raise InputError(source, [problem])
-    header = read_header(stream.header, spec)
-    if header.problems:
-        raise InputError(source, header.problems)
-    return header
+def near_misses(lake: Lake, pattern: str) -> list[str]:
+    """Files that differ from a pattern by case, or lie in a folder below: at most three."""
+    folder, _, last = pattern.rpartition("/")
+    fitting = set(lake.list(pattern))
+    below = [f"{folder}/{path}" for path in lake.tree(folder)]
+    near = [uri for uri in below if fnmatch.fnmatchcase(_name(uri).lower(), last.lower())]
+    return sorted(set(near) - fitting)[:3]
 
 
-_LOST_LINES = (
-    "rule CSV: {} lines open a quote and do not close it; remove stray quotes, and line ends "
-    "inside fields"
-)
+def _name(uri: str) -> str:
+    return uri.rpartition("/")[2]
 
 
-class _LineCounter:
-    """Counts lines with a wrong number of fields; the parser calls it from its threads."""
+def read_survey(
+    lake: Lake, source: str | Sequence[str], spec: SurveySpec, joined: str | None = None
+) -> Ingested:
+    """Read a file or the parts of a table. Raises InputError with every problem found at once.
 
-    def __init__(self) -> None:
-        self.misfits = 0
-        self._lock = threading.Lock()
-
-    def __call__(self, row: pa_csv.InvalidRow) -> str:
-        with self._lock:
-            self.misfits += 1
-        return "skip"  # counted here and refused by the caller: Arrow's own message quotes the row
-
-
-def _parse(
-    stream: SourceStream, header: Header, spec: SurveySpec, lines: _LineCounter, source: str
-) -> pa.Table:
-    names = [f"f{i}" for i in range(header.width)]
-    wanted = [names[position] for position in header.positions.values()]
-    raw_type = pa.dictionary(pa.int32(), pa.binary())
-    try:
-        return pa_csv.read_csv(
-            pa.PythonFile(stream, mode="r"),
-            read_options=pa_csv.ReadOptions(column_names=names, block_size=4 << 20),
-            parse_options=pa_csv.ParseOptions(
-                delimiter=spec.source.delimiter, invalid_row_handler=lines
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                include_columns=wanted,
-                column_types=dict.fromkeys(wanted, raw_type),
-                strings_can_be_null=False,
-                check_utf8=False,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
-            return pa.table({name: pa.array([], raw_type) for name in wanted})
-        # Arrow's message may quote the text it stumbled over; its kind is told, not its words.
-        problem = "rule CSV: a line is too long or a quote is not closed; send the file again"
-    raise InputError(source, [problem])
-
-
-def _misfit_lines(count: int, width: int, cut: bool) -> str:
-    where = ", among them the last line, which is cut off" if cut else ""
-    return (
-        f"rule fields: {count} lines do not have the header's {width} fields{where}; "
-        "the file is truncated, a field holds the delimiter, or a quote is not closed: send it "
-        "again"
+    Understood: a header in either case and renamed columns, codes with or without leading zeros,
+    a byte-order mark, the spec's encodings, blanks as missing, absent optional columns. `joined`:
+    the file of the table that `source.join` names, whose columns each row takes by its key.
+    """
+    sources = (source,) if isinstance(source, str) else tuple(source)
+    join = spec.source.join
+    if (join is None) != (joined is None):
+        problem = "the spec joins no other file" if join is None else "the spec joins another file"
+        raise InputError(sources[0], [f"rule join: {problem}; give {'one' if join else 'none'}"])
+    here = spec if join is None else narrowed(spec, set(spec.columns) - set(join.columns))
+    found = _read_table(lake, sources, here)
+    if join is None or joined is None:
+        return found
+    there = _read_table(lake, (joined,), narrowed(spec, {*join.keys, *join.columns}))
+    table, warnings = join_tables(found.table, there.table, join.keys, sources[0], joined)
+    return replace(
+        found,
+        table=table.select([name for name in spec.columns if name in table.column_names]),
+        sha256=_digest([found.sha256, there.sha256]),
+        size=found.size + there.size,
+        warnings=(*found.warnings, *there.warnings, *warnings),
     )
 
 
-def _typed_table(
-    raw: pa.Table, header: Header, spec: SurveySpec, source: str
-) -> tuple[pa.Table, str]:
-    columns = {
-        name: RawColumn.of(raw.column(f"f{position}"))
-        for name, position in header.positions.items()
-    }
-    encoding = pick_encoding(columns.values(), spec.source.encodings)
-    if encoding is None:
-        allowed = " or ".join(spec.source.encodings)
-        raise InputError(source, [f"rule encoding: not {allowed}; save the file in one of them"])
-    arrays, problems = {}, []
-    for name, column in spec.columns.items():
-        if name not in columns:
-            if name in spec.model.columns:
-                arrays[name] = pa.nulls(raw.num_rows, arrow_type(column))
-            continue
-        arrays[name], misfits = convert(columns[name], column, encoding, spec.source.blank)
-        if misfits:
-            problems.append(
-                f"column {name}, rule {column.kind}: {misfits} rows have another kind of value; "
-                "write plain digits, or a blank if there is no answer"
-            )
-    if problems:
-        raise InputError(source, problems)
-    return pa.table(arrays), encoding
+def narrowed(spec: SurveySpec, names: set[str]) -> SurveySpec:
+    """The spec of some of its columns."""
+    columns = {name: column for name, column in spec.columns.items() if name in names}
+    return spec.model_copy(update={"columns": columns})
+
+
+def _read_table(lake: Lake, sources: tuple[str, ...], spec: SurveySpec) -> Ingested:
+    read = [_read(lake, uri, spec) for uri in sources]
+    raw = stacked([one.table for one in read], sources)
+    if not raw.rows:
+        raise InputError(
+            sources[0], ["rule rows: there is a header but no row; send the whole file again"]
+        )
+    table, encoding, warnings = typed_table(raw, spec, sources[0])
+    return Ingested(
+        source=sources[0],
+        table=table,
+        sha256=_digest([one.sha256 for one in read]),
+        size=sum(one.size for one in read),
+        encoding=encoding,
+        warnings=(*raw.header.warnings, *raw.warnings, *warnings),
+        other_columns=raw.header.width - len(raw.header.positions),
+    )
+
+
+def _read(lake: Lake, source: str, spec: SurveySpec) -> _Read:
+    with closing(lake.open(source)) as file:
+        stored = StoredFile(file, source)
+        if not stored.peek(1):
+            raise InputError(source, ["rule rows: the file is empty; send it again"])
+        table = READERS[spec.source.format](stored, source, spec)
+        return _Read(table, stored.digest(), stored.size)
+
+
+def _digest(hashes: Sequence[str]) -> str:
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+READERS: dict[str, Callable[[StoredFile, str, SurveySpec], RawTable]] = {
+    "csv": lambda file, source, spec: read_csv(unpacked(file, source), source, spec),
+    "fixed_width": lambda file, *rest: read_fixed_width(unpacked(file, rest[0]), *rest),
+    "parquet": lambda file, *rest: read_parquet(file.rest(), *rest),
+    "excel": lambda file, *rest: read_excel(file.rest(), *rest),
+    **dict.fromkeys(LABELLED, lambda file, *rest: read_labelled(file.rest(), *rest)),
+}

@@ -8,99 +8,182 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
-from include.espejo.survey import Column
-from include.espejo.table.frames import arrow_type
+from include.espejo.errors import InputError
+from include.espejo.ingest.encodings import mixed_encodings, pick_encoding
+from include.espejo.ingest.formats.raw import RawColumn, RawTable
+from include.espejo.ingest.misfits import advice
+from include.espejo.survey import Column, SurveySpec
+from include.espejo.survey.moments import read_moment
+from include.espejo.survey.source import TEXT_FORMATS, Source
+from include.espejo.table.frames import arrow_type, numbers_array
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}(\.0*)?")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_EXPORTED = re.compile(r"([0-9]+)\.0+")
+_DOTTED = re.compile(r"[0-9]+\.[0-9]+")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}([^0-9][0-9]{3})+([^0-9][0-9]*)?")
 _INT32 = 2**31 - 1
+_TRUTHS = {
+    "true": ("true", "t", "yes", "y", "sí", "si", "s", "verdadero", "v", "1"),
+    "false": ("false", "f", "no", "n", "falso", "0"),
+}
+_TRUTH = {written: code for code, all_of in _TRUTHS.items() for written in all_of}
+
+
+def typed_table(
+    raw: RawTable, spec: SurveySpec, source: str
+) -> tuple[pa.Table, str, tuple[str, ...]]:
+    """The typed table, the encoding of its texts, and warnings. Raises InputError."""
+    encoding = pick_encoding(raw.columns.values(), raw.encodings)
+    if encoding is None:
+        allowed = " or ".join(spec.source.encodings)
+        raise InputError(source, [f"rule encoding: not {allowed}; save the file in one of them"])
+    warnings = list(mixed_encodings(raw.columns, encoding, raw.encodings))
+    arrays: dict[str, pa.Array] = {}
+    problems = []
+    for name, column in spec.columns.items():
+        if name not in raw.columns:
+            if name in spec.model.columns:
+                arrays[name] = pa.nulls(raw.rows, arrow_type(column))
+            continue
+        typed = Typed(raw.columns[name], column, spec.source, encoding)
+        arrays[name] = typed.array
+        problems += [f"column {name}, rule {column.kind}: {told}" for told in typed.problems()]
+        warnings += [f"column {name}: {told}" for told in typed.warnings()]
+    if problems:
+        raise InputError(source, problems)
+    _refuse_blank_rows(arrays, raw, source)
+    return pa.table(arrays), encoding, tuple(warnings)
+
+
+def _refuse_blank_rows(arrays: Mapping[str, pa.Array], raw: RawTable, source: str) -> None:
+    """A row without any answer is no person: spreadsheets leave such rows behind."""
+    blank = np.ones(raw.rows, dtype=bool)
+    for name in raw.columns:
+        blank &= arrays[name].is_null().to_numpy(zero_copy_only=False)
+    count = int(blank.sum())
+    if count:
+        where = ", all at the end" if blank[-count:].all() else ""
+        problem = (
+            f"rule rows: {count:,} rows of {raw.rows:,} are blank in every column that the spec "
+            f"names{where}; remove them"
+        )
+        raise InputError(source, [problem])
 
 
 @dataclass(frozen=True)
-class RawColumn:
-    """Distinct values as bytes, and for each row the index of its own: shape (rows,)."""
+class Typed:
+    """A column's values in its declared type; what is of another type is blank, and counted."""
 
-    values: list[bytes]
-    indices: np.ndarray
+    raw: RawColumn
+    column: Column
+    source: Source
+    encoding: str
 
-    @classmethod
-    def of(cls, chunks: pa.ChunkedArray) -> RawColumn:
-        encoded = pa.chunked_array(chunks).unify_dictionaries().combine_chunks()
-        if isinstance(encoded, pa.ChunkedArray):
-            encoded = encoded.chunk(0)
-        return cls(encoded.dictionary.to_pylist(), encoded.indices.to_numpy())
+    @cached_property
+    def texts(self) -> list[str]:
+        """The distinct values, stripped; empty for every marker of missing."""
+        markers = {self.source.blank.strip(), *self.source.missing, *self.column.missing}
+        stripped = (value.decode(self.encoding).strip() for value in self.raw.values)
+        return ["" if text in markers else text for text in stripped]
 
-    def count(self, chosen: Iterable[int]) -> int:
-        """How many rows hold one of these values."""
-        return int(np.isin(self.indices, np.fromiter(chosen, dtype=np.int64)).sum())
+    @cached_property
+    def values(self) -> list[str | float | None]:
+        """The distinct values in the column's type, None for missing and for misfits."""
+        return [self._value(text) if text else None for text in self.texts]
+
+    @cached_property
+    def array(self) -> pa.Array:
+        if not self.column.is_code():
+            numbers = np.array([math.nan if v is None else float(v) for v in self.values])
+            return numbers_array(numbers[self.raw.indices], self.column)
+        categories = sorted({str(value) for value in self.values if value is not None})
+        place = {code: at for at, code in enumerate(categories)}
+        new = np.array([-1 if v is None else place[str(v)] for v in self.values], dtype=np.int32)
+        mapped = new[self.raw.indices]
+        return pa.DictionaryArray.from_arrays(
+            pa.array(mapped, mask=mapped < 0), pa.array(categories, pa.string())
+        )
+
+    def problems(self) -> list[str]:
+        """How many rows hold something of another type, and what to do."""
+        misfits = [
+            at
+            for at, (text, value) in enumerate(zip(self.texts, self.values, strict=True))
+            if text and value is None
+        ]
+        if not misfits:
+            return []
+        count = self.raw.count(misfits)
+        told = advice([self.texts[at] for at in misfits], self.column, self.source)
+        return [f"{count} rows have another kind of value; {told}"]
+
+    @cached_property
+    def exported(self) -> bool:
+        """Whether a program wrote the codes as numbers: 9.0, and nowhere 9.5."""
+        column = self.column
+        dotted = [text for text in self.texts if _DOTTED.fullmatch(text)]
+        return (
+            column.is_code()
+            and bool(column.width or column.code_set)
+            and not column.code_set.intersection(dotted)
+            and all(map(_EXPORTED.fullmatch, dotted))
+        )
+
+    def warnings(self) -> list[str]:
+        """Codes that were read as others, because a program wrote them as numbers."""
+        if not self.exported:
+            return []
+        count = self.raw.count(at for at, t in enumerate(self.texts) if _EXPORTED.fullmatch(t))
+        if not count:
+            return []
+        return [
+            f"{count:,} rows are written as decimal numbers, such as 9.0, and read as codes; "
+            "export the column as text"
+        ]
+
+    def _value(self, text: str) -> str | float | None:
+        column = self.column
+        if column.moment:
+            form = column.format if self.source.format in TEXT_FORMATS else None
+            return read_moment(column.moment, text, form)
+        if not column.is_code():
+            return _number(_plain(text, self.source), column)
+        if column.kind == "boolean":
+            return _TRUTH.get(column.code_aliases.get(text, text).lower())
+        found = _EXPORTED.fullmatch(text) if self.exported else None
+        return _code(column.code_aliases.get(text, found[1] if found else text), column)
 
 
-def pick_encoding(columns: Iterable[RawColumn], encodings: Iterable[str]) -> str | None:
-    """The first encoding in which every value can be read; None if none fits."""
-    foreign = [v for column in columns for v in column.values if not v.isascii()]
-    for encoding in encodings:
-        if all(_decodes(value, encoding) for value in foreign):
-            return encoding
-    return None
+def _code(text: str, column: Column) -> str:
+    if text in column.code_set or not text.isascii():
+        return text
+    # `9` and `09` are the same code: INEGI writes both, the table holds the declared width.
+    return text.zfill(column.width or 0) if text.isdigit() else text
 
 
-def _decodes(value: bytes, encoding: str) -> bool:
-    try:
-        value.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _plain(text: str, source: Source) -> str:
+    """A number with a point for its decimals and nothing between thousands; typed files have it."""
+    if source.format not in TEXT_FORMATS:
+        return text
+    if source.thousands and _GROUPED.fullmatch(text):
+        text = text.replace(source.thousands, "")
+    if source.decimal == ".":
+        return text
+    return "" if "." in text else text.replace(source.decimal, ".")
 
 
-def convert(raw: RawColumn, column: Column, encoding: str, blank: str = "") -> tuple[pa.Array, int]:
-    """The typed column, and how many rows hold something of another type (blank in it).
-
-    Missing is what is empty, white space, or the survey's own `blank`.
-    """
-    stripped = [value.decode(encoding).strip() for value in raw.values]
-    texts = ["" if text == blank.strip() else text for text in stripped]
-    typed = [_typed(text, column) if text else None for text in texts]
-    misfits = [
-        i
-        for i, (text, value) in enumerate(zip(texts, typed, strict=True))
-        if text and value is None
-    ]
-    array = _codes(typed, raw.indices) if column.is_code() else _numbers(typed, raw.indices)
-    return array.cast(arrow_type(column)), raw.count(misfits)
-
-
-def _typed(text: str, column: Column) -> str | float | None:
+def _number(text: str, column: Column) -> float | None:
     if column.kind == "integer":
         number = int(float(text)) if _INTEGER.fullmatch(text) else None
         return number if number is not None and abs(number) <= _INT32 else None
-    if column.kind == "decimal":
-        return _finite(text)
-    # `9` and `09` are the same code: INEGI writes both, the table holds the declared width.
-    return text.zfill(column.width or 0) if text.isascii() and text.isdigit() else text
-
-
-def _finite(text: str) -> float | None:
     # Python's own float() also takes `1_000`, `nan` and the digits of other scripts.
-    number = float(text) if _DECIMAL.fullmatch(text) else math.inf
-    return number if math.isfinite(number) else None
-
-
-def _codes(typed: list[str | float | None], indices: np.ndarray) -> pa.Array:
-    categories = sorted({str(value) for value in typed if value is not None})
-    place = {code: i for i, code in enumerate(categories)}
-    new = np.array([-1 if v is None else place[str(v)] for v in typed] or [-1], dtype=np.int32)
-    mapped = new[indices]
-    return pa.DictionaryArray.from_arrays(
-        pa.array(mapped, mask=mapped < 0), pa.array(categories, pa.string())
-    )
-
-
-def _numbers(typed: list[str | float | None], indices: np.ndarray) -> pa.Array:
-    numbers = np.array([np.nan if v is None else float(v) for v in typed] or [np.nan])
-    return pa.array(numbers[indices], from_pandas=True)
+    decimal = float(text) if _DECIMAL.fullmatch(text) else math.inf
+    return decimal if math.isfinite(decimal) else None

@@ -13,18 +13,20 @@ log = logging.getLogger(__name__)
 
 @without_values
 def ingest(run: Run) -> Summary:
-    """Read the one file that the run's source names."""
+    """Read the file, or the files, that the run's source names."""
     from include.espejo.ingest import find_input, read_survey
     from include.espejo.report.drawings.browser import require_browser
     from include.espejo.table.frames import to_parquet
 
     require_browser()  # now, rather than after hours of training
-    source = find_input(run.lakes.ingest, run.source)
-    survey = read_survey(run.lakes.ingest, source, run.spec)
+    lake = run.lakes.ingest
+    sources = find_input(lake, run.source, run.spec.source.parts)
+    joined = find_input(lake, run.joined)[0] if run.joined else None
+    survey = read_survey(lake, sources, run.spec, joined)
     rows = survey.table.num_rows
     run.lakes.work.write(run.scratch_table, to_parquet(survey.table))
     facts = IngestedFile(
-        source=source,
+        source=survey.source,
         sha256=survey.sha256,
         size=survey.size,
         encoding=survey.encoding,
@@ -32,5 +34,5 @@ def ingest(run: Run) -> Summary:
         warnings=survey.warnings,
     )
     run.write(run.ingested, facts)
-    log.info("%s: %d rows, %s", source, rows, survey.encoding)
+    log.info("%s: %d rows, %s", survey.source, rows, survey.encoding)
     return {"rows": rows}

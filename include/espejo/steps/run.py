@@ -40,13 +40,14 @@ class Job:
 class Run:
     """A job on its way through the lake.
 
-    source      the survey's file, or the pattern that names it
+    source      the survey's file, or the pattern that names it or its parts
     scratch     the folder of what is not yet valid
     workspaces  the workspace of a release, by its name
     release     its name; empty before `validate` has found it
     public      the survey's public location; None where nothing is published
     ledger      of attempts and households; None on the command line
     override    the reason to publish although a gate failed
+    joined      the file, or its pattern, of the table that the spec joins; empty for none
     """
 
     job: Job
@@ -58,6 +59,7 @@ class Run:
     public: PublicLocation | None = None
     ledger: Ledger | None = None
     override: str | None = None
+    joined: str = ""
 
     @property
     def spec(self) -> SurveySpec:

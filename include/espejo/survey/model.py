@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from include.espejo.language import Label
 from include.espejo.survey.column import Column, Role, Strict
@@ -23,37 +23,9 @@ from include.espejo.survey.settings import (
     Minutes,
     Threads,
 )
+from include.espejo.survey.source import Source
 
 MOST_COLUMNS = 254  # to model: the audit compares rows by a byte (disclose/kernel.py)
-
-
-class Source(Strict):
-    """How the survey's files look, and how many rows a whole one has."""
-
-    delimiter: str = Field(default=",", pattern=r"^[,;:|\t ]$")
-    encodings: tuple[Literal["utf-8", "latin-1", "cp1252"], ...] = Field(min_length=1)
-    blank: str = ""
-    missing: tuple[str, ...] = Field(default=())
-    decimal: Literal[".", ","] = "."
-    thousands: Literal[".", ",", " ", "'"] | None = None
-    line_end: Literal["lf", "crlf"] = "lf"
-    output_encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
-    period_column: str | None = None
-    period_format: str = "{period}"
-    period_columns: dict[str, str] = Field(default_factory=dict)
-    min_rows: int = Field(ge=1)
-    max_rows: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _check_bounds(self) -> Source:
-        if self.min_rows > self.max_rows:
-            raise ValueError("`min_rows` is above `max_rows`; write the lower bound first")
-        return self
-
-    def period_formats(self) -> dict[str, str]:
-        """The columns that say which period a row is of, and how each writes it."""
-        one = {self.period_column: self.period_format} if self.period_column else {}
-        return {**one, **self.period_columns}
 
 
 class Locations(Strict):

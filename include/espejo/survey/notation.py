@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ _PLAIN = {
     f"{_TAG}bool": (re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"),
     f"{_TAG}int": (re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), "-+0123456789"),
 }
-_CODE_LIST_KEYS = {"file", "code", "label", "label_en", "delimiter", "encoding"}
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -55,7 +54,7 @@ def read_notation(text: str, file: str, folder: Path | None) -> tuple[yaml.Node,
     if not isinstance(root, yaml.MappingNode):
         raise SpecError(f"{file}: a spec is a YAML mapping that starts with `survey:`")
     _refuse_repeated_keys(root, file)
-    return root, _with_code_lists(content, file, folder)
+    return root, _with_lists(content, file, folder)
 
 
 def _frozen(value: Any) -> Any:
@@ -90,61 +89,88 @@ def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
             yield from _mappings(value)
 
 
-def _with_code_lists(content: Any, file: str, folder: Path | None) -> Any:
-    """The spec with each column's `codes_from` replaced by the codes of that file."""
-    columns = content.get("columns") if isinstance(content, dict) else None
+def _with_lists(content: Any, file: str, folder: Path | None) -> Any:
+    """The spec with what it takes from files beside it: codes of columns, and the layout."""
+    if not isinstance(content, dict):
+        return content
+    columns = content.get("columns")
     for name, column in (columns if isinstance(columns, dict) else {}).items():
         if isinstance(column, dict) and "codes_from" in column:
-            where = f"{file}: `columns.{name}.codes_from`"
-            listed = _read_code_list(column.pop("codes_from"), where, folder)
-            column["codes"] = {**listed, **(column.get("codes") or {})}
+            listed = _ListFile(column.pop("codes_from"), f"columns.{name}.codes_from", file, folder)
+            column["codes"] = {**listed.codes(), **(column.get("codes") or {})}
+    source = content.get("source")
+    layout = source.get("layout") if isinstance(source, dict) else None
+    if isinstance(source, dict) and isinstance(layout, dict) and "file" in layout:
+        source["layout"] = _ListFile(layout, "source.layout", file, folder).layout()
     return content
 
 
-def _read_code_list(given: Any, where: str, folder: Path | None) -> dict[str, Any]:
-    if not isinstance(given, dict) or not {"file", "code"} <= given.keys() <= _CODE_LIST_KEYS:
-        raise SpecError(
-            f"{where}: write the file and its columns, such as "
-            "{file: municipios.csv, code: CVE_MUN, label: NOM_MUN}"
-        )
-    path = Path(str(given["file"]))
-    if path.name != str(path):
-        raise SpecError(f"{where}: {path} must lie beside the spec; give its name alone")
-    try:
-        with ((folder or Path()) / path).open(
-            encoding=given.get("encoding", "utf-8-sig"), newline=""
-        ) as lines:
-            rows = list(csv.DictReader(lines, delimiter=given.get("delimiter", ",")))
-    except FileNotFoundError:
-        raise SpecError(f"{where}: there is no {path} beside the spec") from None
-    except (OSError, UnicodeDecodeError, LookupError, csv.Error, TypeError) as error:
-        raise SpecError(
-            f"{where}: {path} cannot be read ({type(error).__name__}); name its `encoding` and "
-            "`delimiter`"
-        ) from None
-    return _codes_of(rows, given, where)
+class _ListFile:
+    """A CSV file beside the spec, by the key that names it and its columns."""
+
+    def __init__(self, given: Any, key: str, file: str, folder: Path | None):
+        self.where = f"{file}: `{key}`"
+        if not isinstance(given, dict) or "file" not in given:
+            raise SpecError(f"{self.where}: name its file and columns, see docs/spec.md")
+        self.given = {name: str(value) for name, value in given.items()}
+        path = Path(self.given.pop("file"))
+        if path.name != str(path):
+            raise SpecError(f"{self.where}: {path} must lie beside the spec; give its name alone")
+        self.path = (folder or Path()) / path
+
+    def rows(self, *required: str, optional: Sequence[str] = ()) -> list[dict[str, str]]:
+        """The file's rows by what the spec calls its columns, stripped. Raises SpecError."""
+        delimiter = self.given.pop("delimiter", ",")
+        encoding = self.given.pop("encoding", "utf-8-sig")
+        missing = [name for name in required if name not in self.given]
+        unknown = [name for name in self.given if name not in (*required, *optional)]
+        if missing or unknown:
+            problem = f"it lacks `{missing[0]}`" if missing else f"unknown key `{unknown[0]}`"
+            raise SpecError(f"{self.where}: {problem}; see docs/spec.md")
+        try:
+            with self.path.open(encoding=encoding, newline="") as lines:
+                rows = list(csv.DictReader(lines, delimiter=delimiter))
+        except FileNotFoundError:
+            raise SpecError(f"{self.where}: there is no {self.path.name} beside the spec") from None
+        except (OSError, UnicodeDecodeError, LookupError, csv.Error, TypeError) as error:
+            raise SpecError(
+                f"{self.where}: {self.path.name} cannot be read ({type(error).__name__}); name its "
+                "`encoding` and `delimiter`"
+            ) from None
+        for name in self.given.values():
+            if not rows or name not in rows[0]:
+                raise SpecError(f"{self.where}: {self.path.name} has no column {name}")
+        return [{key: (row[n] or "").strip() for key, n in self.given.items()} for row in rows]
+
+    def codes(self) -> dict[str, Any]:
+        """Codes and their labels."""
+        codes: dict[str, Any] = {}
+        for row in self.rows("code", optional=("label", "label_en")):
+            if not row["code"]:
+                continue
+            label = _label(row.get("label", ""), row.get("label_en", ""))
+            if codes.setdefault(row["code"], label) != label:
+                raise SpecError(f"{self.where}: code {row['code']!r} has two labels; keep one")
+        return codes
+
+    def layout(self) -> dict[str, tuple[int, int]]:
+        """The first and last character of each column, counted from one."""
+        places: dict[str, tuple[int, int]] = {}
+        last = "width" if "width" in self.given else "end"
+        for row in self.rows("name", "start", last):
+            try:
+                start, number = int(row["start"]), int(row[last])
+            except ValueError:
+                raise SpecError(
+                    f"{self.where}: {row['name']} has no whole numbers for its place"
+                ) from None
+            end = start + number - 1 if last == "width" else number
+            if places.setdefault(row["name"], (start, end)) != (start, end):
+                raise SpecError(f"{self.where}: {row['name']} has two places; keep one")
+        return places
 
 
-def _codes_of(rows: list[dict[str, str]], given: dict[str, Any], where: str) -> dict[str, Any]:
-    wanted = [str(given[key]) for key in ("code", "label", "label_en") if key in given]
-    missing = [name for name in wanted if not rows or name not in rows[0]]
-    if missing:
-        raise SpecError(f"{where}: the file has no column {missing[0]}")
-    codes: dict[str, Any] = {}
-    for row in rows:
-        texts = [(row[name] or "").strip() for name in wanted]
-        code, *labels = texts
-        if codes.setdefault(code, _label(labels)) != _label(labels):
-            raise SpecError(f"{where}: code {code!r} has two labels; keep one")
-    codes.pop("", None)
-    return codes
-
-
-def _label(labels: list[str]) -> Any:
-    if not any(labels):
-        return None
-    return (
-        labels[0] or labels[-1]
-        if len(labels) == 1 or not all(labels)
-        else dict(zip(("es", "en"), labels, strict=True))
-    )
+def _label(label: str, english: str) -> Any:
+    if label and english:
+        return {"es": label, "en": english}
+    return label or english or None

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, UnknownLocaleError
 
 from include.espejo.survey.expression import ExpressionError, Kind, period_names
-from include.espejo.survey.model import Band, Geography, Indicator, Source, SurveySpec
+from include.espejo.survey.model import Band, Geography, Indicator, SurveySpec
 from include.espejo.survey.period import FORMS, Period
 from include.espejo.survey.rules import (
     GEOGRAPHY_LEVELS,
@@ -23,6 +23,7 @@ from include.espejo.survey.rules import (
     rule_columns,
     rule_expressions,
 )
+from include.espejo.survey.source import Source
 
 Location = tuple[str | int, ...]
 Problems = Iterator[tuple[Location, str]]
@@ -58,6 +59,10 @@ def _unknown_columns(spec: SurveySpec) -> Problems:
 def _references(spec: SurveySpec) -> Iterator[tuple[Location, str]]:
     for name in spec.source.period_formats():
         yield _where_of_period(spec, name), name
+    if spec.source.join:
+        for key in ("keys", "columns"):
+            for name in getattr(spec.source.join, key):
+                yield ("source", "join", key), name
     for name in spec.key("household"):
         yield ("household_key",), name
     for name in spec.key("person"):
@@ -110,6 +115,8 @@ def _source(spec: SurveySpec) -> Problems:
     for name in source.period_formats():
         if spec.columns[name].kind not in ("code", "integer"):
             yield _where_of_period(spec, name), f"{name} must be a code or a whole number"
+    if source.join and set(source.join.keys) & set(source.join.columns):
+        yield ("source", "join", "columns"), "a key is in both files; leave it out here"
     if source.decimal == source.delimiter or source.decimal == source.thousands:
         yield ("source", "decimal"), "it is the delimiter, or stands between thousands; write both"
     for name, column in spec.columns.items():
@@ -133,9 +140,10 @@ def _encodes(text: str, source: Source) -> bool:
 
 def _places(spec: SurveySpec) -> Problems:
     """Who may read the public place must find nothing of the others in it."""
-    raw = spec.places.raw.partition("{")[0].partition("*")[0].rpartition("/")[0]
     public = spec.places.public
-    for name, place in (("restricted", spec.places.restricted), ("raw", raw)):
+    raw = [spec.places.raw, *([spec.source.join.raw] if spec.source.join else [])]
+    places = [("raw", one.partition("{")[0].partition("*")[0].rpartition("/")[0]) for one in raw]
+    for name, place in (("restricted", spec.places.restricted), *places):
         if _within(place, public) or _within(public, place):
             yield ("places", "public"), f"it overlaps the {name} place; separate them"
 
@@ -149,6 +157,8 @@ def _formats(spec: SurveySpec) -> Problems:
         ("source", "period_format"): spec.source.period_format,
         ("places", "raw"): spec.places.raw,
     }
+    if spec.source.join:
+        patterns["source", "join", "raw"] = spec.source.join.raw
     for name, pattern in spec.source.period_columns.items():
         patterns["source", "period_columns", name] = pattern
     form = FORMS[spec.period]

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from include.espejo.survey import Column, SurveySpec
-from include.espejo.survey.model import Source
 from include.espejo.survey.moments import write_moment
+from include.espejo.survey.source import Source
 from include.espejo.table.frames import to_frame
 
 LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}

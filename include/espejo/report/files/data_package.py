@@ -17,9 +17,9 @@ from include.espejo.lake import document_bytes
 from include.espejo.language import Label
 from include.espejo.report.files.csv import LINE_ENDS
 from include.espejo.survey import Column, SurveySpec
-from include.espejo.survey.model import Source
 from include.espejo.survey.moments import MOMENTS
 from include.espejo.survey.rules import Rule
+from include.espejo.survey.source import Source
 from include.espejo.table.rules import columns_of
 
 _MOST_CATEGORIES = 200

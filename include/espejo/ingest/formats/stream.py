@@ -1,60 +1,59 @@
-"""The file's bytes on their way to the parser: hashed, and looked at for what they are."""
+"""The text of a CSV file on its way to the parser: looked at for what it is, its lines counted."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 from typing import IO
 
 import numpy as np
 
-from include.espejo.lake.failures import told_clearly
+from include.espejo.ingest.formats.unpack import CHUNK
 
-_CHUNK = 1 << 20
 _UTF8_MARK = b"\xef\xbb\xbf"
 _OTHER_FILES = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
-    b"PK\x03\x04": "a zip file",
-    b"\x1f\x8b": "a gzip file",
-    b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "a packed file within a packed one",
+    b"\x1f\x8b": "a packed file within a packed one",
+    b"PAR1": "a Parquet file (source.format: parquet)",
+    b"$FL2": "an SPSS file (source.format: spss)",
+    b"<stata_dta>": "a Stata file (source.format: stata)",
+    b"\xd0\xcf\x11\xe0": "an old Excel file (source.format: excel)",
 }
 
 
 class SourceStream(io.RawIOBase):
-    """Reads on from an open file, one pass, hashing every byte as it goes by.
+    """Reads on from an open file in one pass.
 
     The header line is taken out first (`header`), so that the parser can be told the columns.
     """
 
-    def __init__(self, file: IO[bytes], source: str):
+    def __init__(self, file: IO[bytes]):
         self._file = file
-        self._source = source
         self._line_length = 0
         self.lines = 0
-        self._sha256 = hashlib.sha256()
         self._pending = b""
         self.last_byte = b""
         self.size = 0
+        self.has_mark = False
         self.header = self._take_header()
 
     def _take_header(self) -> bytes:
         head = b""
-        while b"\n" not in head and b"\r" not in head and len(head) < 4 * _CHUNK:
-            chunk = self._next(_CHUNK)
+        while b"\n" not in head and b"\r" not in head and len(head) < 4 * CHUNK:
+            chunk = self._next(CHUNK)
             if not chunk:
                 break
             head += chunk
         line = head.splitlines(keepends=True)[0] if head else b""
         self._pending = head[len(line) :]
+        self.has_mark = line.startswith(_UTF8_MARK)
         return line.removeprefix(_UTF8_MARK).rstrip(b"\r\n")
 
     def _next(self, size: int) -> bytes:
-        with told_clearly(self._source, "read it"):
-            chunk = self._file.read(size)
+        chunk = self._file.read(size)
         if chunk:
             self._count_lines(chunk)
-            self._sha256.update(chunk)
             self.size += len(chunk)
             self.last_byte = chunk[-1:]
         return chunk
@@ -86,11 +85,7 @@ class SourceStream(io.RawIOBase):
         if self._pending:
             chunk, self._pending = self._pending, b""
             return chunk
-        return self._next(max(size, _CHUNK))
-
-    def digest(self) -> str:
-        """SHA-256 of the whole file, once it has been read to its end."""
-        return self._sha256.hexdigest()
+        return self._next(max(size, CHUNK))
 
     def looks_like(self) -> str | None:
         """What the file is if it is no text in an ASCII-like encoding."""

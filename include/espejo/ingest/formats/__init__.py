@@ -1,0 +1,1 @@
+"""One reader for each format of `source.format`; each gives a `RawTable`."""
