@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.espejo.errors import MetricError
 from include.espejo.evaluate.quality.scores import Scores, score_quality
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.load import parse_spec
@@ -75,8 +74,41 @@ def test_a_survey_of_codes_only_is_scored() -> None:
     assert table["TVComplement"] == pytest.approx(1)
 
 
-def test_a_synthetic_number_that_does_not_vary_is_told_with_its_remedy() -> None:
+def test_a_synthetic_number_that_does_not_vary_scores_nothing_with_the_others() -> None:
     spec = spec_of(first="decimal", second="decimal")
     real = pd.DataFrame({"first": NUMBERS, "second": HALF + HALF})
-    with pytest.raises(MetricError, match=r"first x second.*train longer"):
-        score_quality(real, real.assign(second=1.0), spec, seed=1)
+    scores = score_quality(real, real.assign(second=1.0), spec, seed=1)
+    assert scores.quality.pair_trends_all == 0
+    assert scores.quality.unscored_pairs == ()
+
+
+def test_a_column_that_the_synthetic_rows_lost_scores_nothing() -> None:
+    spec = spec_of(first="decimal", second="decimal")
+    real = pd.DataFrame({"first": NUMBERS, "second": HALF + HALF})
+    lost = score_quality(real, real.assign(second=np.nan), spec, seed=1)
+    assert lost.quality.shapes <= 0.5
+    assert lost.document(()).unscored_columns == ()
+
+
+def test_a_column_of_which_so_few_rows_have_hardly_a_value_is_not_scored() -> None:
+    spec = spec_of(first="decimal", second="decimal")
+    few = [1.0, 2.0, *[np.nan] * (ROWS - 2)]
+    real = pd.DataFrame({"first": NUMBERS, "second": few})
+    scores = score_quality(real, real.assign(second=np.nan), spec, seed=1)
+    told = scores.document(())
+    assert told.unscored_columns == ("second",)
+    assert told.column_shapes == pytest.approx(1)
+    reasons = {metric.metric: metric.reason for metric in told.metrics.table}
+    assert reasons["CSTest"] == "no_columns"
+    assert "NaN" not in json.dumps(json_of(told))
+
+
+def test_a_metric_that_sdmetrics_cannot_compute_is_told_with_its_reason() -> None:
+    spec = spec_of(first="decimal", second="decimal")
+    real = pd.DataFrame({"first": NUMBERS, "second": HALF + HALF})
+    scores = score_quality(real, real.assign(first=1.0, second=1.0), spec, seed=1)
+    table = {metric.metric: metric for metric in scores.metrics}
+    assert table["CorrelationSimilarity"].score is None
+    assert table["CorrelationSimilarity"].reason == "not_computable"
+    known = [metric.score for metric in scores.metrics if metric.score is not None]
+    assert scores.aggregate == pytest.approx(sum(known) / len(known))

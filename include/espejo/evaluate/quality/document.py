@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from include.espejo.evaluate.scoring.references import ReferencedScore
 from include.espejo.lake.publication import Exact, FigureDocument, Restricted, Rounded
 from include.espejo.table.document import BrokenRule
@@ -18,8 +20,8 @@ class Diagnostic(FigureDocument):
 class Metric(FigureDocument):
     """One of SDMetrics' single-table metrics; `score` is normalised to 0..1, more is better.
 
-    `score` is None where the metric does not apply (no column of its kind); `rows` is how many
-    rows of each table it was given.
+    `score` is None where there is none, for a `reason`: no columns of its kind, or SDMetrics cannot
+    compute it on these. `rows` is how many rows of each table it was given.
     """
 
     metric: str
@@ -27,13 +29,14 @@ class Metric(FigureDocument):
     goal: str
     raw_score: Rounded[float | None]
     score: Rounded[float | None]
+    reason: Exact[Literal["no_columns", "not_computable"] | None] = None
     rows: Restricted[int] = None
 
 
 class Metrics(FigureDocument):
-    """All metrics, and the mean of their normalised scores."""
+    """All metrics, and the mean of the normalised scores that there are."""
 
-    aggregate: Rounded[float]
+    aggregate: Rounded[float | None]
     table: tuple[Metric, ...]
 
 
@@ -57,7 +60,10 @@ class QualitySettings(FigureDocument):
 
 
 class Quality(FigureDocument):
-    """QualityReport's scores, 0 to 1, each with its references, and all metrics."""
+    """QualityReport's scores, 0 to 1, each with its references, and all metrics.
+
+    `unscored_columns` and `unscored_pairs` have no score: nothing can be compared in them.
+    """
 
     overall: Rounded[float]
     column_shapes: Rounded[float]
@@ -67,5 +73,6 @@ class Quality(FigureDocument):
     diagnostic: Diagnostic
     metrics: Metrics
     unscored_columns: tuple[str, ...]
+    unscored_pairs: tuple[str, ...] = ()
     settings: QualitySettings
     broken_rules: tuple[BrokenRule, ...]

@@ -13,6 +13,7 @@ Run as a child process (see `child.py`): the detection metrics shuffle by the gl
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from include.espejo.evaluate.quality.document import Metric
@@ -63,7 +64,7 @@ _OF_FEW = {*_OF_PAIRS, "SVCDetection"}
 
 
 def _compute_all(request: Request) -> None:
-    """The child process: one message for each metric; `told` None: it could not be computed."""
+    """The child process: one message for each metric."""
     import numpy as np
     import pandas as pd
     from threadpoolctl import threadpool_limits
@@ -80,7 +81,7 @@ def _compute_all(request: Request) -> None:
         # One thread: those of BLAS spin for a core that others use, longer than they compute.
         with threadpool_limits(limits=1):
             told = _compute(metric, left, right, _metadata_of(metric, request))
-            tell({"metric": metric, "told": None if told is None else told.model_dump()})
+            tell({"metric": metric, "told": told.model_dump()})
 
 
 def _metadata_of(metric: str, request: Request) -> Metadata:
@@ -113,26 +114,36 @@ def _pool_rare_codes(real: Any, synthetic: Any) -> tuple[Any, Any]:
     return real, synthetic
 
 
-def _compute(name: str, real: Any, synthetic: Any, metadata: Metadata) -> Metric | None:
-    """None where it applies and cannot be computed."""
+def _compute(name: str, real: Any, synthetic: Any, metadata: Metadata) -> Metric:
     import sdmetrics.single_table
-    from sdmetrics.errors import ConstantInputError, IncomputableMetricError
 
     metric, raw, score = getattr(sdmetrics.single_table, name), None, None
-    if _applies(metric, metadata, real):
-        try:
-            raw = float(metric.compute(**_compared(name, real, synthetic, metadata)))
-        except (IncomputableMetricError, ConstantInputError):
-            return None
-        score = float(metric.normalize(raw))
+    applies = _applies(metric, metadata, real)
+    if applies:
+        raw, score = _scores(metric, _compared(name, real, synthetic, metadata))
     return Metric(
         metric=name,
         name=metric.name,
         goal=metric.goal.name.lower(),
         raw_score=raw,
         score=score,
+        reason=None if score is not None else "not_computable" if applies else "no_columns",
         rows=len(real),
     )
+
+
+def _scores(metric: Any, compared: dict[str, object]) -> tuple[float | None, float | None]:
+    """Raw and normalised; neither where SDMetrics fails at these columns, in whatever way.
+
+    A mixture of near-constant columns, a code that one side lacks: its metrics raise what the
+    libraries under them raise. The run is judged by the gates, not by what one of them can do.
+    """
+    try:
+        raw = float(metric.compute(**compared))
+        score = float(metric.normalize(raw))
+    except Exception:  # noqa: BLE001  whose text may quote values
+        return None, None
+    return (raw, score) if math.isfinite(score) else (None, None)
 
 
 def _compared(name: str, real: Any, synthetic: Any, metadata: Metadata) -> dict[str, object]:

@@ -1,8 +1,10 @@
 """SDMetrics' quality and diagnostic reports with pinned settings.
 
-A column or pair that fails to compute becomes NaN in SDMetrics and drops out of the mean; here
-it fails the run. NaN by design are pairs whose real association is below threshold, and pairs of
-numbers of which the real rows have no correlation: one of the two does not vary.
+A column or pair that fails to compute becomes NaN in SDMetrics and drops out of the mean, so that
+a table which lost a column would gain by it. Here it scores 0, unless so few values were to be
+expected that there is nothing to compare: then it is named as not scored. NaN by design are pairs
+whose real association is below threshold, and pairs of numbers of which the real rows have no
+correlation: one of the two does not vary.
 
 SDMetrics works on text and pair by pair, so that its time grows with the square of the columns:
 12 minutes at 150 columns of 5,000 rows. Of more than MOST_PAIRED columns pairs are scored among so
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 CORRELATION_THRESHOLD = 0.5
 ASSOCIATION_THRESHOLD = 0.3
 MOST_PAIRED = 60  # columns: 1,770 pairs
+_FEWEST_EXPECTED = 5  # values: as few may well be missing in a draw by chance
 
 Metadata = dict[str, dict[str, dict[str, str]]]  # SDMetrics': "columns", name, "sdtype"
 
@@ -39,7 +42,8 @@ Metadata = dict[str, dict[str, dict[str, str]]]  # SDMetrics': "columns", name, 
 class QualityFigures:
     """QualityReport's figures, 0 to 1; those of pairs are None where no pair has one.
 
-    `paired`: the columns that pairs were scored among.
+    `paired`: the columns that pairs were scored among. `unscored_columns`, `unscored_pairs`: those
+    in which there was nothing to compare.
     """
 
     overall: float
@@ -49,6 +53,8 @@ class QualityFigures:
     shape_details: pd.DataFrame
     pair_details: pd.DataFrame
     paired: tuple[str, ...]
+    unscored_columns: tuple[str, ...]
+    unscored_pairs: tuple[str, ...]
 
 
 def paired_columns(metadata: Metadata, seed: int) -> list[str]:
@@ -74,21 +80,61 @@ def quality(
     sides = real[names], synthetic[names], _of_columns(metadata, names)
     report = _generate(*sides, CORRELATION_THRESHOLD, ASSOCIATION_THRESHOLD)
     flat = _uncorrelated_pairs(real, sides[2])
-    pairs = _checked_pairs(report, flat)
-    every = _checked_pairs(_generate(*sides, 0.0, 0.0), flat)
-    details = _checked(_shapes(report, real, synthetic, metadata), "Column Shapes")
+    expected = _Expected(real, len(synthetic))
+    pairs, unscored_pairs = _settled_pairs(report, flat, expected)
+    every, _ = _settled_pairs(_generate(*sides, 0.0, 0.0), flat, expected)
+    details, unscored = expected.settled(_shapes(report, real, synthetic, metadata))
+    if details["Score"].isna().all():
+        raise MetricError("no column can be compared; draw more rows, or check the columns' kinds")
     shapes = float(details["Score"].mean())
-    trends = _number(report.get_properties().set_index("Property")["Score"]["Column Pair Trends"])
+    trends = _number(pairs["Score"][pairs["Meets Threshold?"]].mean()) if len(pairs) else None
     return QualityFigures(
         # As SDMetrics has it: the mean of its two properties, or of the one that has a score.
         overall=shapes if trends is None else (shapes + trends) / 2,
         shapes=shapes,
         pair_trends=trends,
-        pair_trends_all=_number(every["Score"].mean()),
+        pair_trends_all=_number(every["Score"].mean()) if len(every) else None,
         shape_details=details,
-        pair_details=pairs.assign(**{"Score Without Threshold": every["Score"]}),
+        pair_details=pairs.assign(
+            **{"Score Without Threshold": every["Score"] if len(every) else None}
+        ),
         paired=tuple(names),
+        unscored_columns=unscored,
+        unscored_pairs=unscored_pairs,
     )
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """How many values a synthetic table of so many rows should have, by the real one."""
+
+    real: pd.DataFrame
+    rows: int
+
+    def settled(self, details: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """The details with 0 for what the synthetic rows lost, and the names of what has no score.
+
+        A score that failed is lost where values were to be expected, and none where hardly any was.
+        """
+        failed = details["Score"].isna()
+        if "Meets Threshold?" in details:
+            failed &= details["Meets Threshold?"].astype(bool)
+        if "Error" in details:
+            failed |= details["Error"].notna()
+        labels = [c for c in ("Column", "Column 1", "Column 2") if c in details]
+        details, unscored = details.copy(), []
+        for row in details.index[failed]:
+            names = [str(name) for name in details.loc[row, labels]]
+            lost = self._of(names) >= _FEWEST_EXPECTED
+            details.loc[row, "Score"] = 0.0 if lost else np.nan
+            if not lost:
+                unscored.append(" x ".join(names))
+        return details, tuple(unscored)
+
+    def _of(self, names: list[str]) -> float:
+        """Values that could be compared: of a number that does not vary there is none."""
+        filled = self.real[names].dropna()
+        return len(filled) / max(len(self.real), 1) * self.rows
 
 
 def _shapes(
@@ -122,7 +168,8 @@ def scores_alike(
     pairs = found.pair_details
     scored = pairs["Score Without Threshold"].notna() if len(pairs) else np.array([], dtype=bool)
     meets = pairs["Meets Threshold?"] if len(pairs) else scored
-    shapes = _mean(_shapes(report, real, other, metadata)["Score"])
+    known_shapes = found.shape_details["Score"].notna().to_numpy()
+    shapes = _mean(_shapes(report, real, other, metadata)["Score"][known_shapes])
     trends = _mean(scores[meets])
     known = [shapes, trends] if found.pair_trends is not None else [shapes]
     return {
@@ -169,16 +216,15 @@ def _generate(
 
 
 def diagnostic(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: Metadata) -> Diagnostic:
-    """DiagnosticReport's figures. Raises MetricError."""
+    """DiagnosticReport's figures: a column without any synthetic value has no validity."""
     report = _report("DiagnosticReport")
     report.generate(real, synthetic, metadata, verbose=False)
-    for name in ("Data Validity", "Data Structure"):
-        _checked(report.get_details(name), name)
-    properties = report.get_properties().set_index("Property")["Score"]
+    validity, structure = (
+        float(report.get_details(name)["Score"].mean())
+        for name in ("Data Validity", "Data Structure")
+    )
     return Diagnostic(
-        overall=float(report.get_score()),
-        data_validity=float(properties["Data Validity"]),
-        data_structure=float(properties["Data Structure"]),
+        overall=(validity + structure) / 2, data_validity=validity, data_structure=structure
     )
 
 
@@ -189,11 +235,13 @@ def _uncorrelated_pairs(real: pd.DataFrame, metadata: Metadata) -> set[frozenset
     return {pair for pair in pairs if (real[sorted(pair)].dropna().nunique() < 2).any()}
 
 
-def _checked_pairs(report: QualityReport, flat: set[frozenset[str]]) -> pd.DataFrame:
+def _settled_pairs(
+    report: QualityReport, flat: set[frozenset[str]], expected: _Expected
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The details of the pairs; what has no real correlation to compare is below threshold."""
     details = report.get_details("Column Pair Trends")
     if details.empty:
-        return details
+        return details, ()
     names = zip(details["Column 1"], details["Column 2"], strict=True)
     undefined = np.array([frozenset(pair) in flat for pair in names])
     details.loc[undefined, "Score"] = np.nan
@@ -202,22 +250,4 @@ def _checked_pairs(report: QualityReport, flat: set[frozenset[str]]) -> pd.DataF
     details["Meets Threshold?"] = meets.where(meets.notna(), other=True).astype(bool) & ~undefined
     if "Error" in details:
         details.loc[undefined, "Error"] = None
-    return _checked(details, "Column Pair Trends")
-
-
-def _checked(details: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The details, unless one of them failed to compute."""
-    failed = details["Score"].isna()
-    if "Meets Threshold?" in details:
-        failed &= details["Meets Threshold?"].astype(bool)
-    if "Error" in details:
-        failed |= details["Error"].notna()
-    if failed.any():
-        labels = [c for c in ("Column", "Column 1", "Column 2") if c in details]
-        about = "; ".join(" x ".join(map(str, row)) for row in details.loc[failed, labels].values)
-        raise MetricError(
-            f"{name}: {int(failed.sum())} scores could not be computed ({about or 'whole table'}); "
-            "check the declared kinds of these columns; if the synthetic columns do not vary, "
-            "train longer"
-        )
-    return details
+    return expected.settled(details)

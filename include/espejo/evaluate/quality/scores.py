@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from include.espejo.errors import MetricError
 from include.espejo.evaluate.quality import reports
 from include.espejo.evaluate.quality.document import (
     Diagnostic,
@@ -49,10 +47,10 @@ class Scores:
     seed: int
 
     @property
-    def aggregate(self) -> float:
+    def aggregate(self) -> float | None:
         """The mean of the metrics' normalised scores: `evaluate`'s single figure."""
         scores = [m.score for m in self.metrics if m.score is not None]
-        return sum(scores) / len(scores)
+        return sum(scores) / len(scores) if scores else None
 
     def document(self, broken_rules: tuple[BrokenRule, ...]) -> Quality:
         """quality.json, without the seed of the subsamples."""
@@ -64,7 +62,8 @@ class Scores:
             references=self.references,
             diagnostic=self.diagnostic,
             metrics=Metrics(aggregate=self.aggregate, table=self.metrics),
-            unscored_columns=self.unscored,
+            unscored_columns=(*self.unscored, *self.quality.unscored_columns),
+            unscored_pairs=self.quality.unscored_pairs,
             settings=self._settings(),
             broken_rules=broken_rules,
         )
@@ -91,7 +90,7 @@ def score_quality(
     """Score `synthetic` against `real`, both with the model's columns (see frames.to_frame).
 
     `holdout`: rows of other households, for the ceiling. Columns that are blank throughout have
-    nothing to score and are named in `unscored`. Raises MetricError if any score fails to compute.
+    nothing to score and are named in `unscored`. Raises MetricError where no column has a score.
     """
     columns = {n: spec.columns[n] for n in real.columns if real[n].notna().any()}
     left, right = _plain(real, columns), _plain(synthetic, columns)
@@ -153,16 +152,5 @@ def _metrics(
         start = time.monotonic()
         for message in run_child(_METRICS_MODULE, request):
             log.info("metric %s: after %.1f s", message["metric"], time.monotonic() - start)
-            metric = None if message["told"] is None else Metric.model_validate(message["told"])
-            if metric is None or not _is_score(metric.score):
-                raise MetricError(
-                    f"metric {message['metric']}: could not be computed; check the declared kinds "
-                    "of the columns; if the synthetic columns do not vary, train longer"
-                )
-            found.append(metric)
+            found.append(Metric.model_validate(message["told"]))
     return tuple(found)
-
-
-def _is_score(value: float | None) -> bool:
-    """None is a metric that does not apply; NaN is one that failed."""
-    return value is None or math.isfinite(value)

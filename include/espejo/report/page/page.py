@@ -77,6 +77,7 @@ def render_page(
         "history": make_history(spec, release, quality, specific.indicators, comparison),
         "broken_rules": quality.broken_rules,
         "metrics": quality.metrics.table,
+        "unscored": (*quality.unscored_columns, *quality.unscored_pairs),
         "files": release.get("files", ()),
         "versions": release.get("versions", {}),
         "dataset": _dataset(spec, release),

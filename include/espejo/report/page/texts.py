@@ -146,3 +146,9 @@ USES = {  # what a table may be fit for, shorter than on the page
     "indicators": text("indicators"),
     "models": text("models"),
 }
+
+# Why one of SDMetrics' metrics has no score.
+NO_SCORE: dict[str, Label] = {
+    "no_columns": text("not applicable: the table has no columns of its kind"),
+    "not_computable": text("not applicable: SDMetrics cannot compute it on these columns"),
+}
