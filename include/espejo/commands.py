@@ -27,6 +27,7 @@ from include.espejo.steps.run import Job, Run
 from include.espejo.steps.table import INGEST, MAKE_RELEASE, VALIDATE
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.table.frames import to_frame, to_table
+from include.espejo.table.rules import without_tolerated
 
 Result = dict[str, Any]
 
@@ -149,6 +150,7 @@ def protect_command(options: argparse.Namespace) -> Result:
     parameters = Parameters.of(spec, {"seed": options.seed})
     seed = seed_for(parameters, ingested.sha256)
     frame = to_frame(ingested.table)
+    frame = frame[without_tolerated(frame, spec, period)].reset_index(drop=True)
     protected = hold_floors(frame, spec, period, seed)
     held = split(frame, spec, share, salt_of_seed(seed))
     lake = open_lake(options.out_dir)

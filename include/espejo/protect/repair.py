@@ -23,7 +23,7 @@ Change = tuple[tuple[str, Value], ...]  # columns of a row and what each of them
 
 def unknowns(column: Column) -> list[Value]:
     """Values that may replace a suppressed one: residual codes in the spec's order, then blank."""
-    blank: list[Value] = [None] if column.blank == "allowed" else []
+    blank: list[Value] = [None] if column.blank != "never" else []
     return [*column.residual, *blank]
 
 

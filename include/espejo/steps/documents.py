@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 from include.espejo.lake.document import Document
 from include.espejo.releases.manifest import PublicFacts
 from include.espejo.table.document import BrokenRule, Touched
@@ -16,6 +18,12 @@ class IngestedFile(Document):
     encoding: str
     rows: int
     warnings: tuple[str, ...]
+
+
+class EarlierValidation(BaseModel):
+    """What is read of another period's validation.json, whatever else it says."""
+
+    blank_shares: dict[str, float]
 
 
 class RestrictedFacts(Document):

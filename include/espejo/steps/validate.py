@@ -6,8 +6,14 @@ import logging
 
 from include.espejo.errors import without_values
 from include.espejo.parameters import code_version, release_name, seed_for
+from include.espejo.releases.documents import read_as
 from include.espejo.releases.manifest import PublicFacts
-from include.espejo.steps.documents import IngestedFile, RestrictedFacts, RunFacts
+from include.espejo.steps.documents import (
+    EarlierValidation,
+    IngestedFile,
+    RestrictedFacts,
+    RunFacts,
+)
 from include.espejo.steps.run import Job, Run, Summary
 from include.espejo.survey.load import spec_digest
 
@@ -20,13 +26,17 @@ def validate(run: Run) -> Summary:
 
     The findings are kept whatever they say; rows only if nothing that must hold is broken.
     """
-    from include.espejo.table.frames import from_parquet
+    import pyarrow as pa
+
+    from include.espejo.table.frames import from_parquet, to_frame, to_parquet
+    from include.espejo.table.rules import without_tolerated
     from include.espejo.validate import check_survey
 
     lake, job = run.lakes.work, run.job
     facts = run.read(IngestedFile, run.ingested)
-    content = lake.read(run.scratch_table)
-    result = check_survey(from_parquet(content), job.spec, job.period, facts.warnings)
+    table = from_parquet(lake.read(run.scratch_table))
+    before = _blank_shares_before(run)
+    result = check_survey(table, job.spec, job.period, facts.warnings, before)
     named = run.of_release(_release(job, facts.sha256))
     if not result.errors:
         _clear_other_run(named)
@@ -34,10 +44,22 @@ def validate(run: Run) -> Summary:
     for warning in result.warnings:
         log.warning("%s", warning)
     result.require(facts.source)
-    lake.write(named.work.typed, content)
+    kept = without_tolerated(to_frame(table), job.spec, job.period)
+    lake.write(named.work.typed, to_parquet(table.filter(pa.array(kept))))
     run.write(named.work.run, _run_facts(named, facts))
     log.info("valid: %d rules, %d warnings", len(result.findings), len(result.warnings))
     return {"release": named.release, "rows": result.rows, "warnings": len(result.warnings)}
+
+
+def _blank_shares_before(run: Run) -> dict[str, float] | None:
+    """The shares of blanks of the last period before this one that was published; None for none."""
+    earlier = run.ledger.earlier(run.job.period, run.spec.disclosure.periods) if run.ledger else []
+    for _, work in sorted(earlier, key=lambda past: past[0], reverse=True):
+        stored = run.lakes.work.read_tagged(work.validation)
+        told = None if stored is None else read_as(EarlierValidation, stored.content)
+        if told is not None:
+            return told.blank_shares
+    return None
 
 
 def _release(job: Job, sha256: str) -> str:

@@ -135,7 +135,7 @@ def _single(value: Value) -> Class:
 
 def _rest(column: Column, unheld: list[Value], singles: list[Value]) -> Class:
     """What may come though too few have it: codes that the column allows, and its blank."""
-    blank = [None] if None in unheld and column.blank == "allowed" else []
+    blank = [None] if None in unheld and column.blank != "never" else []
     rare = [v for v in unheld if v is not None]
     if column.is_code():
         rare += [c for c in column.listed_codes() if c not in singles][:_EXAMPLES]

@@ -29,6 +29,7 @@ class Column(Strict):
 
     `width` is how many characters the source writes, zeros in front; `special` holds numbers
     that are codes ("98: age unknown"); `top_code` is the number that means "this or more".
+    `blank` says whether the survey and its release may be blank here, or the release alone.
     `code_aliases` maps what a file may write to the code that it means. A boolean is a code column
     of `true` and `false`; text is free text, which is read and never modelled. Of a moment, bounds
     and special values are written by ISO 8601 and held as numbers (`survey/moments.py`).
@@ -38,7 +39,7 @@ class Column(Strict):
     label: Label
     aliases: tuple[str, ...] = Field(default=())
     optional: bool = False
-    blank: Literal["never", "allowed"] = "allowed"
+    blank: Literal["never", "never_in_input", "allowed"] = "allowed"
     max_blank_share: float | None = Field(default=None, ge=0, le=1)
     missing: tuple[str, ...] = Field(default=())
     format: str | None = Field(default=None, min_length=2)

@@ -6,9 +6,10 @@ make its violation impossible. Expressions are in the grammar of `expression.py`
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from include.espejo.language import Label
 from include.espejo.survey.column import Strict
@@ -21,9 +22,20 @@ def function_rule(name: str, level: str) -> str:
     return f"{name.lower()}_of_{level.lower()}"
 
 
+def _rows(given: Any) -> Any:
+    """`5 rows` as well as 5."""
+    found = re.fullmatch(r"([0-9]+) rows?", given) if isinstance(given, str) else None
+    return int(found[1]) if found else given
+
+
+# How many rows of the survey may break a rule; they are left out before training.
+AtMost = Annotated[int, Field(ge=0), BeforeValidator(_rows)]
+
+
 class _Rule(Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     label: Label | None = None
+    at_most: AtMost = 0
 
 
 class BlankRule(_Rule):

@@ -54,6 +54,15 @@ def relations(frame: pd.DataFrame, spec: SurveySpec, period: Period) -> list[Bre
     return found + _functions_of_geography(frame, spec)
 
 
+def without_tolerated(frame: pd.DataFrame, spec: SurveySpec, period: Period) -> np.ndarray:
+    """The rows that break no rule which some rows may break (`at_most`): boolean, (rows,)."""
+    kept = np.ones(len(frame), dtype=bool)
+    for rule in spec.rules:
+        if rule.at_most and set(columns_of(rule, spec)) <= set(frame.columns):
+            kept &= ~broken(rule, frame, spec, period)
+    return kept
+
+
 def unchecked(frame: pd.DataFrame, spec: SurveySpec) -> list[str]:
     """The names of the rules that this frame has not all columns for."""
     have = set(frame.columns)

@@ -1,15 +1,17 @@
 """Runs the suite and keeps of its results what may be kept.
 
 Great Expectations' results hold people's values (unexpected values, minima, tracebacks), so
-what leaves this module is a whitelist: columns, rule, counts, shares.
+what leaves this module is a whitelist: columns, rule, counts, shares, and for validation.json, in
+the restricted area, which rows and codes were refused.
 """
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -19,34 +21,20 @@ from include.espejo.lake.document import document_bytes
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import unchecked
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one rule found: how many rows break it, of how many that it looks at."""
-
-    rule: str
-    columns: tuple[str, ...]
-    severity: Literal["error", "warning"]
-    passed: bool
-    rows: int
-    of: int
-    remedy: str
-
-    def __str__(self) -> str:
-        about = f"column {', '.join(self.columns)}, " if self.columns else ""
-        share = f" of {self.of:,} ({self.rows / self.of:.2%})" if self.of else ""
-        return f"{about}rule {self.rule}: {self.rows:,} rows{share}; {self.remedy}"
+from include.espejo.validate.finding import MOST_REFUSED, Finding, Refused
+from include.espejo.validate.oddities import blank_shares, oddities, unfit
 
 
 @dataclass(frozen=True)
 class Validation:
-    """The findings on a table; `unchecked` are relations whose columns it lacks."""
+    """The findings on a table; `unchecked` are relations whose columns it lacks. `blank_shares`
+    of the modelled columns are what the next period's are held against."""
 
     rows: int
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
     unchecked: tuple[str, ...]
+    blank_shares: dict[str, float]
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -63,36 +51,71 @@ class Validation:
 
 
 def check_survey(
-    table: pa.Table, spec: SurveySpec, period: Period, warnings: tuple[str, ...] = ()
+    table: pa.Table,
+    spec: SurveySpec,
+    period: Period,
+    warnings: tuple[str, ...] = (),
+    before: Mapping[str, float] | None = None,
 ) -> Validation:
-    """Check a typed table against its spec. `warnings` of the ingest are passed on."""
+    """Check a typed table against its spec. `warnings` of the ingest are passed on; `before` are
+    the shares of blanks in the period before."""
     from include.espejo.validate.suite import build_suite, with_relations
 
     frame = to_frame(table)
     skipped = tuple(unchecked(frame, spec))
     with_rules, about = with_relations(frame, spec, period)
-    results = _run(build_suite(spec, with_rules, period, about), with_rules)
-    findings = tuple(_finding(result, len(frame)) for result in results)
+    suite = build_suite(spec, with_rules, period, about)
+    results = _run(suite.expectations, with_rules, _COUNTS)
+    findings = [_finding(result, len(frame)) for result in results]
+    failed = [r.expectation_config for r, f in zip(results, findings, strict=True) if not f.passed]
+    refused = iter(_refused(failed, with_rules))
+    findings = [f if f.passed else replace(f, refused=next(refused)) for f in findings]
+    findings += unfit(frame, spec)
     told = [str(f) for f in findings if not f.passed and f.severity == "warning"]
     told += [f"relation {name}: not checked: the file lacks one of its columns" for name in skipped]
-    return Validation(len(frame), findings, (*warnings, *told), skipped)
+    return Validation(
+        rows=len(frame),
+        findings=tuple(findings),
+        warnings=(*warnings, *told, *oddities(frame, spec, before)),
+        unchecked=skipped,
+        blank_shares=blank_shares(frame, spec),
+    )
 
 
-def _run(suite: Any, frame: pd.DataFrame) -> list[Any]:
+_COUNTS = {"result_format": "BASIC", "partial_unexpected_count": 0}
+_ROWS = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
+
+
+def _run(expectations: Sequence[Any], frame: pd.DataFrame, results: dict[str, Any]) -> list[Any]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # It tells of a folder that it makes for pages that nobody builds.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("survey").add_dataframe_asset("table")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    suite = gx.ExpectationSuite(name="survey", expectations=list(expectations))
     with warnings.catch_warnings():
         # Its warnings may quote values.
         warnings.simplefilter("ignore")
-        outcome = batch.validate(
-            suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0}
-        )
+        outcome = batch.validate(suite, result_format=results)
     return list(outcome.results)
+
+
+def _refused(failed: Sequence[Any], frame: pd.DataFrame) -> list[Refused]:
+    """Which rows the failed expectations refuse, by the same library, asked again for these."""
+    if not failed:
+        return []
+    results = _run([config.to_domain_obj() for config in failed], frame, _ROWS)
+    return [_of_rows(result.result) for result in results]
+
+
+def _of_rows(result: Mapping[str, Any]) -> Refused:
+    rows = [int(row) + 1 for row in result.get("unexpected_index_list") or ()][:MOST_REFUSED]
+    values = dict.fromkeys(str(value) for value in result.get("unexpected_list") or ())
+    return Refused(tuple(rows), tuple(values)[:MOST_REFUSED])
 
 
 def _raised(info: Mapping[str, object]) -> bool:
@@ -109,10 +132,12 @@ def _finding(result: Any, rows: int) -> Finding:
         raise MetricError(f"rule {rule}: could not be evaluated; check the types of the table")
     columns = tuple(config.meta["columns"])
     counted = int(result.result.get("unexpected_count", 0 if result.success else rows))
+    critical = str(config.severity.value) == "critical"
+    tolerated = 0 < counted <= int(config.meta.get("at_most", 0))
     return Finding(
         rule=rule,
         columns=columns,
-        severity="error" if str(config.severity.value) == "critical" else "warning",
+        severity="error" if critical and not tolerated else "warning",
         passed=bool(result.success),
         rows=counted,
         of=int(result.result.get("element_count", rows)),

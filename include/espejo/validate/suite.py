@@ -23,6 +23,7 @@ from great_expectations.expectations.row_conditions import Column as GxColumn
 from include.espejo.survey import Column, Period, SurveySpec
 from include.espejo.survey.rules import GEOGRAPHY_LEVELS
 from include.espejo.table.rules import Breach, relations
+from include.espejo.validate.oddities import near_codes
 
 RELATION = "relation "
 _CORRECT = "correct the file, or the spec if the survey has changed"
@@ -57,9 +58,12 @@ def build_suite(
     for name, column in spec.columns.items():
         if name in frame:
             expectations += _types(name, column)
-            expectations += _values(name, column)
+            expectations += _values(name, column, frame[name])
             expectations += _blanks(name, column)
-    expectations += [_relation(name, columns) for name, columns in about.items()]
+    tolerances = {RELATION + rule.name: rule.at_most for rule in spec.rules}
+    expectations += [
+        _relation(name, columns, tolerances.get(name, 0)) for name, columns in about.items()
+    ]
     return gx.ExpectationSuite(name=f"{spec.survey} {period}", expectations=expectations)
 
 
@@ -89,13 +93,15 @@ def _whole_table(
             column_list=key,
             meta=_meta(key, "person key unique", "remove repeats, or complete the key in the spec"),
         )
-    column = source.period_column
-    if column and column in frame:
-        expected = period.format(source.period_format)
-        remedy = f"give the period of this file, or give the file of {period}"
-        yield gxe.ExpectColumnValuesToBeInSet(
-            column=column, value_set=[expected], meta=_meta([column], f"period {period}", remedy)
-        )
+    for column, pattern in source.period_formats().items():
+        if column in frame:
+            written = period.format(pattern)
+            remedy = f"give the period of this file, or give the file of {period}"
+            yield gxe.ExpectColumnValuesToBeInSet(
+                column=column,
+                value_set=[written if spec.columns[column].is_code() else float(written)],
+                meta=_meta([column], f"period {period}", remedy),
+            )
 
 
 def _types(name: str, column: Column) -> Iterator[gxe.Expectation]:
@@ -106,10 +112,12 @@ def _types(name: str, column: Column) -> Iterator[gxe.Expectation]:
     )
 
 
-def _values(name: str, column: Column) -> Iterator[gxe.Expectation]:
+def _values(name: str, column: Column, values: pd.Series) -> Iterator[gxe.Expectation]:
     if column.code_set:
         yield gxe.ExpectColumnValuesToBeInSet(
-            column=name, value_set=sorted(column.code_set), meta=_meta([name], "code list")
+            column=name,
+            value_set=sorted(column.code_set),
+            meta=_meta([name], "code list", _remedy_of_codes(values, column)),
         )
     elif column.is_code() and column.width:
         yield gxe.ExpectColumnValueLengthsToEqual(
@@ -126,6 +134,18 @@ def _values(name: str, column: Column) -> Iterator[gxe.Expectation]:
         )
 
 
+def _remedy_of_codes(values: pd.Series, column: Column) -> str:
+    near = near_codes(values, column)
+    if near:
+        return (
+            f"{near:,} rows differ from a listed code by case or accents only: name how they are "
+            "written in `code_aliases`"
+        )
+    if not column.width and any(code.startswith("0") for code in column.code_set):
+        return f"if zeros in front are lost, write `width`; or {_CORRECT}"
+    return _CORRECT
+
+
 def _range_rule(column: Column, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         bound = column.text(low) if low is not None else column.text(high or 0)
@@ -134,7 +154,7 @@ def _range_rule(column: Column, low: float | None, high: float | None) -> str:
 
 
 def _blanks(name: str, column: Column) -> Iterator[gxe.Expectation]:
-    if column.blank == "never":
+    if column.blank != "allowed":
         yield gxe.ExpectColumnValuesToNotBeNull(column=name, meta=_meta([name], "never blank"))
     elif column.max_blank_share is not None:
         yield gxe.ExpectColumnValuesToNotBeNull(
@@ -145,7 +165,7 @@ def _blanks(name: str, column: Column) -> Iterator[gxe.Expectation]:
         )
 
 
-def _relation(name: str, columns: tuple[str, ...]) -> gxe.Expectation:
+def _relation(name: str, columns: tuple[str, ...], at_most: int) -> gxe.Expectation:
     rule = name.removeprefix(RELATION)
     # A gap in the hierarchy is how some periods blank for confidentiality: worth knowing only.
     severity = "warning" if rule == GEOGRAPHY_LEVELS else "critical"
@@ -153,5 +173,12 @@ def _relation(name: str, columns: tuple[str, ...]) -> gxe.Expectation:
         column=name,
         value_set=[True],
         severity=severity,
-        meta=_meta(list(columns), f"relation {rule}"),
+        meta=_meta(list(columns), f"relation {rule}", _remedy_of_relation(at_most))
+        | {"at_most": at_most},
     )
+
+
+def _remedy_of_relation(at_most: int) -> str:
+    if not at_most:
+        return _CORRECT
+    return f"up to {at_most:,} are allowed, and left out before training; beyond them {_CORRECT}"
