@@ -26,7 +26,7 @@ from include.espejo.survey import SurveySpec, load_specs
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
 from include.espejo_airflow.connections import lakes_of, release_asset
 from include.espejo_airflow.docs import synthesis_doc
-from include.espejo_airflow.form import form, job_of, period_of_run, run_of
+from include.espejo_airflow.form import form, job_of, joined_pattern, period_of_run, run_of
 from include.espejo_airflow.guard import guarded
 from include.espejo_airflow.lineage import datasets_of_release, traced
 from include.espejo_airflow.sensor import RawFileSensor
@@ -86,6 +86,7 @@ def _wire_intake(spec: SurveySpec) -> Any:
         return {
             "period": str(period),
             "source": period.format(spec.places.raw),
+            "joined": joined_pattern(spec, period),
             "scratch": scratch(spec.places.restricted, spec.survey, str(period)),
         }
 
@@ -109,12 +110,12 @@ def _wire_intake(spec: SurveySpec) -> Any:
 
 def _wait_for_file(spec: SurveySpec) -> RawFileSensor:
     limit = timedelta(days=spec.schedule.wait_days)
+    wanted = {"source": spec.source.parts} | ({"joined": 1} if spec.source.join else {})
     return RawFileSensor(
         task_id="wait_for_file",
-        bucket_key="{{ ti.xcom_pull(task_ids='plan')['source'] }}",
-        wildcard_match=True,
-        aws_conn_id=spec.connections.ingest,
-        deferrable=True,
+        patterns=[f"{{{{ ti.xcom_pull(task_ids='plan')['{name}'] }}}}" for name in wanted],
+        parts=list(wanted.values()),
+        connection_id=spec.connections.ingest,
         poke_interval=600,
         timeout=limit.total_seconds(),
         execution_timeout=limit + timedelta(hours=1),

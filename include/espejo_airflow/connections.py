@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from include.espejo.releases.ledger import Ledger
 
 
+# The extra fields of a connection that are honoured; any other is refused rather than dropped.
+_KNOWN = {"aws_session_token", "endpoint_url", "link_endpoint_url", "region_name", "verify"}
+
+
 def lake_by(connection_id: str, uri: str, address: str = "endpoint_url") -> Lake:
     """The lake at `uri` as the identity of an Airflow connection sees it.
 
@@ -33,13 +37,23 @@ def lake_by(connection_id: str, uri: str, address: str = "endpoint_url") -> Lake
     if missing:
         raise AirflowFailException(missing)
     extra = connection.extra_dejson
+    unknown = sorted(set(extra) - _KNOWN)
+    if unknown:
+        raise AirflowFailException(
+            f"connection {connection_id}: its extra field `{unknown[0]}` is not understood here; "
+            f"leave it out, and give only {', '.join(sorted(_KNOWN))}"
+        )
+    client: dict[str, object] = {"region_name": extra.get("region_name", "us-east-1")}
+    if "verify" in extra:
+        client["verify"] = extra["verify"]
     return open_lake(
         uri,
         {
             "key": connection.login,
             "secret": connection.password,
+            "token": extra.get("aws_session_token"),
             "endpoint_url": extra.get(address) or extra.get("endpoint_url"),
-            "client_kwargs": {"region_name": extra.get("region_name", "us-east-1")},
+            "client_kwargs": client,
         },
     )
 

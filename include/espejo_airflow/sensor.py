@@ -1,37 +1,53 @@
-"""The wait for the survey's file."""
+"""The wait for the survey's files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
+from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.espejo.errors import LakeError
+from include.espejo.lake.listing import near_misses
+from include.espejo_airflow.connections import lake_by
 
-class RawFileSensor(S3KeySensor):
-    """Waits for the file; being refused, or a bucket that is not there, ends the wait at once."""
+
+class RawFileSensor(BaseSensorOperator):
+    """Waits until as many files match each pattern as a period has, by the rule of `ingest`.
+
+    Between looks it holds no worker (mode `reschedule`). Being refused, or a bucket that is not
+    there, ends the wait at once; a lake that does not answer is asked again at the next look.
+    """
+
+    template_fields: Sequence[str] = ("patterns",)
+
+    def __init__(self, *, patterns: list[str], parts: list[int], connection_id: str, **kwargs: Any):
+        super().__init__(mode="reschedule", **kwargs)
+        self.patterns = patterns
+        self.parts = parts
+        self.connection_id = connection_id
 
     def poke(self, context: Any) -> bool:
-        from botocore.exceptions import ClientError
-
+        """Whether all are there. Names that a pattern nearly fits are told in the log."""
+        refusal = ""
         try:
-            return bool(super().poke(context))
-        except ClientError as error:
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            if status not in (401, 403, 404):
-                raise
-        raise self._refused(str(status))
+            there = [self._is_there(*one) for one in zip(self.patterns, self.parts, strict=True)]
+        except LakeError as error:
+            if error.retryable:
+                self.log.warning("%s; asked again at the next look", error)
+                return False
+            there, refusal = [], f"{error}; the connection is {self.connection_id}"
+        if refusal:
+            raise AirflowFailException(refusal)
+        return all(there)
 
-    def execute_complete(self, context: Any, event: dict[str, Any]) -> None:
-        """Read the trigger's answer after a wait; only its text shows a refusal."""
-        text = str(event.get("message", ""))
-        for sign in ("403", "401", "404", "AccessDenied", "Forbidden", "NoSuchBucket"):
-            if event.get("status") == "error" and sign in text:
-                raise self._refused(sign)
-        super().execute_complete(context, event)
-
-    def _refused(self, answer: str) -> AirflowFailException:
-        return AirflowFailException(
-            f"{self.bucket_key}: the lake answered {answer}; check the bucket and the rights of "
-            f"connection {self.aws_conn_id}"
-        )
+    def _is_there(self, pattern: str, parts: int) -> bool:
+        lake = lake_by(self.connection_id, pattern)
+        found = len(lake.list(pattern))
+        if found < parts:
+            # It also asks whether the bucket is there at all.
+            near = near_misses(lake, pattern)
+            hint = f"; {', '.join(near)} nearly does" if near else ""
+            self.log.warning("%s: %d of %d files match%s", pattern, found, parts, hint)
+        return found >= parts

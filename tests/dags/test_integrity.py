@@ -77,7 +77,7 @@ def test_a_synthesis_has_deadline_setup_teardown_and_asset(bag: Any) -> None:
         assert [asset.name for asset in dag.get_task("publish").outlets] == [
             dag_id.replace("_synthesis", "_release")
         ]
-        assert dag.get_task("wait_for_file").deferrable
+        assert dag.get_task("wait_for_file").mode == "reschedule"
         order = [t.task_id for t in dag.topological_sort()]
         flow = [
             "ingest",

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import IncompleteRead
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import botocore.exceptions as boto
@@ -490,3 +491,42 @@ def test_a_conditional_write_that_lost() -> None:
 )
 def test_a_lake_that_cannot_be_used_is_told_as_bad_input(error: Exception) -> None:
     assert told(error).exit_code == 2
+
+
+# --- servers that refuse checksums -------------------------------------------------------------
+
+
+def test_no_request_carries_the_checksums_that_many_servers_refuse() -> None:
+    asked: list[list[str]] = []
+
+    class Refusing(BaseHTTPRequestHandler):
+        """Answers 501 to botocore's own checksums, as several S3 servers do."""
+
+        protocol_version = "HTTP/1.1"  # in which a server says that the body may come
+
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            names = [name.lower() for name in self.headers]
+            asked.append(names)
+            refused = any("checksum" in name or name == "x-amz-trailer" for name in names)
+            self.send_response(501 if refused else 200)
+            self.send_header("ETag", '"1"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        options = {"key": "k", "secret": "s", "endpoint_url": address}
+        lake = open_lake("s3://bucket/x", options)
+        lake.write("s3://bucket/x", b"content")
+        assert lake.create("s3://bucket/y", b"content")
+        lake.replace("s3://bucket/y", b"content", '"1"')
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert len(asked) == 3

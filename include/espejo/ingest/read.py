@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -21,6 +20,7 @@ from include.espejo.ingest.formats.unpack import StoredFile, unpacked
 from include.espejo.ingest.join import join_tables
 from include.espejo.ingest.types import typed_table
 from include.espejo.lake import Lake
+from include.espejo.lake.listing import near_misses
 from include.espejo.survey import SurveySpec
 
 
@@ -64,19 +64,6 @@ def find_input(lake: Lake, pattern: str, parts: int = 1) -> tuple[str, ...]:
     near = near_misses(lake, pattern)
     hint = f"; {', '.join(near)} nearly does" if near and not found else ""
     raise InputError(pattern, [f"rule one file: {what}{hint}; leave {count} for each period there"])
-
-
-def near_misses(lake: Lake, pattern: str) -> list[str]:
-    """Files that differ from a pattern by case, or lie in a folder below: at most three."""
-    folder, _, last = pattern.rpartition("/")
-    fitting = set(lake.list(pattern))
-    below = [f"{folder}/{path}" for path in lake.tree(folder)]
-    near = [uri for uri in below if fnmatch.fnmatchcase(_name(uri).lower(), last.lower())]
-    return sorted(set(near) - fitting)[:3]
-
-
-def _name(uri: str) -> str:
-    return uri.rpartition("/")[2]
 
 
 def read_survey(

@@ -104,6 +104,9 @@ class S3Lake:
             "read_timeout": 120,
             "retries": {"mode": "standard", "max_attempts": 3},
             "signature_version": "s3v4",  # also of links: the older one is refused by many servers
+            # Not botocore's own checksums in each request: many servers answer them with 501.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
         }
         # No shared instance and no listing cache: identities must not mix, nor answers be old.
         self._fs = s3fs.S3FileSystem(
