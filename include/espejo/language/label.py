@@ -35,6 +35,15 @@ class Label(BaseModel):
         """What has one name in both languages, such as a code."""
         return cls(es=name, en=name)
 
+    def ended(self) -> Label:
+        """A sentence with its full stop, where others follow it."""
+        return Label(es=_ended(self.es), en=_ended(self.en))
+
+
+def _ended(sentence: str) -> str:
+    sentence = sentence.strip()
+    return sentence if sentence.endswith((".", "!", "?", "…", ":")) else sentence + "."
+
 
 def _is_language(key: object) -> bool:
     return isinstance(key, str) and re.fullmatch("[a-z]{2}", key) is not None

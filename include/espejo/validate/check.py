@@ -91,7 +91,7 @@ def _run(expectations: Sequence[Any], frame: pd.DataFrame, results: dict[str, An
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     # It tells of a folder that it makes for pages that nobody builds.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("survey").add_dataframe_asset("table")

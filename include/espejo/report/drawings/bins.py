@@ -17,19 +17,23 @@ def is_skewed(values: np.ndarray) -> bool:
     return bool(plain > 3 and plain > np.log(high / middle) / max(np.log(middle / low), 1e-9))
 
 
-def axis_bins(values: np.ndarray, floor: int, log: bool) -> np.ndarray:
+def axis_bins(values: np.ndarray, floor: int, log: bool, whole: bool = False) -> np.ndarray:
     """Edges of at most some 40 bins, from the lowest bound up, each with at least `floor` values.
 
-    The outermost edges are rounded outwards: an extreme value is a person's.
+    The outermost edges are rounded outwards: an extreme value is a person's. `whole`: the values
+    are whole numbers, and so are the edges.
     """
+    least = 1.0 if whole else 0.0
     # Extremes that fewer than the floor reach are drawn into the outermost bins.
     ordered = np.sort(values)
     low, high = ordered[floor - 1], ordered[-floor]
     if low > high:
         # Too few for two bins: one, so coarse that it tells of nobody in particular.
-        step = _round_step(ordered[-1] - ordered[0])
+        step = max(_round_step(ordered[-1] - ordered[0]), least)
         return np.array([np.floor(ordered[0] / step), np.floor(ordered[-1] / step) + 1]) * step
-    grid = _log_grid(low, high) if log else _grid(low, high)
+    grid = _log_grid(low, high) if log else _grid(low, high, least)
+    if whole:
+        grid = np.unique(np.floor(grid))
     kept, pending = [grid[0]], 0
     for edge, count in zip(grid[1:], count_in_bins(values, grid), strict=True):
         pending += int(count)
@@ -43,8 +47,8 @@ def axis_bins(values: np.ndarray, floor: int, log: bool) -> np.ndarray:
     return np.array(kept)
 
 
-def _grid(low: float, high: float) -> np.ndarray:
-    step = _round_step((high - low) / _BINS)
+def _grid(low: float, high: float, least: float) -> np.ndarray:
+    step = max(_round_step((high - low) / _BINS), least)
     grid = np.arange(np.floor(low / step), np.ceil(high / step) + 1) * step
     return grid if len(grid) > 1 else np.array([grid[0], grid[0] + step])
 

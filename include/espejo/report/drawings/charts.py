@@ -6,6 +6,7 @@ screen and paper, Spanish and English.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from include.espejo.report.drawings.distributions import Bar, Histogram
 from include.espejo.report.drawings.pyramid import PyramidShares
+from include.espejo.survey.moments import MomentKind
 
 WIDTH, HEIGHT = 640, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 634, 10, 192
@@ -66,13 +68,17 @@ class Posts:
     frame: tuple[float, float, float, float] = (_LEFT, _RIGHT, _TOP, _BOTTOM)
 
 
-def draw_histogram(histogram: Histogram) -> Steps:
-    """Both sides as step lines: real from the axis up, to be filled; synthetic on top."""
+def draw_histogram(histogram: Histogram, moment: MomentKind | None = None) -> Steps:
+    """Both sides as step lines: real from the axis up, to be filled; synthetic on top. `moment`:
+    the kind of moments that the numbers are."""
     edges = np.log10(histogram.edges) if histogram.log else histogram.edges
     x = _scale(edges, edges[0], edges[-1], _LEFT, _RIGHT)
     real, synthetic = (histogram.density(s) for s in (histogram.real, histogram.synthetic))
     top = float(max(real.max(), synthetic.max(), 1e-9))
-    ticks = _log_ticks(histogram.edges) if histogram.log else nice_ticks(edges[0], edges[-1])
+    if moment:
+        ticks = moment_ticks(moment, edges[0], edges[-1])
+    else:
+        ticks = _log_ticks(histogram.edges) if histogram.log else nice_ticks(edges[0], edges[-1])
     places = np.log10(ticks) if histogram.log else ticks
     return Steps(
         real=_outline(x, _heights(real, top)),
@@ -163,6 +169,37 @@ def nice_ticks(low: float, high: float, most: int = _MOST_TICKS) -> np.ndarray:
     first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
     # Adding zero takes the sign off a zero.
     return np.asarray(np.round(np.arange(first, last + 1) * step, 10) + 0.0)
+
+
+_MONTHS = (1, 3, 6, 12, 24, 60, 120, 240, 600)
+_SECONDS = (60, 300, 900, 1800, 3600, 7200, 10800, 21600, 43200)
+_MOMENT_TICKS = 6  # their labels are long
+
+
+def moment_ticks(kind: MomentKind, low: float, high: float) -> np.ndarray:
+    """The first days of months or years, or round times of day, from `low` to `high`; of moments
+    that are nearer to each other, round numbers."""
+    if kind == "time":
+        for step in _SECONDS:
+            ticks = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+            if len(ticks) <= _MOMENT_TICKS:
+                return np.asarray(ticks)
+    day = 1 if kind == "date" else 86_400
+    first, last = (np.datetime64(int(n // day), "D").astype("datetime64[M]") for n in (low, high))
+    months = np.arange(first, last + 1)
+    for step in _MONTHS:
+        chosen = months[months.astype(int) % step == 0]
+        ticks = chosen.astype("datetime64[D]").astype(float) * day
+        ticks = ticks[(ticks >= low) & (ticks <= high)]
+        if 2 <= len(ticks) <= _MOMENT_TICKS:
+            return np.asarray(ticks)
+    return np.asarray(np.unique(np.floor(nice_ticks(low, high, _MOMENT_TICKS))))
+
+
+def tick_decimals(ticks: Sequence[Tick]) -> int:
+    """How many decimals tell the shares of an axis apart as per cents: 0 for 5 % and 10 %."""
+    values = [100 * tick.value for tick in ticks]
+    return next((d for d in range(4) if np.allclose(values, np.round(values, d), atol=1e-9)), 4)
 
 
 def _log_ticks(edges: np.ndarray) -> np.ndarray:

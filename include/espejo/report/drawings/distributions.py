@@ -149,7 +149,7 @@ def _of_numbers(
         rest = [whole & ~mask for whole, mask in zip(rest, masks, strict=True)]
         if (masks[0] & counted).sum() >= floor:
             shown.append((kind, code, int(masks[0].sum()), int(masks[1].sum())))
-    edges = _edges(left[rest[0] & counted], floor)
+    edges = _edges(left[rest[0] & counted], floor, whole=column.is_whole())
     # Shares are of what is shown: of all rows, they would tell how many are left out.
     others = (0, 0) if edges is None else (int(rest[0].sum()), int(rest[1].sum()))
     sizes = (sum(bar[2] for bar in shown) + others[0], sum(bar[3] for bar in shown) + others[1])
@@ -175,12 +175,12 @@ def _told_apart(
     yield "blank", "", (np.isnan(left), np.isnan(right))
 
 
-def _edges(counted: np.ndarray, floor: int) -> tuple[np.ndarray, bool] | None:
+def _edges(counted: np.ndarray, floor: int, *, whole: bool) -> tuple[np.ndarray, bool] | None:
     """Where bins are cut, and whether logarithmically; None: too few people for even one."""
     if len(counted) < floor:
         return None
     log = is_skewed(counted)
-    return axis_bins(counted, floor, log), log
+    return axis_bins(counted, floor, log, whole), log
 
 
 def _histogram(

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.report.drawings.browser import Browser
-from include.espejo.report.drawings.distributions import Bar, Distribution
+from include.espejo.report.drawings.charts import moment_ticks
+from include.espejo.report.drawings.distributions import Bar, Distribution, Histogram
 from include.espejo.survey import Column, SurveySpec
 
 # Okabe and Ito's colours: told apart by the colour-blind and in print.
@@ -104,10 +105,18 @@ def _layout(name: str, column: Column, shares: Distribution) -> Mapping[str, obj
         "template": "plotly_white",
         "font": {"family": "DejaVu Sans, sans-serif", "size": 13},
         "legend": {"orientation": "h", "y": 1.02, "x": 1, "xanchor": "right", "yanchor": "bottom"},
-        "xaxis": {"title": {"text": unit}, "type": scale},
+        "xaxis": {"title": {"text": unit}, "type": scale} | _moment_axis(column, histogram),
         "yaxis": {"title": {"text": f"% de filas / of rows{per}"}, "rangemode": "tozero"},
         "margin": {"l": 70, "r": 20, "t": 90, "b": 60},
     }
+
+
+def _moment_axis(column: Column, histogram: Histogram | None) -> dict[str, object]:
+    """Dates and times under the axis of their numbers."""
+    if column.moment is None or histogram is None:
+        return {}
+    ticks = moment_ticks(column.moment, histogram.edges[0], histogram.edges[-1])
+    return {"type": "linear", "tickvals": ticks, "ticktext": [column.text(t) for t in ticks]}
 
 
 def _bar_label(bar: Bar, column: Column) -> str:

@@ -17,7 +17,7 @@ from include.espejo.lake import document_bytes
 from include.espejo.language import Label
 from include.espejo.report.files.csv import LINE_ENDS
 from include.espejo.survey import Column, SurveySpec
-from include.espejo.survey.moments import MOMENTS
+from include.espejo.survey.moments import write_moment
 from include.espejo.survey.rules import Rule
 from include.espejo.survey.source import Source
 from include.espejo.table.rules import columns_of
@@ -49,8 +49,8 @@ def data_package(
         "version": release["release"],
         "title": f"{spec.title.en}, {release['period']}",
         "title_es": f"{spec.title.es}, {release['period']}",
-        "description": f"{spec.description.en} {outputs.caution.en}",
-        "description_es": f"{spec.description.es} {outputs.caution.es}",
+        "description": f"{spec.description.ended().en} {outputs.caution.en}",
+        "description_es": f"{spec.description.ended().es} {outputs.caution.es}",
         "licenses": [{"title": outputs.licence, "path": outputs.licence_url}],
         "sources": [{"title": outputs.attribution.en, "title_es": outputs.attribution.es}],
         "created": release["created"],
@@ -175,7 +175,7 @@ def _bounds(column: Column) -> Descriptor:
 
 
 def _value(column: Column, number: float) -> float | str:
-    """A number as JSON has it, a moment as text."""
-    if column.kind in MOMENTS:
-        return column.text(number)
+    """A number as JSON has it, a moment as the file writes it."""
+    if column.moment:
+        return write_moment(column.moment, number, column.format)
     return int(number) if column.kind == "integer" else number

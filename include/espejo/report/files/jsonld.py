@@ -35,7 +35,7 @@ def dataset_jsonld(spec: SurveySpec, release: Mapping[str, Any]) -> Node:
         "identifier": f"{spec.survey}/{period}/{release['release']}",
         "name": _texts(spec.title, f", {period}"),
         "description": [
-            _text(language, f"{getattr(spec.description, language)} {caution}")
+            _text(language, f"{getattr(spec.description.ended(), language)} {caution}")
             for language, caution in (("es", outputs.caution.es), ("en", outputs.caution.en))
         ],
         "version": release["release"],

@@ -98,7 +98,7 @@ def _card(
         track=place,
         rows=tuple(_rows(shown.bars)),
         posts=draw_posts(shown.bars) if as_posts else None,
-        steps=draw_histogram(shown.histogram) if shown.histogram else None,
+        steps=draw_histogram(shown.histogram, column.moment) if shown.histogram else None,
         bins=tuple(_bins(shown.histogram)) if shown.histogram else (),
         moments=() if numbers is None else tuple(_moments(numbers)),
     )

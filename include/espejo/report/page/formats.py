@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from include.espejo.language import Label, text
 from include.espejo.language.catalogue import side
+from include.espejo.survey import Column
 
 MISSING = "–"
 DECIMALS = 2  # of a published score, share or association
@@ -102,6 +103,14 @@ class Numbers:
         size = abs(value)
         pattern = "#,##0" if size >= 1000 or value == round(value) else "#,##0.##"
         return self._written(value, lambda v, locale: format_decimal(v, pattern, locale))
+
+    def value(self, value: float | None, column: Column, plain: bool = False) -> Markup:
+        """A value of a column: a moment by ISO 8601, `plain` a number that is used as a name."""
+        if column.moment and value is not None and math.isfinite(value):
+            return Markup(column.text(round(value)))
+        if value is None:
+            return Markup(MISSING)
+        return self.plain(value) if plain else self.amount(value)
 
     def plain(self, value: float) -> Markup:
         """A number used as a name, such as a year: written without a thousands separator."""

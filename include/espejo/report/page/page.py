@@ -95,9 +95,10 @@ def _environment(spec: SurveySpec) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     numbers = Numbers(spec.outputs.locales)
-    for name in ("score", "count", "percent", "change", "relative", "amount", "plain"):
+    for name in ("score", "count", "percent", "change", "relative", "amount", "plain", "value"):
         environment.filters[name] = getattr(numbers, name)
     environment.filters["svg"] = _as_tspans
+    environment.filters["decimals"] = charts.tick_decimals
     environment.globals.update(
         t=sentence,
         label=label_text,

@@ -152,3 +152,12 @@ NO_SCORE: dict[str, Label] = {
     "no_columns": text("not applicable: the table has no columns of its kind"),
     "not_computable": text("not applicable: SDMetrics cannot compute it on these columns"),
 }
+
+# Kinds of columns that hold numbers or moments.
+KINDS: dict[str, Label] = {
+    "integer": text("integer"),
+    "decimal": text("decimal"),
+    "date": text("date"),
+    "datetime": text("date and time"),
+    "time": text("time of day"),
+}
