@@ -11,10 +11,12 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from include.espejo.errors import EspejoError, GateError
 from include.espejo.parameters import bounds_of
+from include.espejo.survey.period import FORMS
+from include.espejo.survey.source import Format
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Synthetic mirrors of official surveys.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_draft(commands.add_parser("draft", help="write the spec of a file that has none"))
     validate = commands.add_parser("validate", help="ingest and validate a survey")
     _add_survey(validate, "INPUT")
     validate.add_argument(
@@ -71,6 +74,19 @@ def _parser() -> argparse.ArgumentParser:
     withdraw.add_argument("--reason", required=True)
     withdraw.add_argument("--public", metavar="PLACE", help="instead of the spec's public place")
     return parser
+
+
+def _add_draft(draft: argparse.ArgumentParser) -> None:
+    draft.add_argument("input", metavar="INPUT")
+    draft.add_argument("--survey", metavar="NAME", help="its name; the file's without one")
+    draft.add_argument("--period", choices=list(FORMS), default="none", help="kind of its periods")
+    draft.add_argument("--format", choices=get_args(Format), help="where the name does not tell it")
+    draft.add_argument("--layout", metavar="FILE", help="CSV: name, start, and end or width")
+    draft.add_argument("--codebook", metavar="FILE", help="CSV: column, label, code, meaning")
+    draft.add_argument(
+        "--skip", metavar="COLUMN", action="append", default=[], help="leave its value labels out"
+    )
+    draft.add_argument("--output", metavar="FILE", help="instead of printing it")
 
 
 def _add_settings(synthesize: argparse.ArgumentParser) -> None:

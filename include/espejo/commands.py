@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,34 @@ def _suggest(frame: pd.DataFrame, spec: SurveySpec, period: Period, file: str) -
         return {"suggested": len(rules), PRINTED: text}
     open_lake(file).write(file, text.encode())
     return {"suggested": len(rules)}
+
+
+def draft_command(options: argparse.Namespace) -> Result:
+    """Draft the spec of a file that has none: printed, or written to a new file."""
+    from include.espejo.draft import Asked, draft_spec
+
+    lake = open_lake(options.input)
+    name = Path(options.input).name.partition(".")[0].lower()
+    asked = Asked(
+        survey=options.survey or re.sub(r"[^a-z0-9_]+", "_", name).strip("_") or "survey",
+        period=options.period,
+        format=options.format,
+        layout=options.layout,
+        book=options.codebook,
+        skip=options.skip,
+    )
+    draft = without_values(draft_spec)(lake, options.input, asked)
+    said: Result = {
+        "columns": draft.kinds,
+        "modelled": draft.modelled,
+        "rules": draft.rules,
+        "questions": draft.questions,
+    }
+    if not options.output:
+        return said | {PRINTED: draft.text}
+    if not open_lake(options.output).create(options.output, draft.text.encode()):
+        raise ParameterError(f"--output {options.output}: it is already there; name another file")
+    return said
 
 
 def synthesize_command(options: argparse.Namespace) -> Result:
@@ -224,6 +253,7 @@ def withdraw_command(options: argparse.Namespace) -> Result:
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], Result]] = {
+    "draft": draft_command,
     "validate": validate_command,
     "protect": protect_command,
     "audit": audit_command,

@@ -13,7 +13,7 @@ _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _POINT = re.compile(r"[+-]?[0-9]+\.[0-9]+")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([., \u00a0'’][0-9]{3})+([.,][0-9]+)?")
 _MONEY = re.compile(r"[$€£¥]|\b(MXN|USD|EUR|pesos?)\b", re.IGNORECASE)
-_MARKERS = {
+MARKERS = {
     "NA",
     "N/A",
     "NAN",
@@ -49,7 +49,7 @@ def advice(texts: Sequence[str], column: Column, source: Source) -> str:
 
 def _patterns(texts: Sequence[str], column: Column, source: Source) -> Iterator[str]:
     for text in texts:
-        if text.upper() in _MARKERS:
+        if text.upper() in MARKERS:
             yield f"some hold {text}, a mark of missing: name it in `missing`"
         elif _MONEY.search(text):
             yield "some hold a currency sign: remove it"

@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from include.espejo.errors import InputError
 from include.espejo.ingest.formats.csv import read_csv
-from include.espejo.ingest.formats.excel import read_excel
+from include.espejo.ingest.formats.excel import excel_names, read_excel
 from include.espejo.ingest.formats.fixed_width import read_fixed_width
-from include.espejo.ingest.formats.labelled import LABELLED, read_labelled
-from include.espejo.ingest.formats.parquet import read_parquet
+from include.espejo.ingest.formats.labelled import LABELLED, read_labelled, read_labels
+from include.espejo.ingest.formats.parquet import parquet_names, read_parquet
 from include.espejo.ingest.formats.raw import RawTable, stacked
 from include.espejo.ingest.formats.unpack import StoredFile, unpacked
 from include.espejo.ingest.join import join_tables
@@ -127,6 +127,20 @@ def _read(lake: Lake, source: str, spec: SurveySpec) -> _Read:
             raise InputError(source, ["rule rows: the file is empty; send it again"])
         table = READERS[spec.source.format](stored, source, spec)
         return _Read(table, stored.digest(), stored.size)
+
+
+def read_raw(lake: Lake, source: str, spec: SurveySpec) -> RawTable:
+    """The texts of one file's columns, before they are anything else. Raises InputError."""
+    return _read(lake, source, spec).table
+
+
+def names_of(content: bytes, source: str, kind: str) -> list[str]:
+    """The names of the columns of a typed file. Raises InputError."""
+    if kind == "parquet":
+        return parquet_names(content, source)
+    if kind == "excel":
+        return excel_names(content, source)
+    return list(read_labels(content, source, kind).column_names)
 
 
 def _digest(hashes: Sequence[str]) -> str:

@@ -30,11 +30,11 @@ _EXPORTED = re.compile(r"([0-9]+)\.0+")
 _DOTTED = re.compile(r"[0-9]+\.[0-9]+")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}([^0-9][0-9]{3})+([^0-9][0-9]*)?")
 _INT32 = 2**31 - 1
-_TRUTHS = {
+_SPELLINGS = {
     "true": ("true", "t", "yes", "y", "sí", "si", "s", "verdadero", "v", "1"),
     "false": ("false", "f", "no", "n", "falso", "0"),
 }
-_TRUTH = {written: code for code, all_of in _TRUTHS.items() for written in all_of}
+TRUTH = {written: code for code, all_of in _SPELLINGS.items() for written in all_of}
 
 
 def typed_table(
@@ -157,7 +157,7 @@ class Typed:
         if not column.is_code():
             return _number(_plain(text, self.source), column)
         if column.kind == "boolean":
-            return _TRUTH.get(column.code_aliases.get(text, text).lower())
+            return TRUTH.get(column.code_aliases.get(text, text).lower())
         found = _EXPORTED.fullmatch(text) if self.exported else None
         return _code(column.code_aliases.get(text, found[1] if found else text), column)
 

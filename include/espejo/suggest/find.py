@@ -14,7 +14,7 @@ from include.espejo.suggest.declared import Excluded, excluded_by
 from include.espejo.suggest.merge import Suggested, merge
 from include.espejo.suggest.zeros import suggest_zeros
 from include.espejo.survey import Period, SurveySpec
-from include.espejo.survey.expression import ExpressionError
+from include.espejo.survey.expression import ExpressionError, quoted
 from include.espejo.survey.rules import BirthYearRule, BlankRule, rule_expressions
 from include.espejo.table.households import household_numbers
 from include.espejo.table.rules import columns_of
@@ -72,7 +72,7 @@ def _nameable(frame: pd.DataFrame, spec: SurveySpec) -> list[str]:
 
 def _is_name(name: str, spec: SurveySpec) -> bool:
     try:
-        return spec.expression(f"blank({name})").columns == {name}
+        return spec.expression(f"blank({quoted(name)})").columns == {name}
     except ExpressionError:
         return False
 

@@ -105,6 +105,17 @@ def _with_lists(content: Any, file: str, folder: Path | None) -> Any:
     return content
 
 
+def read_layout(path: Path) -> dict[str, tuple[int, int]]:
+    """The layout of a file with columns `name`, `start`, and `end` or `width`. Raises SpecError."""
+    try:
+        header = path.read_text(encoding="utf-8-sig").partition("\n")[0]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read ({type(error).__name__})") from None
+    last = "width" if "width" in header else "end"
+    given = {"file": path.name, **{key: key for key in ("name", "start", last)}}
+    return _ListFile(given, "layout", path.name, path.parent).layout()
+
+
 class _ListFile:
     """A CSV file beside the spec, by the key that names it and its columns."""
 

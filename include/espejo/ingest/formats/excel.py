@@ -27,6 +27,12 @@ def read_excel(content: bytes, source: str, spec: SurveySpec) -> RawTable:
     return RawTable(header, columns, len(rows) - 1, ("utf-8",))
 
 
+def excel_names(content: bytes, source: str) -> list[str]:
+    """The names in the first row of the first sheet. Raises InputError."""
+    rows = _rows(content, source, None)
+    return [text_of(name) for name in rows[0]] if rows else []
+
+
 def _rows(content: bytes, source: str, sheet: str | None) -> list[list[Any]]:
     from python_calamine import CalamineError, CalamineWorkbook
 

@@ -36,6 +36,11 @@ def read_labelled(content: bytes, source: str, spec: SurveySpec) -> RawTable:
     return RawTable(header, columns, len(frame), ("utf-8",))
 
 
+def read_labels(content: bytes, source: str, kind: str) -> Any:
+    """Names, labels and value labels, as pyreadstat tells them. Raises InputError."""
+    return _read(content, source, kind, metadataonly=True)[1]
+
+
 def _text(value: Any) -> str:
     """A number or moment; a letter among numbers is how Stata and SAS tell missing ones apart."""
     return f".{value.lower()}" if isinstance(value, str) else text_of(value)

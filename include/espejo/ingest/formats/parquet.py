@@ -16,13 +16,8 @@ from include.espejo.survey import SurveySpec
 
 def read_parquet(content: bytes, source: str, spec: SurveySpec) -> RawTable:
     """Read the columns that the spec names. Raises InputError."""
-    try:
-        file = pq.ParquetFile(io.BytesIO(content))
-        names = list(file.schema_arrow.names)
-    except pa.ArrowException:
-        names = []
-    if not names:
-        raise InputError(source, ["rule parquet: not readable as Parquet; write the file again"])
+    names = parquet_names(content, source)
+    file = pq.ParquetFile(io.BytesIO(content))
     header = match_names(names, spec)
     problems = [*header.problems]
     for name, at in header.positions.items():
@@ -36,6 +31,17 @@ def read_parquet(content: bytes, source: str, spec: SurveySpec) -> RawTable:
         for name, at in header.positions.items()
     }
     return RawTable(header, columns, table.num_rows, ("utf-8",))
+
+
+def parquet_names(content: bytes, source: str) -> list[str]:
+    """The names of a file's columns. Raises InputError."""
+    try:
+        names = list(pq.ParquetFile(io.BytesIO(content)).schema_arrow.names)
+    except pa.ArrowException:
+        names = []
+    if not names:
+        raise InputError(source, ["rule parquet: not readable as Parquet; write the file again"])
+    return names
 
 
 def _plain(values: pa.ChunkedArray) -> object:
