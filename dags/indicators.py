@@ -40,7 +40,7 @@ def build_indicators(spec: SurveySpec) -> DAG:
             from include.espejo.lake import join
             from include.espejo.releases.pointer import read_pointer
             from include.espejo.table.frames import from_parquet, to_frame
-            from include.espejo.table.indicators import compute_indicators
+            from include.espejo.table.indicators import with_weighted
 
             public = lake_by(spec.connections.consumer, spec.places.public)
             place = PublicLocation(spec.places.public, spec.survey)
@@ -49,9 +49,7 @@ def build_indicators(spec: SurveySpec) -> DAG:
                 raise AirflowSkipException("no release stands; there is nothing to read")
             period, release = pointer.period, pointer.release
             table = public.read(join(place.release(period, release), "synthetic.parquet"))
-            figures = compute_indicators(
-                to_frame(from_parquet(table)), spec, spec.parse_period(period)
-            )
+            figures = with_weighted(to_frame(from_parquet(table)), spec, spec.parse_period(period))
             own = lake_by(spec.connections.downstream, spec.places.downstream)
             uri = join(spec.places.downstream, spec.survey, period, release, "indicators.csv")
             own.write(uri, figures.to_csv(index=False).encode())

@@ -34,10 +34,15 @@ def run_audit(
 
     `train` and `holdout` are typed tables (see frames.to_frame) with the modelled columns and
     those of the household key; `synthetic` has the modelled columns alone. A household without
-    a key in the spec is a row. `across_periods`: see `gather`. The same seed gives the same
+    a key in the spec is a row. Survey weights are left out: with one of its own, a copied row would
+    not be told as a copy. `across_periods`: see `gather`. The same seed gives the same
     answer. Without a holdout the gates that need a control are failed. Raises InputError for
     tables that cannot be compared.
     """
+    spec, dropped = spec.without_weight(), spec.weight.column if spec.weight else None
+    if dropped is not None:
+        train, synthetic = (table.drop(columns=dropped) for table in (train, synthetic))
+        holdout = None if holdout is None else holdout.drop(columns=dropped)
     population = gather(train, holdout, synthetic, spec, seed, across_periods)
     # The kernel's own threads share work without waiting on each other; those of BLAS and of the
     # trees spin, and on a busy machine two have been seen to take ten times as long as one.

@@ -12,6 +12,20 @@ from include.espejo.steps.run import Run, Summary
 log = logging.getLogger(__name__)
 
 
+def _weighted(run: Run, content: bytes) -> bytes:
+    """The table with its weights raked to the survey's totals, where the spec has a weight."""
+    from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
+    from include.espejo.table.weights import raked_weights, weight_margins
+
+    weight, lake, spec = run.spec.weight, run.lakes.work, run.spec
+    if weight is None:
+        return content
+    margins = weight_margins(to_frame(from_parquet(lake.read(run.work.typed))), spec)
+    frame = to_frame(from_parquet(content))
+    frame[weight.column] = raked_weights(frame, margins, spec)
+    return to_parquet(to_table(frame, spec))
+
+
 @without_values
 def sample(run: Run) -> Summary:
     """Draw the synthetic table and count the declared rules that its rows break."""
@@ -30,6 +44,7 @@ def sample(run: Run) -> Summary:
     request = SampleRequest(rows, run.facts().seed, job.parameters.calibrate)
     with sampled_parquet(files, job.parameters.engine, job.spec, request) as (path, seconds):
         content = path.read_bytes()
+    content = _weighted(run, content)
     broken = broken_rules(from_parquet(content), real, job.spec, job.period)
     for breach in broken:
         log.warning(

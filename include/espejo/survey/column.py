@@ -14,8 +14,9 @@ from include.espejo.language import Label
 from include.espejo.survey.moments import MOMENTS, MomentKind, read_moment, write_moment
 
 # What a column is to an attacker: direct identifies by itself and is never modelled; quasi may be
-# known of a person; sensitive is what one would want to learn; free is neither.
-Role = Literal["direct", "quasi", "sensitive", "free"]
+# known of a person; sensitive is what one would want to learn; free is neither; weight is how many
+# people of the population a row stands for, which no attacker knows.
+Role = Literal["direct", "quasi", "sensitive", "free", "weight"]
 
 
 class Strict(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from include.espejo.language import Label
 from include.espejo.survey.column import Column, Role, Strict
@@ -120,6 +120,31 @@ class Indicator(Strict):
     by: tuple[str | Band, ...] = Field(default=())
 
 
+class Total(Strict):
+    """The groups whose released weights add up to the survey's: those of modelled code columns.
+
+    `values`: published totals of one column's codes; without them, the survey's own sums.
+    """
+
+    by: tuple[str, ...] = Field(min_length=1, max_length=4)
+    values: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_values(self) -> Total:
+        if self.values and len(self.by) > 1:
+            raise ValueError("`values` are of one column; write one column in `by`")
+        if any(not value > 0 for value in self.values.values()):
+            raise ValueError("`values` are totals of people; write numbers above 0")
+        return self
+
+
+class Weight(Strict):
+    """The survey weight: how many people of the population each row stands for."""
+
+    column: str
+    totals: tuple[Total, ...] = Field(min_length=1)
+
+
 class SurveySpec(Strict):
     """All that is particular to a survey."""
 
@@ -137,6 +162,7 @@ class SurveySpec(Strict):
     person_key: tuple[str, ...] | Literal["none"]
     rules: tuple[Rule, ...] = Field(default=())
     model: ModelSettings
+    weight: Weight | None = None
     disclosure: Disclosure
     outputs: Outputs
     indicators: tuple[Indicator, ...] = Field(default=())
@@ -180,6 +206,15 @@ class SurveySpec(Strict):
     def geography_levels(self) -> tuple[str, ...]:
         """The levels from the widest down; empty where the survey has no geography."""
         return self.geography.levels if isinstance(self.geography, Geography) else ()
+
+    def without_weight(self) -> SurveySpec:
+        """The spec as an attacker knows it, who has nobody's weight."""
+        if self.weight is None:
+            return self
+        columns = tuple(name for name in self.model.columns if name != self.weight.column)
+        return self.model_copy(
+            update={"model": self.model.model_copy(update={"columns": columns}), "weight": None}
+        )
 
     def model_columns(self) -> dict[str, Column]:
         """The modelled columns in the source's order."""

@@ -43,6 +43,7 @@ def find_problems(spec: SurveySpec) -> list[tuple[Location, str]]:
         _rules,
         _chained_ages,
         _model,
+        _weight,
         _disclosure,
         _outputs,
         _indicators,
@@ -79,6 +80,11 @@ def _references(spec: SurveySpec) -> Iterator[tuple[Location, str]]:
     for key_set, names in spec.disclosure.key_sets.items():
         for name in names:
             yield ("disclosure", "key_sets", key_set), name
+    if spec.weight:
+        yield ("weight", "column"), spec.weight.column
+        for index, total in enumerate(spec.weight.totals):
+            for name in total.by:
+                yield ("weight", "totals", index, "by"), name
     if spec.outputs.pyramid:
         yield ("outputs", "pyramid", "age"), spec.outputs.pyramid.age
         yield ("outputs", "pyramid", "sex"), spec.outputs.pyramid.sex
@@ -254,6 +260,30 @@ def _model(spec: SurveySpec) -> Problems:
             yield ("model", "columns"), problem
 
 
+def _weight(spec: SurveySpec) -> Problems:
+    """The weight is a modelled number that no attacker knows, its totals of modelled codes."""
+    declared = spec.weight.column if spec.weight else None
+    for name, column in spec.columns.items():
+        if column.role == "weight" and name != declared:
+            yield ("columns", name, "role"), "a weight is named in `weight.column`; name it there"
+    if spec.weight is None:
+        return
+    column = spec.columns[spec.weight.column]
+    if column.is_code() or column.moment or spec.weight.column not in spec.model.columns:
+        yield ("weight", "column"), f"{spec.weight.column} must be a modelled number"
+    if column.role != "weight":
+        yield ("columns", spec.weight.column, "role"), "it is the survey weight: write role: weight"
+    for index, total in enumerate(spec.weight.totals):
+        for name in total.by:
+            if name not in spec.model.columns or not spec.columns[name].is_code():
+                yield ("weight", "totals", index, "by"), f"{name} must be a modelled code column"
+        listed = spec.columns[total.by[0]].code_set
+        for code in total.values:
+            if listed and code not in listed:
+                where = ("weight", "totals", index, "values")
+                yield where, f"{code!r} is no code of {total.by[0]}"
+
+
 def _disclosure(spec: SurveySpec) -> Problems:
     """Every modelled column has a role: where the spec says nothing, nothing is modelled."""
     for name in spec.model.columns:
@@ -272,6 +302,8 @@ def _disclosure(spec: SurveySpec) -> Problems:
             "no modelled column has the role quasi; attacks need at least one",
         )
     for key_set, names in spec.disclosure.key_sets.items():
+        if spec.weight and spec.weight.column in names:
+            yield ("disclosure", "key_sets", key_set), "nobody is known by a survey weight"
         if not names or not set(names) <= set(spec.model.columns):
             problem = "a key set must have at least one modelled column"
             yield ("disclosure", "key_sets", key_set), problem

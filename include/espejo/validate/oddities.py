@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.survey import Column, SurveySpec
+from include.espejo.table.weights import absent_groups
 from include.espejo.validate.finding import Finding
 
 _FAR = 0.1  # of the rows: a share of blanks that has moved so much since the period before
@@ -26,6 +27,16 @@ def blank_shares(frame: pd.DataFrame, spec: SurveySpec) -> dict[str, float]:
 
 def unfit(frame: pd.DataFrame, spec: SurveySpec) -> Iterator[Finding]:
     """Errors of code columns: texts that the release cannot write, and what is no code at all."""
+    for name, absent in absent_groups(frame, spec).items():
+        yield Finding(
+            rule="totals of weights",
+            columns=(name,),
+            severity="error",
+            passed=False,
+            rows=absent,
+            of=0,
+            remedy=f"{absent} groups have a total and no row here: correct `weight.totals`",
+        )
     for name, column in spec.model_columns().items():
         if name in frame and column.is_code():
             yield from _unwritable(name, frame[name], spec)

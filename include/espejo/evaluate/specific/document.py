@@ -42,6 +42,17 @@ class Figure(Measured):
     synthetic_interval: Amount[Ends | None]
     overlap: Rounded[float | None]
     relative_error: Rounded[float | None]
+    weighted_real: Amount[float | None] = None
+    weighted_synthetic: Amount[float | None] = None
+
+
+class WeightTotal(FigureDocument):
+    """What the weights of a group add up to, in the survey or as published, and in the release."""
+
+    by: tuple[str, ...]
+    group: tuple[str, ...]
+    total: Amount[float]
+    released: Amount[float]
 
 
 class LeftOutCounts(FigureDocument):
@@ -155,6 +166,8 @@ class SpecificUtility(FigureDocument):
     note: Label
     must_not_be_computed: Label
     settings: SpecificSettings
+    weight: str | None = None
+    weight_totals: tuple[WeightTotal, ...] = ()
     indicators: tuple[IndicatorFigures, ...]
     groups: Rounded[GroupFigures]
     learning: LearningUtility

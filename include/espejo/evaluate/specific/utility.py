@@ -36,6 +36,7 @@ from include.espejo.evaluate.specific.document import (
     LeftOutCounts,
     SpecificSettings,
     SpecificUtility,
+    WeightTotal,
 )
 from include.espejo.evaluate.specific.floors import Withheld, left_out
 from include.espejo.evaluate.specific.group_utility import group_utility
@@ -45,8 +46,13 @@ from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.model import Indicator
 from include.espejo.table.indicators import compute_indicators
 from include.espejo.table.people import Population, gather
+from include.espejo.table.weights import numbered_groups, weight_margins
 
 UNWEIGHTED = text("Unweighted: the figures describe the rows of each table, not a population.")
+WEIGHTED = text(
+    "Each figure is unweighted; beside it stands the figure by the survey weight, which describes "
+    "the population."
+)
 
 Points = dict[str, dict[Key, float]]
 
@@ -92,10 +98,12 @@ def specific_utility(
     """
     population = gather(train, holdout, synthetic, spec, seed)
     bootstrap = _bootstrap(population, spec, seed)
-    points = [
-        _points(compute_indicators(table, spec, period))
-        for table in (population.real, population.synthetic)
-    ]
+    sides = population.real, population.synthetic
+    points = tuple(_points(compute_indicators(table, spec, period)) for table in sides)
+    weighted = tuple(
+        _points(compute_indicators(table, spec, period, weighted=True)) if spec.weight else {}
+        for table in sides
+    )
     with timed("indicators"):
         cells = [
             [
@@ -105,7 +113,7 @@ def specific_utility(
             for one in spec.indicators
         ]
         indicators = [
-            _indicator(indicator, place, bootstrap, (points[0], points[1]), cells[place], spec)
+            _indicator(indicator, place, bootstrap, (*points, *weighted), cells[place], spec)
             for place, indicator in enumerate(spec.indicators)
         ]
     with timed("group figures"):
@@ -113,10 +121,12 @@ def specific_utility(
     with timed("models"):
         learning = learning_utility(population, spec, seed)
     return SpecificUtility(
-        weighted=False,
-        note=UNWEIGHTED,
+        weighted=spec.weight is not None,
+        note=WEIGHTED if spec.weight else UNWEIGHTED,
         must_not_be_computed=spec.outputs.caution,
         settings=_settings(population, bootstrap, spec),
+        weight=spec.weight.column if spec.weight else None,
+        weight_totals=_weight_totals(population, spec),
         indicators=tuple(indicators),
         groups=groups,
         learning=learning,
@@ -155,7 +165,7 @@ def _indicator(
     indicator: Indicator,
     place: int,
     bootstrap: Bootstrap,
-    points: tuple[Points, Points],
+    points: tuple[Points, ...],
     sides: Sequence[Cells],
     spec: SurveySpec,
 ) -> IndicatorFigures:
@@ -168,8 +178,7 @@ def _indicator(
     real = statistics_of(indicator, cells, bootstrap.of_real(cells, place))
     synthetic = statistics_of(indicator, copy, bootstrap.of_synthetic(copy, place))
     told = [key for key in real if not hidden.holds_back(key)]
-    exact, copied = (side.get(indicator.name, {}) for side in points)
-    figures = _figures(told, (exact, copied), (real, synthetic))
+    figures = _figures(told, [side.get(indicator.name, {}) for side in points], (real, synthetic))
     return IndicatorFigures(
         **{name: getattr(indicator, name) for name in _DECLARED},
         **_summary(figures),
@@ -180,7 +189,7 @@ def _indicator(
 
 def _figures(
     keys: list[Key],
-    points: tuple[dict[Key, float], dict[Key, float]],
+    points: Sequence[dict[Key, float]],
     replicates: tuple[dict[Key, np.ndarray], dict[Key, np.ndarray]],
 ) -> list[Figure]:
     nobody = np.full(REPLICATES, np.nan)
@@ -193,7 +202,7 @@ def _figures(
     shared = overlap(*intervals)
     found = []
     for place, (statistic, group, category) in enumerate(keys):
-        real, synthetic = (side.get(keys[place]) for side in points)
+        real, synthetic, *weighted = (side.get(keys[place]) for side in points)
         error = None if synthetic is None or not real else (synthetic - real) / abs(real)
         found.append(
             Figure(
@@ -206,6 +215,8 @@ def _figures(
                 synthetic_interval=_ends(intervals[1][place]),
                 overlap=None if np.isnan(shared[place]) else float(shared[place]),
                 relative_error=error,
+                weighted_real=weighted[0],
+                weighted_synthetic=weighted[1],
             )
         )
     return found
@@ -213,6 +224,22 @@ def _figures(
 
 def _ends(interval: np.ndarray) -> Ends | None:
     return None if np.isnan(interval).any() else (float(interval[0]), float(interval[1]))
+
+
+def _weight_totals(population: Population, spec: SurveySpec) -> tuple[WeightTotal, ...]:
+    """Each group's total beside what the release's weights add up to."""
+    if spec.weight is None:
+        return ()
+    found = []
+    weights = population.synthetic[spec.weight.column].fillna(0).to_numpy(float)
+    for margin in weight_margins(population.real, spec, population.household):
+        group, totals = numbered_groups(population.synthetic, margin)
+        released = np.bincount(group, weights, minlength=len(totals) + 1)[1:]
+        for code, total, summed in zip(margin.totals, totals, released, strict=True):
+            found.append(
+                WeightTotal(by=margin.by, group=code, total=float(total), released=float(summed))
+            )
+    return tuple(found)
 
 
 def _left_out(

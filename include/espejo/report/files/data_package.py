@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.espejo.lake import document_bytes
-from include.espejo.language import Label
+from include.espejo.language import Label, text
 from include.espejo.report.files.csv import LINE_ENDS
 from include.espejo.survey import Column, SurveySpec
 from include.espejo.survey.moments import write_moment
@@ -56,12 +56,33 @@ def data_package(
         "created": release["created"],
         "keywords": ["synthetic data", "datos sintéticos"],
         "rules": [_rule(r) for r in spec.rules if set(columns_of(r, spec)) <= set(columns)],
+        **_weights(spec),
         "resources": [
             _csv_resource(spec, columns, tables["synthetic.csv"]),
             _parquet_resource(tables["synthetic.parquet"]),
         ],
     }
     return document_bytes(package)
+
+
+def _weights(spec: SurveySpec) -> Descriptor:
+    """The survey weight and what may be computed by it, where the release has one."""
+    if spec.weight is None:
+        return {}
+    by = [list(total.by) for total in spec.weight.totals]
+    told = text(
+        "The weights of the groups of {by} add up to the survey's totals. Weighted totals, shares "
+        "and means of these groups may be computed; sampling errors may not.",
+        by="; ".join(" x ".join(names) for names in by),
+    )
+    return {
+        "weights": {
+            "column": spec.weight.column,
+            "totals": by,
+            "description": told.en,
+            "description_es": told.es,
+        }
+    }
 
 
 def _csv_resource(spec: SurveySpec, columns: list[str], content: bytes) -> Descriptor:

@@ -72,6 +72,7 @@ def render_page(
         "pairs": make_pairs(general),
         "indicators": make_indicators(spec, specific.indicators),
         "level": specific.settings.level,
+        "weight_totals": specific.weight_totals,
         "targets": specific.learning.targets or (),
         "places": make_places(spec, general.parts),
         "history": make_history(spec, release, quality, specific.indicators, comparison),

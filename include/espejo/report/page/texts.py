@@ -102,6 +102,7 @@ LEARNING = {
 ROLES = {
     "quasi": text("may be known of a person"),
     "sensitive": text("sensitive"),
+    "weight": text("not known"),
     "free": text("free"),
 }
 
