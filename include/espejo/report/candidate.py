@@ -26,7 +26,8 @@ from include.espejo.report.files.csv import source_csv
 from include.espejo.report.files.data_package import data_package
 from include.espejo.report.page.fitness import fit_for
 from include.espejo.report.page.page import PublicFigures, render_page
-from include.espejo.survey import SurveySpec
+from include.espejo.survey import Period, SurveySpec
+from include.espejo.table.derived import with_derived
 from include.espejo.table.frames import to_frame, to_parquet
 
 _PACKAGES = ("pandas", "pyarrow", "sdmetrics", "great-expectations", "plotly", "torch", "sdv")
@@ -55,9 +56,10 @@ def build_candidate(
     tables = to_frame(real), to_frame(synthetic)
     columns = distributions(*tables, spec, counted)
     parsed = parse_figures(figures)
+    released = with_derived(synthetic, spec, Period.parse(release["period"]))
     data = {
-        "synthetic.parquet": to_parquet(synthetic),
-        "synthetic.csv": source_csv(synthetic, spec),
+        "synthetic.parquet": to_parquet(released),
+        "synthetic.csv": source_csv(released, spec),
     }
     shown = {**about, "files": [_entry(name, content) for name, content in data.items()]}
     page = render_page(spec, shown, parsed, columns, pyramid(*tables, spec, counted))
@@ -65,7 +67,7 @@ def build_candidate(
         **data,
         **figures,
         **{plot_file(n): png for n, png in draw_columns(columns, spec, browser).items()},
-        "datapackage.json": data_package(spec, synthetic.column_names, about, data),
+        "datapackage.json": data_package(spec, released.column_names, about, data),
         "report.html": page,
         **{f"report.{n}.pdf": pdf for n, pdf in print_page(page, created, browser).items()},
     }

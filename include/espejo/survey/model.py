@@ -145,6 +145,23 @@ class Weight(Strict):
     totals: tuple[Total, ...] = Field(min_length=1)
 
 
+class Derived(Strict):
+    """A column of the release that follows from others of the same row: `of` an expression.
+
+    It is computed once rows are drawn, and so holds by construction; it is not modelled, and is
+    blank where a column that it needs is. `decimals`: how many it is rounded to.
+    """
+
+    label: Label
+    of: str
+    unit: Label | None = None
+    decimals: int = Field(default=2, ge=0, le=9)
+
+    def as_column(self) -> Column:
+        """How a release describes it."""
+        return Column(kind="decimal", label=self.label, unit=self.unit)
+
+
 class SurveySpec(Strict):
     """All that is particular to a survey."""
 
@@ -163,6 +180,7 @@ class SurveySpec(Strict):
     rules: tuple[Rule, ...] = Field(default=())
     model: ModelSettings
     weight: Weight | None = None
+    derived: dict[str, Derived] = Field(default_factory=dict)
     disclosure: Disclosure
     outputs: Outputs
     indicators: tuple[Indicator, ...] = Field(default=())
@@ -206,6 +224,11 @@ class SurveySpec(Strict):
     def geography_levels(self) -> tuple[str, ...]:
         """The levels from the widest down; empty where the survey has no geography."""
         return self.geography.levels if isinstance(self.geography, Geography) else ()
+
+    def released_columns(self) -> dict[str, Column]:
+        """The modelled columns, then those that follow from them."""
+        derived = {name: one.as_column() for name, one in self.derived.items()}
+        return self.model_columns() | derived
 
     def without_weight(self) -> SurveySpec:
         """The spec as an attacker knows it, who has nobody's weight."""

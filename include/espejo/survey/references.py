@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
@@ -44,6 +45,7 @@ def find_problems(spec: SurveySpec) -> list[tuple[Location, str]]:
         _chained_ages,
         _model,
         _weight,
+        _derived,
         _disclosure,
         _outputs,
         _indicators,
@@ -258,6 +260,20 @@ def _model(spec: SurveySpec) -> Problems:
         if spec.columns[name].kind == "text":
             problem = f"{name} is free text, which is never modelled; leave it out, or code it"
             yield ("model", "columns"), problem
+
+
+def _derived(spec: SurveySpec) -> Problems:
+    """A derived column has a name of its own, and reads modelled columns alone."""
+    taken = {name.upper() for name in spec.columns}
+    for name, one in spec.derived.items():
+        where: Location = ("derived", name)
+        if name.upper() in taken or not name.strip():
+            yield where, f"the name {name} is used by a column; write another"
+        yield from _expression(spec, (*where, "of"), one.of, "number")
+        with suppress(ExpressionError):
+            others = spec.expression(one.of).columns - set(spec.model.columns)
+            if others:
+                yield (*where, "of"), f"{sorted(others)[0]} is not modelled, so that no row has it"
 
 
 def _weight(spec: SurveySpec) -> Problems:

@@ -20,10 +20,8 @@ def source_csv(table: pa.Table, spec: SurveySpec) -> bytes:
 
     Column names are the spec's: consumers rely on them whatever a quarter's file called them.
     """
-    frame = to_frame(table)
-    text = pd.DataFrame(
-        {n: _as_written(frame[n], spec.columns[n], spec.source) for n in frame.columns}
-    )
+    frame, known = to_frame(table), spec.columns | spec.released_columns()
+    text = pd.DataFrame({n: _as_written(frame[n], known[n], spec.source) for n in frame.columns})
     sink = io.StringIO(newline="")
     text.to_csv(
         sink,

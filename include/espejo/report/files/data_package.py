@@ -86,7 +86,7 @@ def _weights(spec: SurveySpec) -> Descriptor:
 
 
 def _csv_resource(spec: SurveySpec, columns: list[str], content: bytes) -> Descriptor:
-    source = spec.source
+    source, known = spec.source, spec.released_columns()
     return {
         "profile": "tabular-data-resource",
         "name": "synthetic",
@@ -101,7 +101,7 @@ def _csv_resource(spec: SurveySpec, columns: list[str], content: bytes) -> Descr
         },
         "schema": {
             "missingValues": sorted({"", source.blank}),
-            "fields": [_field(name, spec.columns[name], source) for name in columns],
+            "fields": [_field(name, known[name], source) for name in columns],
         },
     }
 

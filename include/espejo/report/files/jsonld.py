@@ -52,7 +52,7 @@ def dataset_jsonld(spec: SurveySpec, release: Mapping[str, Any]) -> Node:
             "description": _texts(spec.description),
             **_coverage(period),
         },
-        "variableMeasured": [_variable(n, column) for n, column in spec.model_columns().items()],
+        "variableMeasured": [_variable(n, column) for n, column in spec.released_columns().items()],
         "distribution": [_download(file) for file in release.get("files", ())],
     }
 
