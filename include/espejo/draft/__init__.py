@@ -4,6 +4,6 @@ Nothing that is written stands on fewer people than the floor: codes, bounds and
 names are held by enough rows, and bounds are rounded outwards.
 """
 
-from include.espejo.draft.draft import Asked, Draft, draft_spec
+from include.espejo.draft.draft import Asked, DraftedSpec, draft_spec
 
-__all__ = ["Asked", "Draft", "draft_spec"]
+__all__ = ["Asked", "DraftedSpec", "draft_spec"]

@@ -15,7 +15,7 @@ from include.espejo.draft.columns import Drafted, Texts, draft_column
 from include.espejo.draft.keys import household_key, person_key
 from include.espejo.draft.labels import ColumnLabels, Labels, labels_of_book, labels_of_file
 from include.espejo.draft.sniff import decimal_of, format_of, look_at_csv, missing_of
-from include.espejo.draft.write import Parts, to_text
+from include.espejo.draft.write import SpecParts, to_text
 from include.espejo.errors import InputError, ParameterError
 from include.espejo.ingest import read_survey
 from include.espejo.ingest.encodings import pick_encoding
@@ -50,7 +50,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Draft:
+class DraftedSpec:
     """The text of the spec, how many columns are of each kind, and how many questions it asks."""
 
     text: str
@@ -60,7 +60,7 @@ class Draft:
     questions: int
 
 
-def draft_spec(lake: Lake, source: str, asked: Asked) -> Draft:
+def draft_spec(lake: Lake, source: str, asked: Asked) -> DraftedSpec:
     """Draft the spec of a file. Raises InputError where the file cannot be read as a table."""
     floor = Floor()
     if not re.fullmatch(r"[a-z][a-z0-9_]*", asked.survey):
@@ -170,7 +170,7 @@ def _read_as(column: Texts, marks: set[str], look: Mapping[str, Any]) -> Texts:
 
 def _parts(
     asked: Asked, look: Mapping[str, Any], columns: list[Drafted], floor: Floor, rows: int
-) -> Parts:
+) -> SpecParts:
     modelled = tuple(one.name for one in columns if one.modelled)[:MOST_COLUMNS]
     known = [
         one
@@ -186,7 +186,7 @@ def _parts(
     source = {key: value for key, value in look.items() if key != "names"}
     encodings = source.pop("encodings", ("utf-8",))
     bounds = {"min_rows": max(1, _step(rows // 2)), "max_rows": _step(3 * rows)}
-    return Parts(
+    return SpecParts(
         survey=asked.survey,
         period=asked.period,
         source={**source, "encodings": list(encodings), **bounds},
@@ -206,7 +206,7 @@ def _step(rows: int) -> int:
     return max(rows // power, 1) * power
 
 
-def _settled(lake: Lake, source: str, parts: Parts, floor: Floor) -> Draft:
+def _settled(lake: Lake, source: str, parts: SpecParts, floor: Floor) -> DraftedSpec:
     """The draft with its keys and rules, once the file keeps it."""
     period = Period.parse(FORMS[parts.period].example)
     for _ in range(3):
@@ -228,15 +228,15 @@ def _settled(lake: Lake, source: str, parts: Parts, floor: Floor) -> Draft:
     kinds: dict[str, int] = {}
     for one in parts.columns:
         kinds[one.keys["kind"]] = kinds.get(one.keys["kind"], 0) + 1
-    return Draft(text, kinds, len(parts.modelled), len(rules), text.count("?\n"))
+    return DraftedSpec(text, kinds, len(parts.modelled), len(rules), text.count("?\n"))
 
 
-def _with_keys(parts: Parts, frame: pd.DataFrame) -> Parts:
+def _with_keys(parts: SpecParts, frame: pd.DataFrame) -> SpecParts:
     present = [one for one in parts.columns if one.name in frame]
     person = person_key(frame, present)
     household = household_key(frame, person)
-    # A column that names households is one that nobody should learn.
-    direct = {n for n in (*person, *household) if n not in parts.quasi[:1]}
+    # What names people or households is nothing to learn.
+    direct = {*person, *household}
     modelled = tuple(name for name in parts.modelled if name not in direct)
     return replace(
         parts,
@@ -244,11 +244,11 @@ def _with_keys(parts: Parts, frame: pd.DataFrame) -> Parts:
         household=tuple(household),
         direct=frozenset(direct),
         modelled=modelled,
-        quasi=tuple(name for name in parts.quasi if name in modelled),
+        quasi=tuple(name for name in parts.quasi if name in modelled) or modelled[:1],
     )
 
 
-def _loosened(parts: Parts, refused: Collection[str]) -> Parts:
+def _loosened(parts: SpecParts, refused: Collection[str]) -> SpecParts:
     """Without what the file itself does not keep: lists, widths and bounds of these columns."""
     loose = ("codes", "width", "range", "blank")
     columns = tuple(

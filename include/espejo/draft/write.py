@@ -19,7 +19,7 @@ _ROLES = "role: direct (identifies), quasi (may be known), sensitive (worth lear
 
 
 @dataclass(frozen=True)
-class Parts:
+class SpecParts:
     """All that the text is made of."""
 
     survey: str
@@ -35,7 +35,7 @@ class Parts:
     rules: str = field(default="")
 
 
-def to_text(parts: Parts) -> str:
+def to_text(parts: SpecParts) -> str:
     """The spec."""
     return "".join(
         [
@@ -72,7 +72,7 @@ _OUTPUTS = {
 }
 
 
-def _places(parts: Parts) -> str:
+def _places(parts: SpecParts) -> str:
     once = parts.period == "none"
     folder = f"s3://espejo-raw/{parts.survey}" + ("" if once else "/{period}")
     places = {
@@ -84,7 +84,7 @@ def _places(parts: Parts) -> str:
     return _line("places", places, question="where in the lake?")
 
 
-def _column(column: Drafted, parts: Parts) -> str:
+def _column(column: Drafted, parts: SpecParts) -> str:
     keys = {key: value for key, value in column.keys.items() if key != "role"}
     codes = keys.pop("codes", None)
     questions = list(column.questions)

@@ -18,7 +18,7 @@ _ROUNDS, _NEAR = 200, 1e-9
 
 
 @dataclass(frozen=True)
-class Margin:
+class WeightMargin:
     """What the weights of each group of `by` add up to, by the group's codes."""
 
     by: tuple[str, ...]
@@ -27,7 +27,7 @@ class Margin:
 
 def weight_margins(
     frame: pd.DataFrame, spec: SurveySpec, household: np.ndarray | None = None
-) -> list[Margin]:
+) -> list[WeightMargin]:
     """The totals of the survey's own rows, or those that the spec has; no group under the floor.
 
     `household`: of each row, where the frame has not the columns that tell.
@@ -42,9 +42,9 @@ def weight_margins(
 
 def _margin(
     frame: pd.DataFrame, total: Total, weights: np.ndarray, household: np.ndarray, spec: SurveySpec
-) -> Margin:
+) -> WeightMargin:
     if total.values:
-        return Margin(total.by, {(code,): value for code, value in total.values.items()})
+        return WeightMargin(total.by, {(code,): value for code, value in total.values.items()})
     keys = frame[list(total.by)].astype(object)
     group = group_numbers(keys)
     size = int(group.max(initial=-1)) + 1
@@ -52,7 +52,7 @@ def _margin(
     sums = np.bincount(group, weights, minlength=size)
     first = pd.Series(np.arange(len(group))).groupby(group).first().to_numpy()
     codes = [tuple(keys.iloc[row]) for row in first]
-    return Margin(
+    return WeightMargin(
         total.by,
         {
             code: float(value)
@@ -72,7 +72,9 @@ def absent_groups(frame: pd.DataFrame, spec: SurveySpec) -> dict[str, int]:
     return found
 
 
-def raked_weights(synthetic: pd.DataFrame, margins: list[Margin], spec: SurveySpec) -> np.ndarray:
+def raked_weights(
+    synthetic: pd.DataFrame, margins: list[WeightMargin], spec: SurveySpec
+) -> np.ndarray:
     """The drawn weights, multiplied so that each group adds up to its total: float64, (rows,).
 
     Iterative proportional fitting (Deming and Stephan 1940). A whole-number column is rounded so
@@ -99,7 +101,7 @@ def raked_weights(synthetic: pd.DataFrame, margins: list[Margin], spec: SurveySp
     return _whole(weights, groups) if column.kind == "integer" else np.round(weights, 6)
 
 
-def numbered_groups(frame: pd.DataFrame, margin: Margin) -> tuple[np.ndarray, np.ndarray]:
+def numbered_groups(frame: pd.DataFrame, margin: WeightMargin) -> tuple[np.ndarray, np.ndarray]:
     """The group of each row, 0 for none, and the totals of groups 1 and up."""
     number = {code: at + 1 for at, code in enumerate(margin.totals)}
     keys = zip(*(frame[name].astype(object) for name in margin.by), strict=True)
