@@ -51,6 +51,9 @@ def require_browser() -> None:
         )
 
 
+_NOWHERE = "http://127.0.0.1:9"  # the port of the discard protocol, which nobody serves
+
+
 @contextmanager
 def open_browser() -> Iterator[Browser]:
     """A Chromium without a window, closed at the end. Raises BrowserError if it does not start."""
@@ -58,7 +61,9 @@ def open_browser() -> Iterator[Browser]:
 
     for name in ("kaleido", "choreographer"):
         logging.getLogger(name).setLevel(logging.WARNING)  # dozens of lines a page otherwise
-    chromium = kaleido.Kaleido(n=1, mathjax=False)  # which asks the network for nothing
+    # Without MathJax kaleido asks the network for nothing; what Chromium itself would ask its maker
+    # ends at a proxy that is not there.
+    chromium = kaleido.Kaleido(n=1, mathjax=False, proxy_server=_NOWHERE)
     with tempfile.TemporaryDirectory(prefix="espejo-") as folder, _loop() as wait:
         wait(chromium.open())
         try:
