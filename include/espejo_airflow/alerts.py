@@ -13,6 +13,9 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+_ENDED = {"success", "failed"}
+_NEVER_DUE = {"backfill", "manual"}  # of the kinds of runs: people wait for these
+
 
 def notify_failure(context: Any, connection_id: str) -> None:
     """Callback of a task that has failed for good."""
@@ -30,9 +33,15 @@ def notify_failure(context: Any, connection_id: str) -> None:
     )
 
 
-def notify_deadline(connection_id: str, dag_id: str, **_: Any) -> None:
-    """Callback of a run that has not ended by its deadline."""
-    send(connection_id, {"event": "late", "dag": dag_id, "message": "not ended by its deadline"})
+def notify_deadline(connection_id: str, dag_id: str, context: Any = None, **_: Any) -> None:
+    """Callback of a run's deadline. Nothing is sent of a run that has ended, however, or that was
+    never due: Airflow asks about failed runs and backfills, too."""
+    run = (context or {}).get("dag_run") or {}
+    if run.get("state") in _ENDED or run.get("run_type") in _NEVER_DUE:
+        log.info("run %s is not late: no alert is sent", run.get("dag_run_id"))
+        return
+    told = {"event": "late", "dag": dag_id, "message": "not ended by its deadline"}
+    send(connection_id, told | ({"run": run["dag_run_id"]} if "dag_run_id" in run else {}))
 
 
 def send(connection_id: str, message: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -413,3 +414,55 @@ def test_a_task_killed_before_its_audit_is_kept_leaves_no_older_verdict(
     with pytest.raises(LakeError, match="not written"):
         disclose(replace(panel.office.run(panel.job, work), ledger=None))
     assert not Path(work.candidate).exists()
+
+
+class _KilledError(BaseException):
+    """As a process that is killed: nothing catches it."""
+
+
+@pytest.mark.parametrize("override", [None, REASON], ids=["passed", "overridden"])
+def test_publishing_killed_after_any_write_is_mended_by_a_rerun(
+    office: Office, work: Workspace, monkeypatch: pytest.MonkeyPatch, override: str | None
+) -> None:
+    put_candidate(work, SAFE, *([LEAK] if override else []))
+    start = files(office.root)
+    publish_it(office, work, override)
+    whole = files(Path(office.place.root))
+    cut_off = 0
+    for writes in range(100):
+        shutil.rmtree(office.root)
+        for name, content in start.items():
+            write(str(office.root / name), content)
+        if not _killed_after(writes, monkeypatch, lambda: publish_it(office, work, override)):
+            break
+        cut_off += 1
+        publish_it(office, work, override)
+        assert files(Path(office.place.root)) == whole, writes
+        pointer = read_pointer(office.lakes.publish, office.place.latest())
+        assert pointer is not None
+        assert len(pointer.history) == 1
+    assert cut_off > len(whole)
+
+
+def _killed_after(writes: int, monkeypatch: pytest.MonkeyPatch, call: Any) -> bool:
+    """Whether the call was killed at a write after so many."""
+    done = 0
+
+    def counted(method: Any) -> Any:
+        def write_or_die(*given: Any) -> Any:
+            nonlocal done
+            if done == writes:
+                raise _KilledError
+            done += 1
+            return method(*given)
+
+        return write_or_die
+
+    with monkeypatch.context() as patch:
+        for name in ("write", "create", "replace"):
+            patch.setattr(LocalLake, name, counted(getattr(LocalLake, name)))
+        try:
+            call()
+        except _KilledError:
+            return True
+    return False

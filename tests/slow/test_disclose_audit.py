@@ -18,6 +18,7 @@ from include.espejo.disclose.audit import run_audit
 from include.espejo.disclose.gates import Outcome
 from include.espejo.errors import InputError
 from include.espejo.survey import Period, SurveySpec
+from include.espejo.survey.model import Total, Weight
 from tests.surveys.parks import write_parks
 
 NEEDS_CONTROL = {"identical", "near_identical", "isolated_matched", "closest_record", "membership"}
@@ -258,3 +259,22 @@ def test_the_order_of_rows_and_categories_is_nothing_to_the_floor(
     figures = [{g.name: g.figure for g in told.gates} for told in (clean, found)]
     for name in ("rules", "floor", "floor_codes", "identical", "near_identical", "membership"):
         assert figures[0][name] == figures[1][name]
+
+
+def test_a_copy_with_a_weight_of_its_own_is_still_a_copy(
+    split: Split, enoe: SurveySpec, period: Period
+) -> None:
+    """A released weight is raked: it must not tell a copied row from its original."""
+    weight = Weight(column="FAC", totals=(Total(by=("ENT",)),))
+    columns = enoe.columns | {"FAC": enoe.columns["FAC"].model_copy(update={"role": "weight"})}
+    model = enoe.model.model_copy(update={"columns": (*enoe.model.columns, "FAC")})
+    weighted = enoe.model_copy(update={"weight": weight, "columns": columns, "model": model})
+    copies = split.train[list(enoe.model_columns())].reset_index(drop=True)
+    train, holdout, synthetic = (
+        table.assign(FAC=np.arange(len(table)) % number + 1.0)
+        for table, number in ((split.train, 900), (split.holdout, 900), (copies, 700))
+    )
+    found = run_audit(train, holdout, synthetic, weighted, period, seed=1)
+    plain_audit = run_audit(split.train, split.holdout, copies, enoe, period, seed=1)
+    assert found == plain_audit
+    assert "identical" in found.failed

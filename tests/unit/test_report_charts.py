@@ -14,7 +14,14 @@ from include.espejo.evaluate.periods.document import Comparison
 from include.espejo.evaluate.quality.document import Quality
 from include.espejo.evaluate.scoring.references import ReferencedScore
 from include.espejo.language import Label
-from include.espejo.report.drawings.charts import draw_histogram, nice_ticks
+from include.espejo.report.drawings.bins import axis_bins, count_in_bins
+from include.espejo.report.drawings.charts import (
+    Tick,
+    draw_histogram,
+    moment_ticks,
+    nice_ticks,
+    tick_decimals,
+)
 from include.espejo.report.drawings.distributions import MOST_BARS, Histogram, distribution
 from include.espejo.report.drawings.pyramid import pyramid
 from include.espejo.report.page.estimates import labels_of_group
@@ -27,6 +34,7 @@ from include.espejo.report.page.scores import Headline, headlines, track
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.column import Column
 from include.espejo.survey.disclosure import Floor
+from include.espejo.survey.moments import MomentKind, read_moment, write_moment
 from include.espejo.table.floors import few_of_each
 from tests.support.documents import filled
 from tests.support.report_pages import everybody
@@ -519,3 +527,51 @@ def test_less_is_better_to_the_right_on_its_track() -> None:
     assert shown.track.ceiling is not None
     assert shown.track.baseline is not None
     assert shown.track.baseline < shown.track.score < shown.track.ceiling
+
+
+# --- axes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("top", "decimals"), [(1.0, 0), (0.05, 0), (0.02, 1), (0.004, 1), (0.0007, 2), (0.00003, 3)]
+)
+def test_the_ticks_of_small_shares_are_told_apart(top: float, decimals: int) -> None:
+    ticks = [Tick(0, float(value)) for value in nice_ticks(0, top, 4)]
+    assert tick_decimals(ticks) == decimals
+    written = [f"{100 * tick.value:.{decimals}f}" for tick in ticks]
+    assert len(set(written)) == len(ticks)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_whole_numbers_are_cut_at_whole_numbers(*, log: bool) -> None:
+    for high in (3, 8, 12, 40, 95):
+        values = np.repeat(np.arange(1, high + 1), 15).astype(float)
+        edges = axis_bins(values, 10, log, whole=True)
+        assert (edges == np.round(edges)).all()
+        assert (np.diff(edges) >= 1).all()
+        assert count_in_bins(values, edges).min() >= 10
+        assert count_in_bins(values, edges).sum() == len(values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high"),
+    [
+        ("date", "2025-01-03", "2025-12-30"),
+        ("date", "1940-01-01", "2008-06-30"),
+        ("date", "2025-03-01", "2025-03-20"),
+        ("datetime", "2025-01-03T10:00:00", "2025-12-30T11:00:00"),
+        ("time", "06:10:00", "22:50:00"),
+        ("time", "06:10:00", "06:14:00"),
+    ],
+)
+def test_ticks_of_moments_are_round_and_few(kind: MomentKind, low: str, high: str) -> None:
+    ends = read_moment(kind, low), read_moment(kind, high)
+    assert ends[0] is not None
+    assert ends[1] is not None
+    ticks = moment_ticks(kind, ends[0], ends[1])
+    assert 2 <= len(ticks) <= 7
+    assert ends[0] <= ticks.min() <= ticks.max() <= ends[1]
+    written = [write_moment(kind, tick) for tick in ticks]
+    if ends[1] - ends[0] > 100:
+        assert all(text[8:10] == "01" or kind == "time" for text in written)
+        assert all(text.endswith(("00", "01")) for text in written)

@@ -59,6 +59,10 @@ def find_input(lake: Lake, pattern: str, parts: int = 1) -> tuple[str, ...]:
     found = lake.list(pattern)
     if len(found) == parts:
         return tuple(found)
+    if not found and not set("*?[") & set(pattern.rpartition("/")[2]):
+        raise InputError(
+            pattern, ["rule one file: not found: there is no such file; check the path"]
+        )
     count = "exactly one file" if parts == 1 else f"exactly {parts} files"
     what = f"{len(found)} files match" if found else "no file matches"
     near = near_misses(lake, pattern)
