@@ -197,13 +197,14 @@ def test_figures_are_rounded(wide: pd.DataFrame) -> None:
         assert all(number.endswith("0") for number in numbers)
 
 
-def test_a_name_that_no_expression_can_hold_is_passed_over() -> None:
+def test_a_name_that_is_no_plain_word_is_quoted() -> None:
     random = np.random.default_rng(5)
     first = random.integers(0, 2, ROWS)
     frame = pd.DataFrame(
         {"is-student": codes(first, ["no", "yes"]), "study": codes(first, ["none", "some"])}
     )
-    assert suggested_for(frame) == []
+    (rule,) = suggested_for(frame)
+    assert (rule["if"], rule["then"]) == ('`is-student` == "no"', 'study == "none"')
 
 
 def test_what_a_place_fixes_is_not_suggested(ingested, enoe, period) -> None:
