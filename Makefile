@@ -17,12 +17,13 @@ BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-# torch by pip, whose settings say which build of it; the rest by uv, in a fifth of pip's time. Where
+# torch by pip, whose settings say which build of it; the rest by uv, in a fifth of pip's time, and
+# compiled at once: where PYTHONDONTWRITEBYTECODE is set, each process would compile it all again. Where
 # uv finds no index, since only pip's settings name one, pip installs it all.
 $(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install uv torch -c constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -c constraints.txt \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-dev.txt -c constraints.txt \
 	  || $(PIP) install -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
