@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+
+MOST_REFUSED = 100  # rows and values of an input that are kept, of those that a rule refuses
 
 
 class EspejoError(Exception):
@@ -39,13 +42,20 @@ class ParameterError(EspejoError):
 
 
 class InputError(EspejoError):
-    """A survey file that breaks its spec; one line a problem."""
+    """A survey file that breaks its spec; one line a problem.
+
+    `refused`: which rows and values, by column, for the restricted area alone: no text holds it,
+    and it does not leave the process.
+    """
 
     exit_code = 2
 
-    def __init__(self, source: str, problems: Sequence[str]):
+    def __init__(
+        self, source: str, problems: Sequence[str], refused: Mapping[str, object] | None = None
+    ):
         self.source = source
         self.problems = tuple(problems)
+        self.refused = dict(refused or {})
         super().__init__("\n".join([f"{source}: refused", *(f"  - {p}" for p in self.problems)]))
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, tuple[str, ...]]]:

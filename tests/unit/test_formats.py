@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import pickle
 import zipfile
 from collections.abc import Callable
 from datetime import date
@@ -21,9 +23,13 @@ import yaml
 from include.espejo.errors import InputError, SpecError
 from include.espejo.ingest import Ingested, find_input, read_survey
 from include.espejo.ingest.formats import unpack
-from include.espejo.lake import open_lake
+from include.espejo.lake import Lakes, open_lake
+from include.espejo.lake.keys import Workspace
+from include.espejo.parameters import Parameters
 from include.espejo.report.files.csv import source_csv
-from include.espejo.survey import SurveySpec
+from include.espejo.steps.ingest import ingest
+from include.espejo.steps.run import Job, Run
+from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.load import parse_spec
 from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
 
@@ -514,3 +520,77 @@ def test_numbers_keep_all_their_digits(tmp_path: Path) -> None:
     assert b"12345678901.25" in written
     assert b"0.00001" in written
     assert b"e-" not in written.lower()
+
+
+# --- lists beside the spec ------------------------------------------------------------------------
+
+LISTED = COLUMNS | {
+    "MUN": {
+        **{"kind": "code", "width": 3, "role": "quasi", "label": "Municipality"},
+        "codes_from": {"file": "mun.csv", "code": "CVE", "label": "NOM", "label_en": "NAME"},
+        "codes": {"010": "Own label"},
+    }
+}
+
+
+def test_a_code_list_may_be_a_file_beside_the_spec(tmp_path: Path) -> None:
+    listed = "CVE,NOM,NAME\n009,Nueve,Nine\n010,Diez,\n011,,Eleven\n,x,y\n012,,\n"
+    (tmp_path / "mun.csv").write_text(listed, encoding="utf-8-sig")
+    spec = parse_spec(content_of(LISTED), "made.yaml", tmp_path)
+    codes = spec.columns["MUN"].codes
+    assert {code: label and (label.es, label.en) for code, label in codes.items()} == {
+        "009": ("Nueve", "Nine"),
+        "010": ("Own label", "Own label"),
+        "011": ("Eleven", "Eleven"),
+        "012": None,
+    }
+    assert values(read(tmp_path, CSV, spec)) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, r"there is no mun\.csv beside the spec"),
+        ("CVE,NAME\n009,x\n", r"mun\.csv has no column NOM"),
+        ("", r"mun\.csv has no column CVE"),
+        ("CVE,NOM,NAME\n009,a,b\n009,c,d\n", "code '009' has two labels; keep one"),
+        ("CVE,NOM,NAME\n9,a,b\n", "code '9' does not have the declared width 3"),
+    ],
+)
+def test_a_code_list_that_cannot_be_used_is_told(
+    content: str | None, told: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "mun.csv").write_text(content)
+    with pytest.raises(SpecError, match=told):
+        parse_spec(content_of(LISTED), "made.yaml", tmp_path)
+
+
+def test_a_code_list_lies_beside_the_spec_and_nowhere_else(tmp_path: Path) -> None:
+    for file in ("../mun.csv", "/etc/passwd"):
+        listed = COLUMNS | {"MUN": COLUMNS["MUN"] | {"codes_from": {"file": file, "code": "C"}}}
+        with pytest.raises(SpecError, match="must lie beside the spec; give its name alone"):
+            parse_spec(content_of(listed), "made.yaml", tmp_path)
+
+
+def test_what_could_not_be_read_stands_in_the_restricted_area_alone(tmp_path: Path) -> None:
+    spec = spec_of()
+    (tmp_path / "made.csv").write_bytes(CSV.replace(b"1234.5", b"ZQX7").replace(b",7,", b",x,"))
+    lake = open_lake(str(tmp_path))
+    run = Run(
+        job=Job(spec, Period.parse("once"), Parameters.of(spec, {})),
+        lakes=Lakes(lake, lake, lake),
+        source=str(tmp_path / "made.csv"),
+        scratch=str(tmp_path / "restricted" / "scratch"),
+        workspaces=Workspace,
+    )
+    with pytest.raises(InputError) as caught:
+        ingest(run)
+    assert "ZQX7" not in str(caught.value)
+    assert "ZQX7" not in repr(caught.value)
+    assert not pickle.loads(pickle.dumps(caught.value)).refused
+    told = json.loads((tmp_path / "restricted" / "refused.json").read_text())["refused"]
+    assert told == {
+        "AGE": {"rows": [3], "values": ["x"]},
+        "INC": {"rows": [1], "values": ["ZQX7"]},
+    }

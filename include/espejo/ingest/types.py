@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from include.espejo.errors import InputError
+from include.espejo.errors import MOST_REFUSED, InputError
 from include.espejo.ingest.encodings import mixed_encodings, pick_encoding
 from include.espejo.ingest.formats.raw import RawColumn, RawTable
 from include.espejo.ingest.misfits import advice
@@ -48,6 +48,7 @@ def typed_table(
     warnings = list(mixed_encodings(raw.columns, encoding, raw.encodings))
     arrays: dict[str, pa.Array] = {}
     problems = []
+    refused: dict[str, object] = {}
     for name, column in spec.columns.items():
         if name not in raw.columns:
             if name in spec.model.columns:
@@ -55,10 +56,12 @@ def typed_table(
             continue
         typed = Typed(raw.columns[name], column, spec.source, encoding)
         arrays[name] = typed.array
-        problems += [f"column {name}, rule {column.kind}: {told}" for told in typed.problems()]
+        if typed.misfits:
+            problems.append(f"column {name}, rule {column.kind}: {typed.problem()}")
+            refused[name] = typed.refused()
         warnings += [f"column {name}: {told}" for told in typed.warnings()]
     if problems:
-        raise InputError(source, problems)
+        raise InputError(source, problems, refused)
     _refuse_blank_rows(arrays, raw, source)
     return pa.table(arrays), encoding, tuple(warnings)
 
@@ -112,18 +115,23 @@ class Typed:
             pa.array(mapped, mask=mapped < 0), pa.array(categories, pa.string())
         )
 
-    def problems(self) -> list[str]:
+    @cached_property
+    def misfits(self) -> list[int]:
+        """Which distinct values are of another type."""
+        both = zip(self.texts, self.values, strict=True)
+        return [at for at, (text, value) in enumerate(both) if text and value is None]
+
+    def problem(self) -> str:
         """How many rows hold something of another type, and what to do."""
-        misfits = [
-            at
-            for at, (text, value) in enumerate(zip(self.texts, self.values, strict=True))
-            if text and value is None
-        ]
-        if not misfits:
-            return []
-        count = self.raw.count(misfits)
-        told = advice([self.texts[at] for at in misfits], self.column, self.source)
-        return [f"{count} rows have another kind of value; {told}"]
+        count = self.raw.count(self.misfits)
+        told = advice([self.texts[at] for at in self.misfits], self.column, self.source)
+        return f"{count} rows have another kind of value; {told}"
+
+    def refused(self) -> dict[str, object]:
+        """Rows, counted from 1 below the header, and texts of another type; some of many."""
+        rows = np.flatnonzero(np.isin(self.raw.indices, self.misfits))[:MOST_REFUSED] + 1
+        texts = [self.texts[at] for at in self.misfits[:MOST_REFUSED]]
+        return {"rows": rows.tolist(), "values": texts}
 
     @cached_property
     def exported(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from include.espejo.errors import without_values
+from include.espejo.errors import InputError, without_values
+from include.espejo.lake.document import document_bytes
 from include.espejo.steps.documents import IngestedFile
 from include.espejo.steps.run import Run, Summary
 
@@ -22,7 +23,12 @@ def ingest(run: Run) -> Summary:
     lake = run.lakes.ingest
     sources = find_input(lake, run.source, run.spec.source.parts)
     joined = find_input(lake, run.joined)[0] if run.joined else None
-    survey = read_survey(lake, sources, run.spec, joined)
+    try:
+        survey = read_survey(lake, sources, run.spec, joined)
+    except InputError as error:
+        if error.refused:
+            run.lakes.work.write(run.refused, document_bytes({"refused": error.refused}))
+        raise
     rows = survey.table.num_rows
     run.lakes.work.write(run.scratch_table, to_parquet(survey.table))
     facts = IngestedFile(

@@ -78,6 +78,11 @@ class Run:
         return join(self.scratch, "ingest.json")
 
     @property
+    def refused(self) -> str:
+        """Which rows and values of a file could not be read; it outlives the scratch folder."""
+        return join(self.scratch.rpartition("/")[0], "refused.json")
+
+    @property
     def scratch_table(self) -> str:
         """The typed table that is not yet valid."""
         return join(self.scratch, "typed.parquet")

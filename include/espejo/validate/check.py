@@ -16,12 +16,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from include.espejo.errors import InputError, MetricError
+from include.espejo.errors import MOST_REFUSED, InputError, MetricError
 from include.espejo.lake.document import document_bytes
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import unchecked
-from include.espejo.validate.finding import MOST_REFUSED, Finding, Refused
+from include.espejo.validate.finding import Finding, Refused
 from include.espejo.validate.oddities import blank_shares, oddities, unfit
 
 

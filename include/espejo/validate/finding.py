@@ -15,9 +15,6 @@ class Refused:
     values: tuple[str, ...] = ()
 
 
-MOST_REFUSED = 100
-
-
 @dataclass(frozen=True)
 class Finding:
     """What one rule found: how many rows break it, of how many that it looks at."""
