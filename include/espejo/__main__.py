@@ -19,10 +19,17 @@ from include.espejo.survey.period import FORMS
 from include.espejo.survey.source import Format
 
 
+class _ToStandardError(logging.Handler):
+    """Writes to what standard error is when something is told, not when the first command ran."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 2 bad input, 3 gate, 1 anything else."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    logging.basicConfig(handlers=[_ToStandardError()], level=logging.WARNING, format="%(message)s")
     logging.getLogger("include.espejo").setLevel(logging.INFO)
     from include.espejo import commands
 

@@ -36,7 +36,7 @@ def notify_failure(context: Any, connection_id: str) -> None:
 def notify_deadline(connection_id: str, dag_id: str, context: Any = None, **_: Any) -> None:
     """Callback of a run's deadline. Nothing is sent of a run that has ended, however, or that was
     never due: Airflow asks about failed runs and backfills, too."""
-    run = (context or {}).get("dag_run") or {}
+    run = {} if context is None else context.get("dag_run", {})
     if run.get("state") in _ENDED or run.get("run_type") in _NEVER_DUE:
         log.info("run %s is not late: no alert is sent", run.get("dag_run_id"))
         return

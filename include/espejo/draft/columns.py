@@ -14,6 +14,8 @@ from include.espejo.draft.labels import ColumnLabels
 from include.espejo.ingest.types import TRUTH
 from include.espejo.survey.moments import MomentKind, read_moment
 
+Keys = dict[str, Any]  # of a spec, as YAML has them
+
 _FEW = 12  # distinct whole numbers that are rather codes
 _MOST_LISTED = 60  # codes without labels that are written one by one
 _LONG, _WORDS, _MOST_OWN, _FEWEST = 40, 4, 0.5, 50
@@ -39,7 +41,7 @@ class Drafted:
     identifier and no free text. `distinct`: how many values it has."""
 
     name: str
-    keys: dict[str, Any]
+    keys: Keys
     questions: tuple[str, ...] = ()
     modelled: bool = True
     distinct: int = 0
@@ -81,7 +83,7 @@ def draft_column(column: Texts) -> Drafted:
 
 
 def _drafted(
-    column: Texts, keys: dict[str, Any], questions: Sequence[str] = (), *, modelled: bool = True
+    column: Texts, keys: Keys, questions: Sequence[str] = (), *, modelled: bool = True
 ) -> Drafted:
     label = column.labels.label or column.name
     blank = {} if column.blank else {"blank": "never"}
@@ -155,7 +157,7 @@ def _number(column: Texts) -> Drafted | None:
         if _DECIMAL.fullmatch(code)
     }
     ordinary = values[~np.isin(values, list(special))]
-    keys: dict[str, Any] = {"kind": "integer" if whole else "decimal"}
+    keys: Keys = {"kind": "integer" if whole else "decimal"}
     if len(ordinary):
         keys["range"] = _bounds(ordinary)
     asked = []
@@ -216,7 +218,7 @@ def _code(column: Texts) -> Drafted:
         asked = ["it looks like an identifier, which is never modelled"]
         return _drafted(column, {"kind": "code", "role": "direct"}, asked, modelled=False)
     held = column.held()
-    keys: dict[str, Any] = {"kind": "code", **_width(column.texts)}
+    keys: Keys = {"kind": "code", **_width(column.texts)}
     if len(held) == len(column.texts) <= _MOST_LISTED:
         return _drafted(column, keys | {"codes": dict.fromkeys(sorted(held))})
     asked = ["some codes are of few people, so that none is listed: list them, or name a file"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.espejo.draft.columns import Drafted, Texts, draft_column
+from include.espejo.draft.columns import Drafted, Keys, Texts, draft_column
 from include.espejo.draft.keys import household_key, person_key
 from include.espejo.draft.labels import ColumnLabels, Labels, labels_of_book, labels_of_file
 from include.espejo.draft.sniff import decimal_of, format_of, look_at_csv, missing_of
@@ -78,7 +78,7 @@ def draft_spec(lake: Lake, source: str, asked: Asked) -> DraftedSpec:
     return _settled(lake, source, parts, floor)
 
 
-def _look(content: bytes, source: str, asked: Asked) -> dict[str, Any]:
+def _look(content: bytes, source: str, asked: Asked) -> Keys:
     """The keys of `source` that say how the file is read, and the names of its columns."""
     kind = asked.format or ("fixed_width" if asked.layout else format_of(source))
     if kind == "csv":
@@ -132,13 +132,13 @@ def _texts(raw: RawTable, labels: Labels, floor: Floor) -> list[Texts]:
     return found
 
 
-def _with_numbers(look: dict[str, Any], texts: list[Texts], raw: RawTable) -> dict[str, Any]:
+def _with_numbers(look: Keys, texts: list[Texts], raw: RawTable) -> Keys:
     """How the file writes decimals and missing numbers, where it holds texts."""
     if look.get("format", "csv") not in ("csv", "fixed_width"):
         return look
     marks = missing_of({column.name: column.texts for column in texts})
     decimal, thousands = decimal_of([t for t in column.texts if t not in marks] for column in texts)
-    more: dict[str, Any] = {"missing": marks} if marks else {}
+    more: Keys = {"missing": marks} if marks else {}
     if decimal == "," != look.get("delimiter"):
         more["decimal"] = decimal
     if thousands and thousands != look.get("delimiter"):

@@ -57,10 +57,7 @@ def build_candidate(
     columns = distributions(*tables, spec, counted)
     parsed = parse_figures(figures)
     released = with_derived(synthetic, spec, Period.parse(release["period"]))
-    data = {
-        "synthetic.parquet": to_parquet(released),
-        "synthetic.csv": source_csv(released, spec),
-    }
+    data = _tables(released, spec)
     shown = {**about, "files": [_entry(name, content) for name, content in data.items()]}
     page = render_page(spec, shown, parsed, columns, pyramid(*tables, spec, counted))
     files = {
@@ -83,6 +80,13 @@ def build_candidate(
         lake.write(join(folder, name), content)
     lake.write(join(folder, MANIFEST), manifest.to_json())
     return manifest
+
+
+def _tables(released: pa.Table, spec: SurveySpec) -> dict[str, bytes]:
+    return {
+        "synthetic.parquet": to_parquet(released),
+        "synthetic.csv": source_csv(released, spec),
+    }
 
 
 def _entry(name: str, content: bytes) -> dict[str, str | int]:

@@ -18,6 +18,8 @@ from include.espejo.survey.moments import MOMENTS, MomentKind, read_moment, writ
 # people of the population a row stands for, which no attacker knows.
 Role = Literal["direct", "quasi", "sensitive", "free", "weight"]
 
+_Given = dict[str, Any]  # a column as YAML has it
+
 
 class Strict(BaseModel):
     """Frozen, and an unknown key or a value of another type is an error."""
@@ -183,7 +185,7 @@ def number_text(number: float) -> str:
     return format(Decimal(repr(float(number))), "f")
 
 
-def _with_codes_of_boolean(given: dict[str, Any]) -> dict[str, Any]:
+def _with_codes_of_boolean(given: _Given) -> _Given:
     """`true` and `false` are its codes, labelled unless the spec says more."""
     own = {"true": Label(es="Sí", en="Yes"), "false": Label(es="No", en="No")}
     codes = {str(code).lower(): label for code, label in given.get("codes", own).items()}
@@ -192,7 +194,7 @@ def _with_codes_of_boolean(given: dict[str, Any]) -> dict[str, Any]:
     return given | {"codes": codes}
 
 
-def _with_numbers(given: dict[str, Any]) -> dict[str, Any]:
+def _with_numbers(given: _Given) -> _Given:
     """The moments of a column's bounds and special values as numbers."""
     kind = given["kind"]
 

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 from include.espejo.errors import SpecError
 from include.espejo.survey.model import SurveySpec
 from include.espejo.survey.notation import read_notation
-from include.espejo.survey.references import Location, find_problems
+from include.espejo.survey.problems import Location
+from include.espejo.survey.references import find_problems
 
 SUFFIXES = (".yaml", ".yml")
 SURVEYS_VARIABLE = "ESPEJO_SURVEYS"

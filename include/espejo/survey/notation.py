@@ -97,7 +97,7 @@ def _with_lists(content: Any, file: str, folder: Path | None) -> Any:
     for name, column in (columns if isinstance(columns, dict) else {}).items():
         if isinstance(column, dict) and "codes_from" in column:
             listed = _ListFile(column.pop("codes_from"), f"columns.{name}.codes_from", file, folder)
-            column["codes"] = {**listed.codes(), **(column.get("codes") or {})}
+            column["codes"] = {**listed.codes(), **column.get("codes", {})}
     source = content.get("source")
     layout = source.get("layout") if isinstance(source, dict) else None
     if isinstance(source, dict) and isinstance(layout, dict) and "file" in layout:
@@ -153,9 +153,9 @@ class _ListFile:
                 raise SpecError(f"{self.where}: {self.path.name} has no column {name}")
         return [{key: (row[n] or "").strip() for key, n in self.given.items()} for row in rows]
 
-    def codes(self) -> dict[str, Any]:
+    def codes(self) -> dict[str, object]:
         """Codes and their labels."""
-        codes: dict[str, Any] = {}
+        codes: dict[str, object] = {}
         for row in self.rows("code", optional=("label", "label_en")):
             if not row["code"]:
                 continue

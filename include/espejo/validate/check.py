@@ -86,7 +86,7 @@ _COUNTS = {"result_format": "BASIC", "partial_unexpected_count": 0}
 _ROWS = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
 
 
-def _run(expectations: Sequence[Any], frame: pd.DataFrame, results: dict[str, Any]) -> list[Any]:
+def _run(expectations: Sequence[Any], frame: pd.DataFrame, results: dict[str, object]) -> list[Any]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -113,9 +113,11 @@ def _refused(failed: Sequence[Any], frame: pd.DataFrame) -> list[Refused]:
 
 
 def _of_rows(result: Mapping[str, Any]) -> Refused:
-    rows = [int(row) + 1 for row in result.get("unexpected_index_list") or ()][:MOST_REFUSED]
-    values = dict.fromkeys(str(value) for value in result.get("unexpected_list") or ())
-    return Refused(tuple(rows), tuple(values)[:MOST_REFUSED])
+    # Null where a rule is about the table as a whole.
+    at, found = (result.get(f"unexpected_{name}") for name in ("index_list", "list"))
+    rows = [] if at is None else [int(row) + 1 for row in at[:MOST_REFUSED]]
+    values = [] if found is None else list(dict.fromkeys(map(str, found)))
+    return Refused(tuple(rows), tuple(values[:MOST_REFUSED]))
 
 
 def _raised(info: Mapping[str, object]) -> bool:

@@ -12,6 +12,8 @@ from include.espejo.ingest.formats.raw import RawColumn, RawTable
 from include.espejo.ingest.formats.written import text_of
 from include.espejo.survey import SurveySpec
 
+_How = dict[str, Any]  # arguments of pyreadstat
+
 LABELLED = ("stata", "spss", "sas")
 
 
@@ -62,7 +64,7 @@ def _read(content: bytes, source: str, kind: str, **how: Any) -> Any:
     raise InputError(source, [f"rule {kind}: not readable as a {kind} file; write it again"])
 
 
-def _accepted(read: Callable[..., Any], how: dict[str, Any]) -> dict[str, Any]:
+def _accepted(read: Callable[..., Any], how: _How) -> _How:
     """Not every format knows declared missing values."""
     if read.__name__ in ("read_por", "read_xport"):
         return {key: value for key, value in how.items() if key != "user_missing"}
