@@ -71,7 +71,7 @@ def test_a_draft_of_a_csv_finds_kinds_keys_special_codes_and_rules(tmp_path: Pat
     assert (spec.person_key, spec.household_key) == (("home", "line"), ("home",))
     assert {spec.columns[name].role for name in ("home", "line")} == {"direct"}
     assert spec.columns["pay"].blank == "allowed"
-    assert spec.columns["sex"].blank == "never"
+    assert spec.columns["sex"].blank == "never_in_input"
     (rule,) = spec.rules
     assert (rule.kind, set(spec.columns) >= {"pay"}) == ("blank", True)
     assert "rows" not in spec.survey
@@ -214,3 +214,18 @@ def test_the_command_prints_the_draft_or_writes_a_new_file(
     assert main(["draft", str(survey), "--output", str(out)]) == 2
     with pytest.raises(ParameterError, match="write a name of small letters"):
         draft_spec(open_lake(str(tmp_path)), str(survey), Asked("My Survey"))
+
+
+def test_a_draft_as_it_is_leads_to_a_release(tmp_path: Path) -> None:
+    frame = people()
+    frame["pay"] = frame["pay"].astype(float)
+    labels: Any = {"sex": {1: "Hombre", 2: "Mujer"}, "age": {99: "No sabe"}}
+    survey, spec = tmp_path / "made.dta", tmp_path / "made.yaml"
+    pyreadstat.write_dta(frame, str(survey), variable_value_labels=labels)
+    assert main(["draft", str(survey), "--output", str(spec)]) == 0
+    command = ["synthesize", str(survey), str(tmp_path / "out"), "--survey", str(spec)]
+    assert main([*command, "--period", "once", "--seed", "1", "--epochs", "1"]) == 0
+    released = pd.read_parquet(tmp_path / "out" / "synthetic.parquet")
+    assert list(released) == ["sex", "age", "region", "town", "pay"]
+    assert len(released) == PEOPLE
+    assert released.loc[released["sex"] == "1", "pay"].isna().all()

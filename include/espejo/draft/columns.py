@@ -38,7 +38,8 @@ _FORMS: tuple[tuple[MomentKind, str | None], ...] = (
 @dataclass(frozen=True)
 class Drafted:
     """A column of the spec: its keys in order, and what its owners are asked. `modelled`: no
-    identifier and no free text. `distinct`: how many values it has."""
+    identifier and no free text. `distinct`: how many values it has; `rare`: some of its codes, or
+    the blank, are of fewer people than the floor."""
 
     name: str
     keys: Keys
@@ -46,6 +47,7 @@ class Drafted:
     modelled: bool = True
     distinct: int = 0
     people: int = 0
+    rare: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Texts:
     @property
     def people(self) -> int:
         return int(self.rows.sum())
+
+    def has_rare(self, kind: str) -> bool:
+        """Whether a code, or the blank, has too few people; rare numbers merge with others."""
+        rare_codes = kind in ("code", "boolean") and bool((self.rows < self.floor).any())
+        return rare_codes or 0 < self.blank < self.floor
 
     def held(self) -> list[str]:
         """The texts that the floor holds."""
@@ -85,15 +92,17 @@ def draft_column(column: Texts) -> Drafted:
 def _drafted(
     column: Texts, keys: Keys, questions: Sequence[str] = (), *, modelled: bool = True
 ) -> Drafted:
-    label = column.labels.label or column.name
-    blank = {} if column.blank else {"blank": "never"}
+    label, kind = column.labels.label or column.name, keys.pop("kind")
+    # Of the survey alone: a rare code that nothing may stand for becomes blank in a release.
+    blank = {} if column.blank else {"blank": "never_in_input"}
     return Drafted(
         column.name,
-        {"kind": keys.pop("kind"), "label": label, **blank, **keys},
+        {"kind": kind, "label": label, **blank, **keys},
         tuple(questions),
         modelled,
         len(column.texts),
         column.people,
+        column.has_rare(kind),
     )
 
 

@@ -22,7 +22,7 @@ from include.espejo.ingest.encodings import pick_encoding
 from include.espejo.ingest.formats.raw import RawTable
 from include.espejo.ingest.read import names_of, read_raw
 from include.espejo.lake import Lake
-from include.espejo.suggest import suggest, to_yaml
+from include.espejo.suggest import Suggested, suggest, to_yaml
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.disclosure import Floor
 from include.espejo.survey.load import parse_spec
@@ -30,6 +30,7 @@ from include.espejo.survey.model import MOST_COLUMNS
 from include.espejo.survey.notation import read_layout
 from include.espejo.survey.period import FORMS, PeriodKind
 from include.espejo.table.frames import to_frame
+from include.espejo.table.rules import columns_of
 from include.espejo.validate import check_survey
 
 MOST_COMPARED = 60  # columns among which rules are looked for: pairs grow with their square
@@ -222,13 +223,22 @@ def _settled(lake: Lake, source: str, parts: SpecParts, floor: Floor) -> Drafted
         parts = _loosened(parts, refused)
     few = parts.modelled[:MOST_COMPARED]
     compared = spec.model_copy(update={"model": spec.model.model_copy(update={"columns": few})})
-    rules = suggest(frame, compared, period)
+    rules = _that_can_be_held(suggest(frame, compared, period), parts, spec)
     text = to_text(replace(parts, rules=to_yaml(rules) if rules else ""))
     parse_spec(text, "draft.yaml")
     kinds: dict[str, int] = {}
     for one in parts.columns:
         kinds[one.keys["kind"]] = kinds.get(one.keys["kind"], 0) + 1
     return DraftedSpec(text, kinds, len(parts.modelled), len(rules), text.count("?\n"))
+
+
+def _that_can_be_held(
+    rules: list[Suggested], parts: SpecParts, spec: SurveySpec
+) -> list[Suggested]:
+    """The rules without those about a column of rare codes: such a code becomes blank, which a rule
+    may forbid; whether it is true of the survey, the file alone does not say."""
+    rare = {one.name for one in parts.columns if one.rare}
+    return [some for some in rules if not rare & set(columns_of(some.rule, spec))]
 
 
 def _with_keys(parts: SpecParts, frame: pd.DataFrame) -> SpecParts:
