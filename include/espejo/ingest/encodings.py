@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from include.espejo.ingest.formats.raw import RawColumn
+from include.espejo.ingest.formats.raw import RawColumn, decodes
 
 _CONTROLS = {chr(code) for code in range(0x80, 0xA0)}
 
@@ -16,14 +16,6 @@ def pick_encoding(columns: Iterable[RawColumn], encodings: Sequence[str]) -> str
         if all(decodes(value, encoding) for value in foreign):
             return encoding
     return None
-
-
-def decodes(value: bytes, encoding: str) -> bool:
-    try:
-        value.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def mixed_encodings(

@@ -8,7 +8,7 @@ import numpy as np
 
 from include.espejo.errors import InputError
 from include.espejo.ingest.formats.header import match_names
-from include.espejo.ingest.formats.raw import RawColumn, RawTable
+from include.espejo.ingest.formats.raw import RawColumn, RawTable, decodes
 from include.espejo.survey import SurveySpec
 
 _MARK = b"\xef\xbb\xbf"
@@ -20,7 +20,7 @@ def read_fixed_width(file: IO[bytes], source: str, spec: SurveySpec) -> RawTable
     content = file.read(-1)
     while chunk := file.read(-1):
         content += chunk
-    encoding = next((e for e in spec.source.encodings if _decodes(content, e)), None)
+    encoding = next((e for e in spec.source.encodings if decodes(content, e)), None)
     if encoding is None:
         allowed = " or ".join(spec.source.encodings)
         raise InputError(source, [f"rule encoding: not {allowed}; save the file in one of them"])
@@ -50,14 +50,6 @@ def _lines(content: bytes, encoding: str) -> list[str]:
     while lines and not lines[-1]:
         lines.pop()
     return lines
-
-
-def _decodes(content: bytes, encoding: str) -> bool:
-    try:
-        content.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _misfits(lines: list[str], needed: int) -> list[str]:

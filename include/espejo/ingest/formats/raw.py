@@ -82,3 +82,11 @@ def stacked(tables: Sequence[RawTable], sources: Sequence[str]) -> RawTable:
     warnings = dict.fromkeys(warning for table in tables for warning in table.warnings)
     rows = sum(table.rows for table in tables)
     return RawTable(first.header, columns, rows, first.encodings, tuple(warnings))
+
+
+def decodes(value: bytes, encoding: str) -> bool:
+    try:
+        value.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
