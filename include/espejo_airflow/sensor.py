@@ -48,6 +48,6 @@ class RawFileSensor(BaseSensorOperator):
         if found < parts:
             # It also asks whether the bucket is there at all.
             near = near_misses(lake, pattern)
-            hint = f"; {', '.join(near)} nearly does" if near else ""
+            hint = f"; nearly fitting: {', '.join(near)}" if near else ""
             self.log.warning("%s: %d of %d files match%s", pattern, found, parts, hint)
         return found >= parts

@@ -49,7 +49,7 @@ def dag_of(spec: SurveySpec) -> str:
 
 def find_surveys() -> list[SurveySpec]:
     """The specs that can be used; dags/check_specs.py shows the others."""
-    files = sorted(surveys_directory().iterdir())
+    files = sorted(surveys_directory().glob("*"))
     return _load(tuple((path, path.stat().st_mtime_ns) for path in files))
 
 

@@ -16,7 +16,7 @@ from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.load import parse_spec
 from include.espejo.table.derived import with_derived
 from include.espejo.table.frames import to_table
-from tests.unit.test_formats import COLUMNS, content_of
+from tests.support.made import COLUMNS, content_of
 
 PERIOD = Period.parse("once")
 BODY = {

@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import pickle
-import zipfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -18,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyreadstat
 import pytest
-import yaml
 
 from include.espejo.errors import InputError, SpecError
 from include.espejo.ingest import Ingested, find_input, read_survey
@@ -32,53 +30,13 @@ from include.espejo.steps.run import Job, Run
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.load import parse_spec
 from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
+from tests.support.made import COLUMNS, content_of, spec_of, zipped
 
-COLUMNS: dict[str, Any] = {
-    "ID": {"kind": "code", "role": "direct", "label": "Identifier"},
-    "MUN": {"kind": "code", "width": 3, "role": "quasi", "label": "Municipality"},
-    "SEX": {"kind": "code", "role": "quasi", "label": "Sex", "codes": {"1": "Man", "2": "Woman"}},
-    "AGE": {"kind": "integer", "role": "quasi", "label": "Age", "range": [0, 120]},
-    "INC": {
-        "kind": "decimal",
-        "role": "sensitive",
-        "label": "Income",
-        "brackets": [1, 1000],
-        "special": {99.9: "Refused"},
-    },
-    "BORN": {"kind": "date", "role": "free", "label": "Birth"},
-    "WORKS": {"kind": "boolean", "role": "free", "label": "Works"},
-}
 ROWS: list[list[Any]] = [
     ["a1", "009", "1", 30, 1234.5, date(1990, 5, 1), True],
     ["a2", "010", "2", None, 99.9, date(1980, 12, 31), False],
     ["a3", "011", None, 7, None, None, None],
 ]
-
-
-def content_of(columns: dict[str, Any] | None = None, **source: Any) -> str:
-    given = columns or COLUMNS
-    content = {
-        "survey": "made",
-        "title": "Made",
-        "description": "Made up.",
-        "period": "none",
-        "source": {"encodings": ["utf-8"], "min_rows": 1, "max_rows": 1000} | source,
-        "places": {"raw": "s3://a/*.csv", "restricted": "s3://b", "public": "s3://c"}
-        | {"downstream": "s3://d"},
-        "schedule": {},
-        "columns": given,
-        "geography": "none",
-        "household_key": "none",
-        "person_key": "none",
-        "model": {"columns": [n for n, c in given.items() if c["role"] != "direct"]},
-        "disclosure": {"key_sets": {"all": ["MUN"]}},
-        "outputs": {"licence": "x", "licence_url": "https://x", "attribution": "x", "caution": "x"},
-    }
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
-
-
-def spec_of(columns: dict[str, Any] | None = None, **source: Any) -> SurveySpec:
-    return parse_spec(content_of(columns, **source), "made.yaml")
 
 
 def read(tmp_path: Path, content: bytes, spec: SurveySpec, name: str = "made") -> Ingested:
@@ -134,14 +92,6 @@ def as_excel() -> bytes:
     for row in ROWS:
         book.active.append([int(v) if i == 1 else v for i, v in enumerate(row)])
     book.save(sink)
-    return sink.getvalue()
-
-
-def zipped(*contents: bytes) -> bytes:
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for at, content in enumerate(contents):
-            archive.writestr(f"{at}.csv", content)
     return sink.getvalue()
 
 
@@ -506,7 +456,7 @@ def test_a_name_that_nearly_fits_the_pattern_is_told(tmp_path: Path) -> None:
     old = tmp_path / "2015T2" / "old"
     old.mkdir(parents=True)
     (old / "sdem.csv").write_bytes(CSV)
-    with pytest.raises(InputError, match=r"no file matches; .*old/sdem\.csv nearly does"):
+    with pytest.raises(InputError, match=r"no file matches; nearly fitting: .*old/sdem\.csv"):
         find_input(lake, pattern)
     (tmp_path / "2015T2" / "SDEM.CSV").write_bytes(CSV)
     with pytest.raises(InputError, match=r"SDEM\.CSV"):

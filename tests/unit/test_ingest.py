@@ -4,7 +4,6 @@ import csv
 import gzip
 import hashlib
 import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -17,6 +16,7 @@ from include.espejo.errors import EspejoError, InputError, LakeError
 from include.espejo.ingest import find_input, read_survey
 from include.espejo.lake.store import LocalLake
 from include.espejo.table.frames import arrow_type, from_parquet, to_frame, to_parquet, to_table
+from tests.support.made import zipped
 
 WIDTHS = ("R_DEF", "LOC", "MUN", "MAN", "AGEB", "ENT", "CD_A", "NAC_DIA", "NAC_MES", "CS_P13_1")
 
@@ -289,14 +289,6 @@ def test_what_only_python_calls_a_decimal_is_refused(cell, parks_sheet, parks, r
 
 
 # --- what is refused ---------------------------------------------------------------------------
-
-
-def zipped(*contents: bytes) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        for number, content in enumerate(contents):
-            file.writestr(f"survey{number}.csv", content)
-    return archive.getvalue()
 
 
 def header_of(content: bytes) -> bytes:

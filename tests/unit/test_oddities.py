@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import yaml
 
 from include.espejo.errors import SpecError
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.load import parse_spec
-from include.espejo.table.frames import arrow_type, to_frame
+from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import without_tolerated
 from include.espejo.validate import Validation, check_survey
-from tests.unit.test_formats import COLUMNS, content_of
+from tests.support.made import COLUMNS, ROWS, content_of, table_of
 
 PERIOD = Period.parse("once")
-ROWS = 300
 TOWN = {"kind": "code", "role": "free", "label": "Town"}
 
 
@@ -35,25 +33,6 @@ def spec_of(
     if modelled:
         content["model"]["columns"] = modelled
     return parse_spec(yaml.safe_dump(content, allow_unicode=True), "made.yaml")
-
-
-def table_of(spec: SurveySpec, **values: list[Any]) -> pa.Table:
-    """Rows that keep the spec, but for the values given."""
-    usual: dict[str, list[Any]] = {
-        "ID": [f"{row}" for row in range(ROWS)],
-        "MUN": ["009", "010"] * (ROWS // 2),
-        "SEX": ["1", "2"] * (ROWS // 2),
-        "AGE": [row % 90 for row in range(ROWS)],
-        "INC": [float(row) for row in range(ROWS)],
-        "BORN": [None, 7000, None, 8000] * (ROWS // 4),
-        "WORKS": ["true", "false"] * (ROWS // 2),
-    }
-    arrays = {}
-    for name, column in spec.columns.items():
-        given = values.get(name, usual.get(name))
-        kind = pa.string() if column.is_code() else pa.int32() if column.moment else None
-        arrays[name] = pa.array(given, kind).cast(arrow_type(column))
-    return pa.table(arrays)
 
 
 def check(spec: SurveySpec, before: dict[str, float] | None = None, **values: Any) -> Validation:

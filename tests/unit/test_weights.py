@@ -16,8 +16,7 @@ from include.espejo.survey.load import parse_spec
 from include.espejo.table.indicators import compute_indicators, with_weighted
 from include.espejo.table.weights import absent_groups, raked_weights, weight_margins
 from include.espejo.validate import check_survey
-from tests.unit.test_formats import COLUMNS, content_of
-from tests.unit.test_oddities import table_of
+from tests.support.made import COLUMNS, content_of, table_of
 
 PERIOD = Period.parse("once")
 FAC = {"kind": "integer", "role": "weight", "label": "Weight", "range": [1, 99999]}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from include.espejo.errors import InputError
-from include.espejo.ingest.formats.unpack import StoredFile, unpacked
+from include.espejo.ingest.formats.unpack import StoredFile, read_whole, unpacked
 from include.espejo.ingest.misfits import MARKERS
 
 _SUFFIXES = {
@@ -52,10 +52,7 @@ class CsvLook:
 def look_at_csv(content: bytes, source: str) -> CsvLook:
     """Raises InputError where the first line is no header of names."""
     file = StoredFile(io.BytesIO(content), source)
-    plain = unpacked(file, source)
-    text = b""
-    while chunk := plain.read(1 << 20):
-        text += chunk
+    text = read_whole(unpacked(file, source))
     encoding = _encoding_of(text)
     header = text.decode(encoding, "replace").removeprefix("\ufeff").partition("\n")[0]
     delimiter = max(",;\t|", key=header.count)

@@ -60,13 +60,11 @@ def find_input(lake: Lake, pattern: str, parts: int = 1) -> tuple[str, ...]:
     if len(found) == parts:
         return tuple(found)
     if not found and not set("*?[") & set(pattern.rpartition("/")[2]):
-        raise InputError(
-            pattern, ["rule one file: not found: there is no such file; check the path"]
-        )
+        raise InputError(pattern, ["rule one file: not found; check the path"])
     count = "exactly one file" if parts == 1 else f"exactly {parts} files"
     what = f"{len(found)} files match" if found else "no file matches"
     near = near_misses(lake, pattern)
-    hint = f"; {', '.join(near)} nearly does" if near and not found else ""
+    hint = f"; nearly fitting: {', '.join(near)}" if near and not found else ""
     raise InputError(pattern, [f"rule one file: {what}{hint}; leave {count} for each period there"])
 
 

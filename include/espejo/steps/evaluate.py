@@ -33,7 +33,9 @@ def evaluate(run: Run) -> Summary:
     train, holdout = run.sides()  # with the keys, which tell households
     utility = Utility(
         general=general_utility(train, holdout, synthetic, spec, seed),
-        specific=specific_utility(train, holdout, synthetic, spec, run.job.period, seed),
+        specific=specific_utility(
+            train, holdout, synthetic, spec, run.job.period, seed, run.weight_margins()
+        ),
     )
     broken = run.read(SamplingSummary, work.sampling).broken_rules
     for name, details in (

@@ -21,6 +21,8 @@ from include.espejo.survey import Period, SurveySpec
 if TYPE_CHECKING:
     import pandas as pd
 
+    from include.espejo.table.weights import WeightMargin
+
 log = logging.getLogger(__name__)
 
 Summary = dict[str, JsonValue]
@@ -123,6 +125,16 @@ class Run:
         from include.espejo.table.frames import from_parquet, to_frame
 
         return to_frame(from_parquet(self.lakes.work.read(self.work.synthetic)))
+
+    def weight_margins(self) -> list[WeightMargin]:
+        """What the survey's weights add up to, by its rows as they came; none without a weight."""
+        from include.espejo.table.frames import from_parquet, to_frame
+        from include.espejo.table.weights import weight_margins
+
+        if self.spec.weight is None:
+            return []
+        typed = to_frame(from_parquet(self.lakes.work.read(self.work.typed)))
+        return weight_margins(typed, self.spec)
 
 
 def read_sides(

@@ -15,15 +15,13 @@ log = logging.getLogger(__name__)
 def _weighted(run: Run, content: bytes) -> bytes:
     """The table with its weights raked to the survey's totals, where the spec has a weight."""
     from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
-    from include.espejo.table.weights import raked_weights, weight_margins
+    from include.espejo.table.weights import raked_weights
 
-    weight, lake, spec = run.spec.weight, run.lakes.work, run.spec
-    if weight is None:
+    if run.spec.weight is None:
         return content
-    margins = weight_margins(to_frame(from_parquet(lake.read(run.work.typed))), spec)
     frame = to_frame(from_parquet(content))
-    frame[weight.column] = raked_weights(frame, margins, spec)
-    return to_parquet(to_table(frame, spec))
+    frame[run.spec.weight.column] = raked_weights(frame, run.weight_margins(), run.spec)
+    return to_parquet(to_table(frame, run.spec))
 
 
 @without_values

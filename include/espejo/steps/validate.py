@@ -34,7 +34,8 @@ def validate(run: Run) -> Summary:
 
     lake, job = run.lakes.work, run.job
     facts = run.read(IngestedFile, run.ingested)
-    table = from_parquet(lake.read(run.scratch_table))
+    content = lake.read(run.scratch_table)
+    table = from_parquet(content)
     before = _blank_shares_before(run)
     result = check_survey(table, job.spec, job.period, facts.warnings, before)
     named = run.of_release(_release(job, facts.sha256))
@@ -44,8 +45,10 @@ def validate(run: Run) -> Summary:
     for warning in result.warnings:
         log.warning("%s", warning)
     result.require(facts.source)
-    kept = without_tolerated(to_frame(table), job.spec, job.period)
-    lake.write(named.work.typed, to_parquet(table.filter(pa.array(kept))))
+    if any(rule.at_most for rule in job.spec.rules):
+        kept = without_tolerated(to_frame(table), job.spec, job.period)
+        content = to_parquet(table.filter(pa.array(kept)))
+    lake.write(named.work.typed, content)
     run.write(named.work.run, _run_facts(named, facts))
     log.info("valid: %d rules, %d warnings", len(result.findings), len(result.warnings))
     return {"release": named.release, "rows": result.rows, "warnings": len(result.warnings)}

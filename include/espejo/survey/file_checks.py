@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from include.espejo.survey.model import SurveySpec
 from include.espejo.survey.period import FORMS, Period
 from include.espejo.survey.problems import Location, Problems
-from include.espejo.survey.source import Source
 
 
 def source_problems(spec: SurveySpec) -> Problems:
@@ -23,19 +22,11 @@ def source_problems(spec: SurveySpec) -> Problems:
         for marker in (source.blank.strip(), *source.missing, *column.missing):
             if marker in column.code_set:
                 yield ("source", "blank"), f"{marker!r} is a code of {name}; write another blank"
-        if name in spec.model.columns and not _encodes("".join(column.codes), source):
+        if name in spec.model.columns and not source.can_write("".join(column.codes)):
             problem = f"its codes cannot be written in {source.output_encoding}"
             yield ("columns", name, "codes"), f"{problem}; choose another `output_encoding`"
-    if not _encodes(source.blank, source):
+    if not source.can_write(source.blank):
         yield ("source", "blank"), f"it cannot be written in {source.output_encoding}"
-
-
-def _encodes(text: str, source: Source) -> bool:
-    try:
-        text.encode(source.output_encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def places_problems(spec: SurveySpec) -> Problems:

@@ -77,6 +77,14 @@ class Source(Strict):
             raise ValueError("`min_rows` is above `max_rows`; write the lower bound first")
         return self
 
+    def can_write(self, text: str) -> bool:
+        """Whether a release's CSV can hold a text."""
+        try:
+            text.encode(self.output_encoding)
+        except UnicodeEncodeError:
+            return False
+        return True
+
     def period_formats(self) -> dict[str, str]:
         """The columns that say which period a row is of, and how each writes it."""
         one = {self.period_column: self.period_format} if self.period_column else {}

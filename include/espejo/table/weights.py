@@ -25,18 +25,12 @@ class WeightMargin:
     totals: Mapping[tuple[str, ...], float]
 
 
-def weight_margins(
-    frame: pd.DataFrame, spec: SurveySpec, household: np.ndarray | None = None
-) -> list[WeightMargin]:
-    """The totals of the survey's own rows, or those that the spec has; no group under the floor.
-
-    `household`: of each row, where the frame has not the columns that tell.
-    """
+def weight_margins(frame: pd.DataFrame, spec: SurveySpec) -> list[WeightMargin]:
+    """The totals of the survey's own rows, or those that the spec has; no group under the floor."""
     if spec.weight is None:
         return []
     weights = frame[spec.weight.column].fillna(0).to_numpy(float)
-    if household is None:
-        household = household_numbers(frame, spec)
+    household = household_numbers(frame, spec)
     return [_margin(frame, total, weights, household, spec) for total in spec.weight.totals]
 
 

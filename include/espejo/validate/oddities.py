@@ -97,21 +97,12 @@ def _folded(code: str) -> str:
 
 
 def _unwritable(name: str, values: pd.Series, spec: SurveySpec) -> Iterator[Finding]:
-    encoding = spec.source.output_encoding
     counts = values.value_counts()
-    lost = [code for code in counts.index if not _encodes(str(code), encoding)]
+    lost = [code for code in counts.index if not spec.source.can_write(str(code))]
     rows = int(counts[lost].sum())
     if rows:
         remedy = "write `output_encoding: utf-8`"
-        yield _error(name, f"can be written in {encoding}", rows, values, remedy)
-
-
-def _encodes(text: str, encoding: str) -> bool:
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+        yield _error(name, f"can be written in {spec.source.output_encoding}", rows, values, remedy)
 
 
 def _no_code(name: str, values: pd.Series, column: Column, spec: SurveySpec) -> Iterator[Finding]:

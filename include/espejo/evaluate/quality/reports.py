@@ -167,7 +167,7 @@ def scores_alike(
     scores = report.get_details("Column Pair Trends").get("Score", pd.Series(dtype=float))
     pairs = found.pair_details
     scored = pairs["Score Without Threshold"].notna() if len(pairs) else np.array([], dtype=bool)
-    meets = pairs["Meets Threshold?"] if len(pairs) else scored
+    meets = pairs["Meets Threshold?"] & pairs["Score"].notna() if len(pairs) else scored
     known_shapes = found.shape_details["Score"].notna().to_numpy()
     shapes = _mean(_shapes(report, real, other, metadata)["Score"][known_shapes])
     trends = _mean(scores[meets])

@@ -9,6 +9,7 @@ import numpy as np
 from include.espejo.errors import InputError
 from include.espejo.ingest.formats.header import match_names
 from include.espejo.ingest.formats.raw import RawColumn, RawTable, decodes
+from include.espejo.ingest.formats.unpack import read_whole
 from include.espejo.survey import SurveySpec
 
 _MARK = b"\xef\xbb\xbf"
@@ -17,9 +18,7 @@ _MARK = b"\xef\xbb\xbf"
 def read_fixed_width(file: IO[bytes], source: str, spec: SurveySpec) -> RawTable:
     """Read lines of one length. Raises InputError where the layout does not fit them."""
     layout = spec.source.layout
-    content = file.read(-1)
-    while chunk := file.read(-1):
-        content += chunk
+    content = read_whole(file)
     encoding = next((e for e in spec.source.encodings if decodes(content, e)), None)
     if encoding is None:
         allowed = " or ".join(spec.source.encodings)

@@ -85,6 +85,11 @@ def unpacked(file: StoredFile, source: str) -> IO[bytes]:
     return cast(IO[bytes], file)
 
 
+def read_whole(file: IO[bytes]) -> bytes:
+    """All that is left of a file that gives a piece at a time."""
+    return b"".join(iter(lambda: file.read(CHUNK), b""))
+
+
 def _only_member(file: StoredFile, source: str) -> IO[bytes]:
     problem = "rule zip: it is damaged; send it again"
     try:
