@@ -107,13 +107,7 @@ def specific_utility(
         for table in sides
     )
     with timed("indicators"):
-        cells = [
-            [
-                tabulate(one, table, spec, period)
-                for table in (population.real, population.synthetic)
-            ]
-            for one in spec.indicators
-        ]
+        cells = [[tabulate(one, table, spec, period) for table in sides] for one in spec.indicators]
         indicators = [
             _indicator(indicator, place, bootstrap, (*points, *weighted), cells[place], spec)
             for place, indicator in enumerate(spec.indicators)
