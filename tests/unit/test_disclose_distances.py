@@ -51,7 +51,7 @@ def naive(left: np.ndarray, right: np.ndarray, operations: np.ndarray) -> np.nda
 def tables() -> tuple[Encoded, Population]:
     """Enough rows for several blocks a side, few codes, so that many rows tie."""
     random = np.random.default_rng(4)
-    real = random.integers(0, 3, (6, kernel.BLOCK * 2 + 77)).astype(np.uint8)
+    real = random.integers(0, 3, (6, 4173)).astype(np.uint8)
     synthetic = random.integers(0, 3, (6, 300)).astype(np.uint8)
     real[5] = random.integers(0, 40, real.shape[1])
     synthetic[5] = random.integers(0, 40, 300)

@@ -13,11 +13,13 @@ _EVERY_SECONDS = 0.1
 class PeakMemory:
     """Context manager; `peak_mb` is the highest resident memory of process plus children, MiB.
 
-    Pages that parent and child share count twice: the figure is an upper bound.
+    Pages that parent and child share count twice: the figure is an upper bound. `largest_mb` is the
+    highest of a single one of these processes.
     """
 
     def __init__(self) -> None:
         self.peak_mb = 0.0
+        self.largest_mb = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -42,10 +44,11 @@ class PeakMemory:
 
     def _measure(self) -> None:
         root = psutil.Process()
-        total = 0
+        resident = [0]
         for process in [root, *root.children(recursive=True)]:
             try:
-                total += process.memory_info().rss
+                resident.append(process.memory_info().rss)
             except psutil.NoSuchProcess:
                 continue  # it ended between listing and reading
-        self.peak_mb = max(self.peak_mb, total / 2**20)
+        self.peak_mb = max(self.peak_mb, sum(resident) / 2**20)
+        self.largest_mb = max(self.largest_mb, max(resident) / 2**20)

@@ -1,15 +1,16 @@
-"""Runs the kernel over the tables: who is nearest to whom, and how near."""
+"""Searches the tables: who is nearest to whom, and how near."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from include.espejo.disclose.distance import kernel
 from include.espejo.disclose.distance.encode import Encoded
+from include.espejo.disclose.distance.forest import Indexed, index_rows, search
 from include.espejo.table.people import Population
 
 
@@ -36,87 +37,98 @@ class Distances:
 
 def measure_distances(encoded: Encoded, population: Population, threads: int) -> Distances:
     """Every synthetic row against every real one, and every real one against all others."""
-    rows, queries = encoded.real.shape[1], encoded.synthetic.shape[1]
-    train = population.train_rows
-    starts = np.array([*range(0, train, kernel.BLOCK), *range(train, rows, kernel.BLOCK), rows])
-    block_least = np.empty((queries, len(starts) - 1), dtype=np.uint8)
-    best, quasi, nearest = _cross(encoded, starts, block_least, threads)
-    in_train = starts[:-1] < train
-    to_train = block_least[:, in_train].min(axis=1)
-    to_holdout = block_least[:, ~in_train].min(axis=1, initial=kernel.FAR)
-    least = np.minimum(to_train, to_holdout)
-    shares, train_shares = _share(encoded, starts, train, block_least, least, threads)
+    train_rows, operations = population.train_rows, encoded.operations
+    parts = np.split(encoded.real, [train_rows], axis=1)
+    synthetic = index_rows(encoded.synthetic, operations)
+    sides = [index_rows(part, operations) for part in parts if part.shape[1]]
+    whose = np.split(population.household, [train_rows])[: len(sides)]
+    quasi, nearest = _by_quasi(encoded, threads)
+    shared = _share(synthetic, sides, threads)
     return Distances(
-        to_synthetic=best,
-        to_other=_isolation(encoded, population.household, threads),
+        to_synthetic=np.concatenate([_nearest(side, synthetic, threads) for side in sides]),
+        to_other=_isolation(sides, whose, threads),
         quasi_to_synthetic=quasi,
         nearest_quasi=nearest,
-        shares=shares,
-        to_train=to_train,
-        to_holdout=to_holdout,
-        train_shares=train_shares,
+        shares=shared.shares,
+        to_train=shared.least[0],
+        to_holdout=shared.least[1],
+        train_shares=shared.of_train,
     )
 
 
-def _in_threads(work: Callable[[int, int, int], None], count: int, threads: int) -> None:
-    """Call work(thread, first, last) for as many equal parts as there are threads."""
-    bounds = np.linspace(0, count, threads + 1).astype(int)
-    with ThreadPoolExecutor(threads) as pool:
-        parts = range(threads)
-        done = [pool.submit(work, t, int(bounds[t]), int(bounds[t + 1])) for t in parts]
-    for part in done:
-        part.result()
+def _nearest(queries: Indexed, rows: Indexed, threads: int) -> np.ndarray:
+    """The least distance of each row of `queries` from one of `rows`."""
+    nobody, nobodies = (np.full(len(table.times), -1) for table in (queries, rows))
+    best = np.full(len(nobody), kernel.FAR, np.uint8)
+    search(kernel.lower_nearest, rows, queries, threads, nobody, nobodies, best)
+    return best[queries.place]
 
 
-def _cross(
-    encoded: Encoded, starts: np.ndarray, block_least: np.ndarray, threads: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Least distances of the real rows, by all columns and by quasi-identifiers, with whose."""
-    shape = (threads, encoded.real.shape[1])
-    best, quasi = np.full(shape, kernel.FAR, np.uint8), np.full(shape, kernel.FAR, np.uint8)
-    nearest = np.zeros(shape, np.int32)
-
-    def work(thread: int, first: int, last: int) -> None:
-        kernel.cross(
-            *(encoded.synthetic, encoded.real, encoded.operations, encoded.quasi, first, last),
-            *(starts, block_least, best[thread], quasi[thread], nearest[thread]),
-        )
-
-    _in_threads(work, encoded.synthetic.shape[1], threads)
-    # The first thread that is as near has the first of the nearest rows.
-    winner = quasi.argmin(axis=0)[None]
-    return best.min(axis=0), quasi.min(axis=0), np.take_along_axis(nearest, winner, axis=0)[0]
+def _isolation(
+    sides: Sequence[Indexed], households: Sequence[np.ndarray], threads: int
+) -> np.ndarray:
+    """The least distance of each real row from one of another household."""
+    owners = [side.owner(whose) for side, whose in zip(sides, households, strict=True)]
+    found = []
+    for side, own in zip(sides, owners, strict=True):
+        # Rows that several households have are near each other; others may have no neighbour.
+        best = np.where(own < 0, 0, kernel.FAR).astype(np.uint8)
+        for other, theirs in zip(sides, owners, strict=True):
+            search(kernel.lower_nearest, other, side, threads, own, theirs, best)
+        found.append(best[side.place])
+    return np.concatenate(found)
 
 
-def _share(
-    encoded: Encoded,
-    starts: np.ndarray,
-    train: int,
-    block_least: np.ndarray,
-    least: np.ndarray,
-    threads: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    shares = np.zeros((threads, encoded.real.shape[1]))
-    train_shares = np.zeros(encoded.synthetic.shape[1])
-
-    def work(thread: int, first: int, last: int) -> None:
-        kernel.share_ties(
-            *(encoded.synthetic, encoded.real, encoded.operations, first, last, starts, train),
-            *(block_least, least, shares[thread], train_shares),
-        )
-
-    _in_threads(work, encoded.synthetic.shape[1], threads)
-    # Rounded, so that the number of threads does not show in the last digits.
-    return np.round(shares.sum(axis=0), 9), train_shares
+def _by_quasi(encoded: Encoded, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    """Least distances of the real rows by the quasi-identifiers, and the first row as near."""
+    operations = encoded.operations[: encoded.quasi]
+    planes = int(operations[:, 1:3].max(initial=-1)) + 1
+    real = index_rows(encoded.real[:planes], operations)
+    synthetic = index_rows(encoded.synthetic[:planes], operations)
+    places = synthetic.smallest(np.arange(len(synthetic.place)))
+    best, nearest = np.empty(len(real.times), np.uint8), np.zeros(len(real.times), np.int64)
+    search(kernel.find_first, synthetic, real, threads, places, best, nearest)
+    return best[real.place], nearest[real.place]
 
 
-def _isolation(encoded: Encoded, household: np.ndarray, threads: int) -> np.ndarray:
-    start = np.searchsorted(household, household, side="left").astype(np.int64)
-    stop = np.searchsorted(household, household, side="right").astype(np.int64)
-    best = np.full(len(household), kernel.FAR, np.uint8)
+@dataclass(frozen=True)
+class _Shared:
+    """What the real rows have of the synthetic ones; see `Distances`. `least`: of both sides."""
 
-    def work(_: int, first: int, last: int) -> None:
-        kernel.nearest_other(encoded.real, encoded.operations, first, last, start, stop, best)
+    shares: np.ndarray
+    of_train: np.ndarray
+    least: tuple[np.ndarray, np.ndarray]
 
-    _in_threads(work, len(household), threads)
-    return best
+
+def _share(synthetic: Indexed, sides: Sequence[Indexed], threads: int) -> _Shared:
+    """Share each synthetic row among the real rows that are nearest to it."""
+    shape = (2, len(synthetic.times))  # without a holdout nothing is near in the second
+    least, ties = np.full(shape, kernel.FAR, np.uint8), np.zeros(shape, np.int64)
+    for side, best, tied in zip(sides, least, ties, strict=False):
+        search(kernel.count_ties, side, synthetic, threads, side.times, best, tied)
+    ties[least > least.min(axis=0)] = 0
+    shares = []
+    for side, best, tied in zip(sides, least, ties, strict=False):
+        portions = np.where(tied > 0, synthetic.times / ties.sum(axis=0), 0.0)
+        shares.append(_share_out(side, synthetic, best, portions, threads)[side.place])
+    return _Shared(
+        # Rounded, so that the number of threads does not show in the last digits.
+        shares=np.round(np.concatenate(shares), 9),
+        of_train=(ties[0] / ties.sum(axis=0))[synthetic.place],
+        least=(least[0][synthetic.place], least[1][synthetic.place]),
+    )
+
+
+def _share_out(
+    side: Indexed, synthetic: Indexed, best: np.ndarray, portions: np.ndarray, threads: int
+) -> np.ndarray:
+    """What each distinct row of a side gets of the portions, (distinct,)."""
+    sums = [np.zeros(len(side.times)) for _ in range(threads)]
+
+    def share_out(*given: Any) -> None:
+        own = sums.pop()  # no two threads add to the same
+        kernel.share_out(*given, own)
+        sums.append(own)
+
+    search(share_out, side, synthetic, threads, best, portions)
+    return np.asarray(np.sum(sums, axis=0))

@@ -1,4 +1,4 @@
-"""Brute-force distances between rows of small integer codes, exact, one pair at a time.
+"""Exact nearest neighbours among rows of small integer codes: a tree of boxes, and its search.
 
 A row is a column of a matrix of bytes ("planes", shape (planes, rows)), so that a plane's codes
 of neighbouring rows lie side by side and one instruction compares 32 of them. The distance of
@@ -9,27 +9,55 @@ first plane, second plane and weight:
     WORD   the weight where the codes of either plane differ (codes above 255, in two bytes)
     GRADE  the difference of the plane's codes, at most the weight
 
-The weights sum to at most 254; 255 stands for "no row". References come in blocks whose planes
-and sums stay in the L1 and L2 caches. The functions hold no lock, so threads may share the work.
-Compiling takes some seconds; numba keeps the result on disk where it may write (`NUMBA_CACHE_DIR`,
-beside this file, or the user's cache), and compiles again when this file or the processor changes.
+The weights sum to at most 254; 255 stands for "no row".
 
-How far from the machine's limit: a pair of ENOE's rows takes 20 comparisons of a byte. Beside a
-loop that does nothing but compare and add bytes in the L1 cache (0.014 ns a byte, some 28 a cycle)
-`cross` has been measured at 1.4 times that on a core to itself, and the whole at 3.7 times on two
-cores that five busy processes shared. Grades and two-byte codes cost more than one operation; the
-rest goes to the minima and to looking for improvements. bench/disclosure.py measures both.
+The rows are parted by the operation that parts them most, again and again, down to leaves of some
+hundred (a k-d tree: Friedman, Bentley and Finkel 1977, "An algorithm for finding best matches in
+logarithmic expected time", ACM TOMS 3(3)). A node knows the range of each operation's codes below
+it; the sum of the query's distances from these ranges is at most its distance from any row there,
+so a node whose sum is beyond the nearest row found so far holds nothing nearer and is left out.
+The answers are those of comparing every pair. The rows of a tree are distinct, or ties among many
+equal rows would cost what comparing them all does.
+
+The functions hold no lock, so threads may share the work. Compiling takes some seconds; numba keeps
+the result on disk where it may write (`NUMBA_CACHE_DIR`, beside this file, or the user's cache),
+and compiles again when this file or the processor changes: all of it is in one file, since of
+another file's change numba would know nothing.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import int64, njit, uint8
+from numba import float32, njit, uint8
 from numba.core.caching import FunctionCache
 
 BYTE, WORD, GRADE = 0, 1, 2
-BLOCK = 2048
+LEAF = 128  # rows at most
 FAR = 255  # a distance that no pair has
+_SAMPLE = 128  # rows of a node that say where to part it
+
+
+class Tree(NamedTuple):
+    """Rows in the order of their leaves, uint8 (planes, rows + LEAF), and the nodes over them.
+
+    The last LEAF columns are of no row, so that what reads so many from any row on stays inside.
+    Of each node (nodes,): `start` and `stop` of its rows, and the first of its two children, which
+    lie side by side (0 at a leaf); `low` and `high` float32 (nodes, operations): the range of the
+    codes below it. Of each operation: `scale`, by which a gap is multiplied, and `weight`, which it
+    then reaches at most.
+    """
+
+    planes: np.ndarray
+    operations: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+    child: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    scale: np.ndarray
+    weight: np.ndarray
 
 
 def _may_cache() -> bool:
@@ -41,210 +69,358 @@ def _may_cache() -> bool:
     return True
 
 
-_CACHED = _may_cache()
-_LINE, _PLANES = "uint8[::1]", "uint8[:, ::1]"
-_PAIR = f"{_PLANES}, {_PLANES}, int64[:, ::1]"
+_compiled = njit(nogil=True, cache=_may_cache())
+# Sums of whole numbers below 2**24: exact in any order.
+_compiled_sums = njit(nogil=True, cache=_may_cache(), fastmath=True)
 
 
-@njit(f"void({_LINE}, {_LINE}, uint8, uint8)", nogil=True, cache=_CACHED)
-def _add_byte(sums: np.ndarray, codes: np.ndarray, code: np.uint8, weight: np.uint8) -> None:
-    for j in range(sums.size):
-        sums[j] = uint8(sums[j] + (weight if codes[j] != code else uint8(0)))
+# --- distances ---------------------------------------------------------------------------------
 
 
-@njit(f"void({_LINE}, {_LINE}, {_LINE}, uint8, uint8, uint8)", nogil=True, cache=_CACHED)
-def _add_word(
-    sums: np.ndarray,
-    high: np.ndarray,
-    low: np.ndarray,
-    code: np.uint8,
-    rest: np.uint8,
-    weight: np.uint8,
-) -> None:
-    for j in range(sums.size):
-        differs = (high[j] != code) | (low[j] != rest)
-        sums[j] = uint8(sums[j] + (weight if differs else uint8(0)))
+@_compiled
+def _code(planes: np.ndarray, operation: np.ndarray, row: int) -> int:
+    """A row's code in an operation."""
+    first = int(planes[operation[1], row])
+    return first * 256 + int(planes[operation[2], row]) if operation[0] == WORD else first
 
 
-@njit(f"void({_LINE}, {_LINE}, uint8, uint8)", nogil=True, cache=_CACHED)
-def _add_grade(sums: np.ndarray, codes: np.ndarray, code: np.uint8, weight: np.uint8) -> None:
-    for j in range(sums.size):
-        gap = uint8(codes[j] - code) if codes[j] > code else uint8(code - codes[j])
-        sums[j] = uint8(sums[j] + (gap if gap < weight else weight))
+@_compiled
+def _measure(sums: np.ndarray, queries: np.ndarray, query: int, tree: Tree, start: int) -> None:
+    """Write to sums (LEAF,) a query's distances from the tree's rows from `start` on.
 
-
-@njit(f"void({_LINE}, {_PAIR}, int64, int64, int64, int64)", nogil=True, cache=_CACHED)
-def _add_operations(
-    sums: np.ndarray,
-    queries: np.ndarray,
-    references: np.ndarray,
-    operations: np.ndarray,
-    query: int,
-    start: int,
-    first: int,
-    last: int,
-) -> None:
-    """Add operations `first` to `last` between one query and the references from `start` on."""
-    stop = start + sums.size
-    for o in range(first, last):
-        kind, one, two = operations[o, 0], operations[o, 1], operations[o, 2]
-        weight, codes = uint8(operations[o, 3]), references[one, start:stop]
-        if kind == BYTE:
-            _add_byte(sums, codes, queries[one, query], weight)
-        elif kind == WORD:
-            other = references[two, start:stop]
-            _add_word(sums, codes, other, queries[one, query], queries[two, query], weight)
+    Always of so many, whoever's the last ones are: known in advance, the loops become a few
+    instructions without a remainder.
+    """
+    for j in range(LEAF):
+        sums[j] = uint8(0)
+    for o in range(tree.operations.shape[0]):
+        one, two = tree.operations[o, 1], tree.operations[o, 2]
+        weight = uint8(tree.operations[o, 3])
+        code, codes = queries[one, query], tree.planes[one, start : start + LEAF]
+        if tree.operations[o, 0] == BYTE:
+            for j in range(LEAF):
+                sums[j] = uint8(sums[j] + (weight if codes[j] != code else uint8(0)))
+        elif tree.operations[o, 0] == WORD:
+            rest, others = queries[two, query], tree.planes[two, start : start + LEAF]
+            for j in range(LEAF):
+                differs = (codes[j] != code) | (others[j] != rest)
+                sums[j] = uint8(sums[j] + (weight if differs else uint8(0)))
         else:
-            _add_grade(sums, codes, queries[one, query], weight)
+            for j in range(LEAF):
+                gap = uint8(codes[j] - code) if codes[j] > code else uint8(code - codes[j])
+                sums[j] = uint8(sums[j] + (gap if gap < weight else weight))
 
 
-@njit(f"uint8({_LINE})", nogil=True, cache=_CACHED)
-def _smallest(sums: np.ndarray) -> np.uint8:
+@_compiled
+def _smallest(sums: np.ndarray) -> int:
     least = uint8(FAR)
     for j in range(sums.size):
         least = sums[j] if sums[j] < least else least
-    return least
+    return int(least)
 
 
-@njit(f"void({_LINE}, {_LINE})", nogil=True, cache=_CACHED)
-def _keep_smaller(best: np.ndarray, sums: np.ndarray) -> None:
-    for j in range(sums.size):
-        best[j] = sums[j] if sums[j] < best[j] else best[j]
+@_compiled_sums
+def _bound(tree: Tree, node: int, codes: np.ndarray) -> float:
+    """The least distance that a row below the node can have."""
+    total = float32(0)
+    for o in range(codes.size):
+        gap = max(tree.low[node, o] - codes[o], codes[o] - tree.high[node, o])
+        total += min(max(gap, float32(0)) * tree.scale[o], tree.weight[o])
+    return total
 
 
-@njit(f"boolean({_LINE}, {_LINE})", nogil=True, cache=_CACHED)
-def _improves(best: np.ndarray, sums: np.ndarray) -> bool:
-    changed = uint8(0)
-    for j in range(sums.size):
-        smaller = sums[j] if sums[j] < best[j] else best[j]
-        changed = uint8(changed | uint8(smaller ^ best[j]))
-    return bool(changed != 0)
+# --- building ----------------------------------------------------------------------------------
 
 
-@njit(
-    f"void({_PAIR}, int64, int64, int64, int64[::1], {_PLANES}, {_LINE}, {_LINE}, int32[::1])",
-    nogil=True,
-    cache=_CACHED,
-)
-def cross(
+@_compiled
+def _spread(codes: np.ndarray, graded: bool, weight: int) -> tuple[float, int]:
+    """How far a cut of these sorted codes sets rows apart, and the last code on its near side."""
+    size, middle = codes.size, codes[codes.size // 2]
+    below = np.searchsorted(codes, middle)  # codes under the middle one
+    upto = np.searchsorted(codes, middle, side="right")
+    near, last = (below, codes[below - 1]) if below > size - upto else (upto, middle)
+    if near in (0, size):
+        return 0.0, 0
+    apart = float(weight)
+    if graded:
+        apart = 0.0
+        for j in range(size):
+            apart += min(abs(codes[j] - middle), weight) / size
+    return apart * near * (size - near), last
+
+
+@_compiled
+def _cut(
+    planes: np.ndarray, operations: np.ndarray, order: np.ndarray, sample: int
+) -> tuple[int, int]:
+    """Which operation parts these rows most, and the last code of its near side; -1 for none."""
+    size = min(order.size, sample)
+    codes, best, chosen, last = np.empty(size, np.int64), 0.0, -1, 0
+    for o in range(operations.shape[0]):
+        for j in range(size):
+            codes[j] = _code(planes, operations[o], order[j * order.size // size])
+        ordered = np.sort(codes)
+        apart, at = _spread(ordered, operations[o, 0] == GRADE, operations[o, 3])
+        if apart > best:
+            best, chosen, last = apart, o, at
+    return chosen, last
+
+
+@_compiled
+def _part(
+    planes: np.ndarray, operation: np.ndarray, last: int, order: np.ndarray
+) -> int:
+    """Bring the rows of codes up to `last` to the front of `order`; how many they are."""
+    front, back = 0, order.size - 1
+    while front <= back:
+        row = order[front]
+        if _code(planes, operation, row) <= last:
+            front += 1
+        else:
+            order[front], order[back] = order[back], row
+            back -= 1
+    return front
+
+
+@_compiled
+def grow(
+    planes: np.ndarray, operations: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The order of the rows in a tree over these, and its nodes' start, stop and first child.
+
+    A parent comes before its children.
+    """
+    rows, nodes, node = planes.shape[1], 1, 0
+    order = np.arange(rows)
+    room = 4 * (rows // LEAF + 1)
+    start, stop = np.zeros(room, np.int64), np.zeros(room, np.int64)
+    child = np.zeros(room, np.int64)
+    stop[0] = rows
+    while node < nodes:
+        own = order[start[node] : stop[node]]
+        chosen, last = -1, 0
+        if own.size > LEAF:
+            chosen, last = _cut(planes, operations, own, _SAMPLE)
+            if chosen < 0:  # rows that differ, but not in the sample
+                chosen, last = _cut(planes, operations, own, own.size)
+        if chosen >= 0:
+            if nodes + 2 > room:
+                more = np.zeros(room, np.int64)
+                start, stop = np.concatenate((start, more)), np.concatenate((stop, more))
+                child, room = np.concatenate((child, more)), 2 * room
+            middle = start[node] + _part(planes, operations[chosen], last, own)
+            child[node] = nodes
+            start[nodes], stop[nodes] = start[node], middle
+            start[nodes + 1], stop[nodes + 1] = middle, stop[node]
+            nodes += 2
+        node += 1
+    return order, start[:nodes].copy(), stop[:nodes].copy(), child[:nodes].copy()
+
+
+@_compiled
+def enclose(
+    planes: np.ndarray, operations: np.ndarray, start: np.ndarray, stop: np.ndarray, child: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest code of each operation below each node, float32; see `Tree`."""
+    shape = (start.size, operations.shape[0])
+    low, high = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for node in range(start.size - 1, -1, -1):
+        first = child[node]
+        for o in range(operations.shape[0]):
+            if first:
+                low[node, o] = min(low[first, o], low[first + 1, o])
+                high[node, o] = max(high[first, o], high[first + 1, o])
+                continue
+            least = most = _code(planes, operations[o], start[node])
+            for row in range(start[node] + 1, stop[node]):
+                code = _code(planes, operations[o], row)
+                least, most = min(least, code), max(most, code)
+            low[node, o], high[node, o] = least, most
+    return low, high
+
+
+# --- searching ---------------------------------------------------------------------------------
+
+
+@_compiled
+def _open(
+    tree: Tree,
     queries: np.ndarray,
-    references: np.ndarray,
-    operations: np.ndarray,
-    quasi: int,
+    query: int,
+    codes: np.ndarray,
+    nodes: np.ndarray,
+    bounds: np.ndarray,
+) -> int:
+    """Begin a query's search at the root; how many nodes wait, the nearest last."""
+    for o in range(codes.size):
+        codes[o] = _code(queries, tree.operations[o], query)
+    nodes[0], bounds[0] = 0, float32(0)
+    return 1
+
+
+@_compiled
+def _descend(
+    tree: Tree,
+    codes: np.ndarray,
+    nodes: np.ndarray,
+    bounds: np.ndarray,
+    waiting: int,
+    limit: int,
+) -> tuple[int, int]:
+    """The next leaf that may hold a row within `limit`, or -1, and how many nodes still wait."""
+    while waiting:
+        waiting -= 1
+        node = nodes[waiting]
+        if bounds[waiting] > limit:
+            continue
+        first = tree.child[node]
+        if not first:
+            return node, waiting
+        one, two = _bound(tree, first, codes), _bound(tree, first + 1, codes)
+        nearer = first if one <= two else first + 1
+        if max(one, two) <= limit:
+            nodes[waiting], bounds[waiting] = 2 * first + 1 - nearer, max(one, two)
+            waiting += 1
+        if min(one, two) <= limit:
+            nodes[waiting], bounds[waiting] = nearer, min(one, two)
+            waiting += 1
+    return -1, 0
+
+
+@_compiled
+def _room(tree: Tree) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What a search needs: codes of a query, nodes that wait with their bounds, and sums."""
+    codes = np.empty(tree.operations.shape[0], np.float32)
+    nodes = np.empty(tree.start.size + 1, np.int64)
+    return codes, nodes, np.empty(nodes.size, np.float32), np.empty(LEAF, np.uint8)
+
+
+@_compiled
+def lower_nearest(
+    tree: Tree,
+    queries: np.ndarray,
     first: int,
     last: int,
-    starts: np.ndarray,
-    block_least: np.ndarray,
+    owner: np.ndarray,
+    owners: np.ndarray,
     best: np.ndarray,
-    best_quasi: np.ndarray,
+) -> None:
+    """Lower best (queries,) of queries `first` to `last` to their least distance from a row.
+
+    `owner` (queries,) and `owners` (rows,): a query of owner 0 or above is not compared with rows
+    of the same.
+    """
+    codes, nodes, bounds, room = _room(tree)
+    for query in range(first, last):
+        waiting, least = _open(tree, queries, query, codes, nodes, bounds), int(best[query])
+        while True:
+            node, waiting = _descend(tree, codes, nodes, bounds, waiting, least - 1)
+            if node < 0:
+                break
+            start = tree.start[node]
+            sums = room[: tree.stop[node] - start]
+            _measure(room, queries, query, tree, start)
+            if _smallest(sums) >= least:
+                continue
+            for j in range(sums.size):
+                if sums[j] < least and (owner[query] < 0 or owners[start + j] != owner[query]):
+                    least = int(sums[j])
+        best[query] = least
+
+
+@_compiled
+def find_first(
+    tree: Tree,
+    queries: np.ndarray,
+    first: int,
+    last: int,
+    places: np.ndarray,
+    best: np.ndarray,
     nearest: np.ndarray,
 ) -> None:
-    """Queries `first` to `last` against every reference.
+    """Write the least distances of queries `first` to `last`, and the first of the nearest rows.
 
-    Writes block_least (queries, blocks): the least distance of a query within each block, whose
-    bounds are `starts`; and lowers best and best_quasi (references,): the least distance of a
-    reference to a query, over all operations and over the first `quasi`; with the latter's query
-    in `nearest`, the first of those as near.
+    `places` (rows,): what a row is called, and by which it is first.
     """
-    sums = np.empty(BLOCK, np.uint8)
-    for block in range(starts.size - 1):
-        start, stop = starts[block], starts[block + 1]
-        part = sums[: stop - start]
-        part_best, part_quasi = best[start:stop], best_quasi[start:stop]
-        for query in range(first, last):
-            part[:] = 0
-            _add_operations(part, queries, references, operations, query, start, 0, quasi)
-            if _improves(part_quasi, part):
-                for j in range(part.size):
-                    if part[j] < part_quasi[j]:
-                        part_quasi[j] = part[j]
-                        nearest[start + j] = query
-            _add_operations(
-                part, queries, references, operations, query, start, quasi, operations.shape[0]
-            )
-            block_least[query, block] = _smallest(part)
-            _keep_smaller(part_best, part)
-
-
-@njit(
-    f"void({_PAIR}, int64, int64, int64[::1], int64, {_PLANES}, {_LINE}, "
-    "float64[::1], float64[::1])",
-    nogil=True,
-    cache=_CACHED,
-)
-def share_ties(
-    queries: np.ndarray,
-    references: np.ndarray,
-    operations: np.ndarray,
-    first: int,
-    last: int,
-    starts: np.ndarray,
-    train: int,
-    block_least: np.ndarray,
-    least: np.ndarray,
-    shares: np.ndarray,
-    train_shares: np.ndarray,
-) -> None:
-    """Share each query among the references that are nearest to it, at distance `least`.
-
-    Adds to shares (references,) what each gets, and writes to train_shares (queries,) what those
-    before reference `train` get together. Only blocks that hold a nearest one are looked at.
-    """
-    sums = np.empty(BLOCK, np.uint8)
-    tied = np.empty(references.shape[1], np.int64)
+    codes, nodes, bounds, room = _room(tree)
     for query in range(first, last):
-        ties, ties_in_train = 0, 0
-        for block in range(starts.size - 1):
-            if block_least[query, block] != least[query]:
+        waiting, least = _open(tree, queries, query, codes, nodes, bounds), FAR
+        while True:
+            node, waiting = _descend(tree, codes, nodes, bounds, waiting, least)
+            if node < 0:
+                break
+            start = tree.start[node]
+            sums = room[: tree.stop[node] - start]
+            _measure(room, queries, query, tree, start)
+            if _smallest(sums) > least:
                 continue
-            start = starts[block]
-            part = sums[: starts[block + 1] - start]
-            part[:] = 0
-            _add_operations(
-                part, queries, references, operations, query, start, 0, operations.shape[0]
-            )
-            for j in range(part.size):
-                if part[j] == least[query]:
-                    tied[ties] = start + j
-                    ties += 1
-                    ties_in_train += start + j < train
-        for tie in range(ties):
-            shares[tied[tie]] += 1.0 / ties
-        train_shares[query] = ties_in_train / ties
+            for j in range(sums.size):
+                place, distance = places[start + j], int(sums[j])
+                if distance < least or (distance == least and place < nearest[query]):
+                    least, nearest[query] = distance, place
+        best[query] = least
 
 
-@njit(
-    f"void({_PLANES}, int64[:, ::1], int64, int64, int64[::1], int64[::1], {_LINE})",
-    nogil=True,
-    cache=_CACHED,
-)
-def nearest_other(
-    rows: np.ndarray,
-    operations: np.ndarray,
+@_compiled
+def count_ties(
+    tree: Tree,
+    queries: np.ndarray,
     first: int,
     last: int,
-    group_start: np.ndarray,
-    group_stop: np.ndarray,
+    times: np.ndarray,
     best: np.ndarray,
+    ties: np.ndarray,
 ) -> None:
-    """Rows `first` to `last`: the least distance to a row of another group, into best (rows,).
+    """Write the least distances of queries `first` to `last`, and how many rows are as near.
 
-    A group's rows lie side by side, from group_start[row] to group_stop[row].
+    `times` (rows,): how many rows each of the tree's distinct ones stands for.
     """
-    sums, count = np.empty(BLOCK, np.uint8), rows.shape[1]
-    for start in range(0, count, BLOCK):
-        stop = min(start + BLOCK, count)
-        part = sums[: stop - start]
-        for row in range(first, last):
-            part[:] = 0
-            _add_operations(part, rows, rows, operations, row, start, 0, operations.shape[0])
-            for own in range(max(group_start[row], start), min(group_stop[row], stop)):
-                part[own - start] = uint8(FAR)
-            best[row] = min(best[row], _smallest(part))
+    codes, nodes, bounds, room = _room(tree)
+    for query in range(first, last):
+        waiting, least, found = _open(tree, queries, query, codes, nodes, bounds), FAR, 0
+        while True:
+            node, waiting = _descend(tree, codes, nodes, bounds, waiting, least)
+            if node < 0:
+                break
+            start = tree.start[node]
+            sums = room[: tree.stop[node] - start]
+            _measure(room, queries, query, tree, start)
+            nearest = _smallest(sums)
+            if nearest > least:
+                continue
+            if nearest < least:
+                least, found = nearest, 0
+            for j in range(sums.size):
+                found += times[start + j] if sums[j] == least else 0
+        best[query], ties[query] = least, found
 
 
-@njit(f"void({_LINE}, {_LINE}, int64)", nogil=True, cache=_CACHED)
-def add_bytes(sums: np.ndarray, codes: np.ndarray, times: int) -> None:
-    """The machine's pace, for the benchmark: one comparison and addition a byte, in the cache."""
-    for _ in range(times):
-        _add_byte(sums, codes, uint8(int64(codes[0]) & 1), uint8(1))
+@_compiled
+def share_out(
+    tree: Tree,
+    queries: np.ndarray,
+    first: int,
+    last: int,
+    best: np.ndarray,
+    portion: np.ndarray,
+    shares: np.ndarray,
+) -> None:
+    """Add to shares (rows,) the portion of each query to whose least distance, `best`, they are.
+
+    Queries of portion 0 are not looked at.
+    """
+    codes, nodes, bounds, room = _room(tree)
+    for query in range(first, last):
+        if portion[query] == 0:
+            continue
+        waiting, least = _open(tree, queries, query, codes, nodes, bounds), int(best[query])
+        while True:
+            node, waiting = _descend(tree, codes, nodes, bounds, waiting, least)
+            if node < 0:
+                break
+            start = tree.start[node]
+            sums = room[: tree.stop[node] - start]
+            _measure(room, queries, query, tree, start)
+            for j in range(sums.size):
+                if sums[j] == least:
+                    shares[start + j] += portion[query]

@@ -1,0 +1,122 @@
+"""The flow step by step, each in a process of its own, as Airflow's tasks are: seconds and memory.
+
+    python -m bench.steps INPUT [--survey enoe_sdem] [--period 2015T2] [--work DIR] [--from STEP]
+        [--serial] [--out FILE]
+
+Evaluation and audit run beside each other, as in the DAG; `--serial` runs them one after the other.
+`peak_mb` is the highest resident memory of the largest process of a step; `tree_mb` that of all its
+processes together. With `--work` the folder stays, and `--from` goes on in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from bench.probes import answer, peak_memory
+from include.espejo.lake import Lakes, join, open_lake
+from include.espejo.lake.keys import Workspace
+from include.espejo.parameters import Parameters
+from include.espejo.process.child import run_child
+from include.espejo.process.resources import PeakMemory
+from include.espejo.steps.run import Job, Run
+from include.espejo.steps.table import INGEST, MAKE_RELEASE, VALIDATE
+from include.espejo.survey import load_spec
+
+STEPS = {step.name: step for step in (INGEST, VALIDATE, *MAKE_RELEASE)}
+BESIDE = ("evaluate", "disclose")
+
+Figures = dict[str, Any]
+
+
+def run_step(request: Figures) -> Figures:
+    """One step of the flow, in this process; the clock starts after Python's own start."""
+    spec = load_spec(request["survey"])
+    work, parameters = Workspace(request["work"]), Parameters.of(spec, request["parameters"])
+    lakes = Lakes(open_lake(request["input"]), open_lake(work.base), open_lake(work.base))
+    run = Run(
+        job=Job(spec, spec.parse_period(request["period"]), parameters),
+        lakes=lakes,
+        source=request["input"],
+        scratch=join(work.base, "scratch"),
+        workspaces=lambda _: work,
+        release=request["release"],
+    )
+    started = perf_counter()
+    with PeakMemory() as memory:
+        told = STEPS[request["step"]].call(run)
+    return {
+        "seconds": round(perf_counter() - started, 1),
+        "peak_mb": round(max(peak_memory(), memory.largest_mb * 2**20 / 1e6)),
+        "tree_mb": round(memory.peak_mb * 2**20 / 1e6),
+        "told": told,
+    }
+
+
+def measure_flow(options: argparse.Namespace, work: Path) -> Figures:
+    """Every step from `--from` on; the whole is what a run takes beside its scheduler."""
+    names = list(STEPS)[list(STEPS).index(options.first) :]
+    kept = work / "release.txt"
+    release = kept.read_text() if kept.exists() else ""
+    found: Figures = {}
+    started = perf_counter()
+
+    def measure(name: str) -> Figures:
+        request = {
+            "probe": "step",
+            "step": name,
+            "seed": 0,
+            "survey": options.survey,
+            "period": options.period,
+            "input": str(options.input),
+            "work": str(work),
+            "release": release,
+            "parameters": {"seed": options.seed, "rows": options.rows},
+        }
+        (told,) = run_child("bench.steps", request)
+        print(f"{name}: {told}", file=sys.stderr)
+        return told
+
+    with ThreadPoolExecutor(1 if options.serial else len(BESIDE)) as pool:
+        for name in names:
+            if name == BESIDE[0]:
+                found |= dict(zip(BESIDE, pool.map(measure, BESIDE), strict=True))
+            elif name not in found:
+                found[name] = measure(name)
+            if name == VALIDATE.name:
+                release = str(found[name]["told"]["release"])
+                kept.write_text(release)
+    return {"seconds": round(perf_counter() - started, 1), "steps": found}
+
+
+def main() -> None:
+    if len(sys.argv) == 1:
+        return answer({"step": run_step})
+    parser = argparse.ArgumentParser(description="The flow step by step: seconds and memory.")
+    parser.add_argument("input", type=Path)
+    parser.add_argument("--survey", default="enoe_sdem")
+    parser.add_argument("--period", default="2015T2")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--from", dest="first", choices=list(STEPS), default=INGEST.name)
+    parser.add_argument("--serial", action="store_true")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = options.work or Path(folder)
+        work.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(measure_flow(options, work), indent=1)
+    if options.out:
+        options.out.write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

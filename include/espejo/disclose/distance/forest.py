@@ -1,0 +1,83 @@
+"""Trees over the distinct rows of the tables, and what is searched in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from include.espejo.disclose.distance import kernel
+
+_CHUNKS = 16  # of a thread: one that has hard queries leaves the others to the rest
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """A table's distinct rows in a tree, and where they are in it.
+
+    `place` int64 (rows,): each row's among the distinct ones; `times` int64 (distinct,): how many
+    rows each stands for.
+    """
+
+    tree: kernel.Tree
+    place: np.ndarray
+    times: np.ndarray
+
+    def smallest(self, values: np.ndarray) -> np.ndarray:
+        """The least of these values (rows,) of each distinct row, int64."""
+        found = np.full(len(self.times), np.iinfo(np.int64).max)
+        np.minimum.at(found, self.place, values)
+        return found
+
+    def owner(self, household: np.ndarray) -> np.ndarray:
+        """Whose each distinct row is, int64 (distinct,): -1 where it is several households'."""
+        least, most = self.smallest(household), -self.smallest(-household)
+        return np.where(least == most, least, -1)
+
+
+def index_rows(planes: np.ndarray, operations: np.ndarray) -> Indexed:
+    """The rows of `planes`, uint8 (planes, rows), by these operations (see `kernel`)."""
+    chosen, number = _distinct(planes)
+    distinct = np.ascontiguousarray(planes[:, chosen])
+    order, start, stop, child = kernel.grow(distinct, operations)
+    distinct = np.ascontiguousarray(np.pad(distinct[:, order], ((0, 0), (0, kernel.LEAF))))
+    low, high = kernel.enclose(distinct, operations, start, stop, child)
+    kind, weight = operations[:, 0], operations[:, 3].astype(np.float32)
+    scale = np.where(kind == kernel.GRADE, np.float32(1), weight)
+    tree = kernel.Tree(distinct, operations, start, stop, child, low, high, scale, weight)
+    place_of = np.empty(len(order), np.int64)
+    place_of[order] = np.arange(len(order))
+    place = place_of[number]
+    return Indexed(tree, place, np.bincount(place, minlength=len(order)))
+
+
+def _distinct(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A row of each kind, and the kind of each row (rows,)."""
+    height, rows = planes.shape
+    words = np.zeros((rows, -(-max(height, 1) // 8) * 8), np.uint8)
+    words[:, :height] = planes.T
+    keys = words.view(np.uint64)
+    order = np.lexsort(keys.T)
+    ordered = keys[order]
+    is_new = np.ones(rows, dtype=bool)
+    is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    number = np.empty(rows, np.int64)
+    number[order] = np.cumsum(is_new) - 1
+    return order[is_new], number
+
+
+def search(
+    find: Callable[..., None], rows: Indexed, queries: Indexed, threads: int, *more: np.ndarray
+) -> None:
+    """Run a search of the kernel for all `queries` over `rows`; `more`: what else it is given."""
+    parts = np.linspace(0, len(queries.times), threads * _CHUNKS + 1).astype(int)
+    with ThreadPoolExecutor(threads) as pool:
+        done = [
+            pool.submit(find, rows.tree, queries.tree.planes, int(first), int(last), *more)
+            for first, last in pairwise(parts)
+        ]
+    for part in done:
+        part.result()
