@@ -100,7 +100,9 @@ def parse_dags(request: Request) -> Sample:
 
 def evaluate_table(request: Request) -> Sample:
     """The whole evaluation of a bootstrap resample of the training side; memory with children's."""
-    from include.espejo.evaluate.quality.scores import score_quality
+    from include.espejo.evaluate.general.utility import general_utility
+    from include.espejo.evaluate.quality.scores import metrics_beside, score_reports
+    from include.espejo.evaluate.specific.utility import specific_utility
     from include.espejo.process.resources import PeakMemory
     from include.espejo.protect import split
     from include.espejo.survey import Period, load_spec
@@ -115,14 +117,11 @@ def evaluate_table(request: Request) -> Sample:
     del real
     started = perf_counter()
     with PeakMemory() as memory:
-        score_quality(train[names], synthetic, spec, seed, holdout[names])
-        from include.espejo.evaluate.general.utility import general_utility
-        from include.espejo.evaluate.specific.utility import (
-            specific_utility,  # as in the flow: only here
-        )
-
-        general_utility(train, holdout, synthetic, spec, seed)
-        specific_utility(train, holdout, synthetic, spec, period, seed)
+        with metrics_beside(train[names], synthetic, spec, seed) as metrics:
+            score_reports(train[names], synthetic, spec, seed, holdout[names])
+            general_utility(train, holdout, synthetic, spec, seed)
+            specific_utility(train, holdout, synthetic, spec, period, seed)
+        metrics.result()
     seconds = perf_counter() - started
     return {"seconds": seconds, "peak_mb": memory.peak_mb * 2**20 / MEGABYTE}
 

@@ -30,7 +30,7 @@ def test_copied_people_are_guessed_however_many_classes_there_are(classes: int):
     generator = np.random.default_rng(0)
     (trained, told), (others, truth) = (strangers(generator, classes) for _ in range(2))
     with threadpool_limits(1):  # as the audit does
-        guesses = _boosted_guesses(pd.concat([trained, others]), trained, told, 1)
+        guesses = _boosted_guesses(pd.concat([trained, others]), trained, told, 1, 2)
     right = guesses == np.concatenate([told, truth])
     assert right[:ROWS].mean() - right[ROWS:].mean() > 0.3
 
@@ -40,5 +40,5 @@ def test_only_so_many_classes_are_learnt_from():
     told = np.repeat(np.arange(200), 10)
     known = pd.DataFrame({"age": told.astype(float)})
     with threadpool_limits(1):
-        guesses = _boosted_guesses(known, known, told, 1)
+        guesses = _boosted_guesses(known, known, told, 1, 2)
     assert 2 <= len(np.unique(guesses)) <= 50

@@ -51,7 +51,7 @@ def run_audit(
         attacks = [
             *proximity_attacks(distances, population, spec),
             *match_attacks(population, spec),
-            *inference_attacks(distances, population, spec, seed),
+            *inference_attacks(distances, population, spec, seed, threads),
         ]
         tested = _test(attacks, population, spec, seed)
     gates = [

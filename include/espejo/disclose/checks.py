@@ -8,6 +8,7 @@ import pandas as pd
 from include.espejo.disclose.gates import Gate, Outcome, not_applicable
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.disclosure import Floor
+from include.espejo.table.floors import Counts, count_behind
 from include.espejo.table.keeping import breaches
 from include.espejo.table.people import Population
 from include.espejo.table.rules import group_numbers
@@ -71,23 +72,23 @@ def _floor_gate(
     """The fewest people, and households, over all released values of each tuple of columns."""
     fewest, problems = [], []
     for released in tuples:
-        people, households = _behind(released, population)
-        if not len(people):
+        behind = _behind(released, population)
+        if not len(behind.people):
             continue
-        fewest.append((int(people.min()), int(households.min())))
-        under = int(((people < floor.people) | (households < floor.households)).sum())
+        least = int(behind.people.min()), int(behind.households.min())
+        fewest.append(least)
+        under = int((~behind.hold(floor)).sum())
         if under:
             problems.append(
                 f"column {', '.join(released)}, rule floor: {under:,} released values are below "
-                f"it; the fewest people are {people.min()}, the fewest households "
-                f"{households.min()}"
+                f"it; the fewest people are {least[0]}, the fewest households {least[1]}"
             )
-    least = float(min(people for people, _ in fewest)) if fewest else None
+    figure = float(min(people for people, _ in fewest)) if fewest else None
     reason = "; ".join(problems) if fewest else "the table has no such value to count people for"
     outcome = Outcome.PASSED if fewest and not problems else Outcome.BROKEN
     return Gate(
         name=name,
-        figure=least,
+        figure=figure,
         unit="people",
         limit=float(floor.people),
         outcome=outcome,
@@ -96,17 +97,13 @@ def _floor_gate(
     )
 
 
-def _behind(released: pd.DataFrame, population: Population) -> tuple[np.ndarray, np.ndarray]:
-    """People and households of each released tuple: int64 (tuples,). A blank is a value of a
-    tuple of places; a blank in a single column is no code."""
+def _behind(released: pd.DataFrame, population: Population) -> Counts:
+    """People and households behind each released tuple. A blank is a value of a tuple of places;
+    a blank in a single column is no code."""
     if released.shape[1] == 1:
         released = released.dropna()
-    real = population.real[list(released)]
+    released, real = released.drop_duplicates(), population.real[list(released)]
     both = group_numbers(pd.concat([real, released], ignore_index=True))
-    group, size = both[: len(real)], int(both.max(initial=0)) + 1
-    out = np.unique(both[len(real) :])
-    pairs = np.unique(np.column_stack([group, population.household]), axis=0)
-    return (
-        np.bincount(group, minlength=size)[out],
-        np.bincount(pairs[:, 0], minlength=size)[out],
-    )
+    counts = count_behind(both[: len(real)], int(both.max(initial=0)) + 1, population.household)
+    out = both[len(real) :]
+    return Counts(counts.people[out], counts.households[out])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from include.espejo.errors import without_values
 from include.espejo.steps.documents import SamplingSummary
@@ -14,8 +15,11 @@ log = logging.getLogger(__name__)
 @without_values
 def evaluate(run: Run) -> Summary:
     """Score the synthetic table; the exact figures stay in the workspace."""
+    from include.espejo.evaluate.document import Utility
+    from include.espejo.evaluate.general.utility import general_utility
     from include.espejo.evaluate.quality.document import Quality
-    from include.espejo.evaluate.quality.scores import score_quality
+    from include.espejo.evaluate.quality.scores import metrics_beside, score_reports
+    from include.espejo.evaluate.specific.utility import specific_utility
 
     work, lake, spec = run.work, run.lakes.work, run.spec
     stored = lake.read_tagged(work.figure("quality.json"))
@@ -23,20 +27,17 @@ def evaluate(run: Run) -> Summary:
         log.info("scored by an earlier run of this release")
         return {"overall": round(Quality.of_json(stored.content).overall, 2)}
     seed, synthetic = run.facts().seed, run.synthetic()
-    train, holdout = run.sides(spec.model_columns())
-    scores = score_quality(train, synthetic, spec, seed, holdout)
-    # Not before: their libraries would add to the peak, which is while the metrics' child runs.
-    from include.espejo.evaluate.document import Utility
-    from include.espejo.evaluate.general.utility import general_utility
-    from include.espejo.evaluate.specific.utility import specific_utility
-
-    train, holdout = run.sides()  # with the keys, which tell households
-    utility = Utility(
-        general=general_utility(train, holdout, synthetic, spec, seed),
-        specific=specific_utility(
-            train, holdout, synthetic, spec, run.job.period, seed, run.weight_margins()
-        ),
-    )
+    sides = run.sides()  # with the keys, which tell households
+    train, holdout = (side[list(spec.model_columns())] for side in sides)
+    with metrics_beside(train, synthetic, spec, seed) as metrics:
+        scores = score_reports(train, synthetic, spec, seed, holdout)
+        utility = Utility(
+            general=general_utility(*sides, synthetic, spec, seed),
+            specific=specific_utility(
+                *sides, synthetic, spec, run.job.period, seed, run.weight_margins()
+            ),
+        )
+    scores = replace(scores, metrics=metrics.result())
     broken = run.read(SamplingSummary, work.sampling).broken_rules
     for name, details in (
         ("column_shapes.csv", scores.quality.shape_details),

@@ -167,9 +167,7 @@ def _cut(
 
 
 @_compiled
-def _part(
-    planes: np.ndarray, operation: np.ndarray, last: int, order: np.ndarray
-) -> int:
+def _part(planes: np.ndarray, operation: np.ndarray, last: int, order: np.ndarray) -> int:
     """Bring the rows of codes up to `last` to the front of `order`; how many they are."""
     front, back = 0, order.size - 1
     while front <= back:
@@ -219,7 +217,11 @@ def grow(
 
 @_compiled
 def enclose(
-    planes: np.ndarray, operations: np.ndarray, start: np.ndarray, stop: np.ndarray, child: np.ndarray
+    planes: np.ndarray,
+    operations: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+    child: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and the highest code of each operation below each node, float32; see `Tree`."""
     shape = (start.size, operations.shape[0])

@@ -59,6 +59,8 @@ _OF_PAIRS = {
     "ContingencySimilarity": "categorical",
     "DiscreteKLDivergence": "categorical",
 }
+# They ask only which codes are equal.
+_OF_EQUALITY = ("TVComplement", "CategoryCoverage", "ContingencySimilarity")
 # Their time grows with the square of the columns, or nearly.
 _OF_FEW = {*_OF_PAIRS, "SVCDetection"}
 
@@ -69,13 +71,18 @@ def _compute_all(request: Request) -> None:
     import pandas as pd
     from threadpoolctl import threadpool_limits
 
+    from include.espejo.evaluate.quality.numbered import number_codes
     from include.espejo.process.child import tell
 
-    real = pd.read_parquet(request["real"])
-    synthetic = pd.read_parquet(request["synthetic"])
+    tables = [pd.read_parquet(request[name]) for name in ("real", "synthetic")]
+    codes = list(tables[0].select_dtypes("category"))
+    numbered = number_codes(tables, codes)
+    # Others take what is a number for a quantity.
+    with_text = [table.astype(dict.fromkeys(codes, object)) for table in tables]
     generator = np.random.default_rng(request["seed"])
     for metric, most in METRICS.items():
-        left, right = (_subsample(table, most, generator) for table in (real, synthetic))
+        given = numbered if metric in _OF_EQUALITY else with_text
+        left, right = (_subsample(table, most, generator) for table in given)
         if metric.endswith("Detection"):
             left, right = _pool_rare_codes(left, right)
         # One thread: those of BLAS spin for a core that others use, longer than they compute.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 CORRELATION_THRESHOLD = 0.5
 ASSOCIATION_THRESHOLD = 0.3
 MOST_PAIRED = 60  # columns: 1,770 pairs
+_LEAST = 5e-324  # a threshold, the least above none
 _FEWEST_EXPECTED = 5  # values: as few may well be missing in a draw by chance
 
 Metadata = dict[str, dict[str, dict[str, str]]]  # SDMetrics': "columns", name, "sdtype"
@@ -78,11 +79,11 @@ def quality(
     """
     names = list(metadata["columns"] if paired is None else paired)
     sides = real[names], synthetic[names], _of_columns(metadata, names)
-    report = _generate(*sides, CORRELATION_THRESHOLD, ASSOCIATION_THRESHOLD)
+    report, with_threshold, without = _scored_pairs(*sides)
     flat = _uncorrelated_pairs(real, sides[2])
     expected = _Expected(real, len(synthetic))
-    pairs, unscored_pairs = _settled_pairs(report, flat, expected)
-    every, _ = _settled_pairs(_generate(*sides, 0.0, 0.0), flat, expected)
+    pairs, unscored_pairs = _settled_pairs(with_threshold, flat, expected)
+    every, _ = _settled_pairs(without, flat, expected)
     details, unscored = expected.settled(_shapes(report, real, synthetic, metadata))
     if details["Score"].isna().all():
         raise MetricError("no column can be compared; draw more rows, or check the columns' kinds")
@@ -102,6 +103,29 @@ def quality(
         unscored_columns=unscored,
         unscored_pairs=unscored_pairs,
     )
+
+
+def _scored_pairs(
+    real: pd.DataFrame, synthetic: pd.DataFrame, metadata: Metadata
+) -> tuple[QualityReport, pd.DataFrame, pd.DataFrame]:
+    """A report, and the details of its pairs with the thresholds and without them.
+
+    With a threshold SDMetrics tells what a pair has in the real rows, with none it scores them all.
+    With the least threshold that there is it does both at once, unless a pair has nothing or fails.
+    """
+    report = _generate(real, synthetic, metadata, _LEAST, _LEAST)
+    every = report.get_details("Column Pair Trends")
+    if every.empty:
+        return report, every, every
+    if "Error" in every or every["Score"].isna().any():
+        report = _generate(real, synthetic, metadata, CORRELATION_THRESHOLD, ASSOCIATION_THRESHOLD)
+        without = _generate(real, synthetic, metadata, 0.0, 0.0)
+        return report, *(r.get_details("Column Pair Trends") for r in (report, without))
+    meets = (every["Real Correlation"].abs() > CORRELATION_THRESHOLD) | (
+        every["Real Association"] > ASSOCIATION_THRESHOLD
+    )
+    above = {name: every[name].where(meets) for name in ("Score", "Synthetic Correlation")}
+    return report, every.assign(**above, **{"Meets Threshold?": meets}), every
 
 
 @dataclass(frozen=True)
@@ -236,12 +260,12 @@ def _uncorrelated_pairs(real: pd.DataFrame, metadata: Metadata) -> set[frozenset
 
 
 def _settled_pairs(
-    report: QualityReport, flat: set[frozenset[str]], expected: _Expected
+    details: pd.DataFrame, flat: set[frozenset[str]], expected: _Expected
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The details of the pairs; what has no real correlation to compare is below threshold."""
-    details = report.get_details("Column Pair Trends")
     if details.empty:
         return details, ()
+    details = details.copy()
     names = zip(details["Column 1"], details["Column 2"], strict=True)
     undefined = np.array([frozenset(pair) in flat for pair in names])
     details.loc[undefined, "Score"] = np.nan

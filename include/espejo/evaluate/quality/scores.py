@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from include.espejo.evaluate.quality.document import (
     Sides,
 )
 from include.espejo.evaluate.quality.metrics import METRICS
+from include.espejo.evaluate.quality.numbered import number_codes
 from include.espejo.evaluate.quality.references import score_references
 from include.espejo.evaluate.scoring.references import ReferencedScore, least_people
 from include.espejo.evaluate.scoring.timing import timed
@@ -41,10 +44,10 @@ class Scores:
     quality: reports.QualityFigures
     references: dict[str, ReferencedScore]
     diagnostic: Diagnostic
-    metrics: tuple[Metric, ...]
     unscored: tuple[str, ...]
     rows: Sides
     seed: int
+    metrics: tuple[Metric, ...] = ()
 
     @property
     def aggregate(self) -> float | None:
@@ -87,53 +90,72 @@ def score_quality(
     seed: int,
     holdout: pd.DataFrame | None = None,
 ) -> Scores:
+    """All scores of `synthetic`: those of `score_reports`, and the metrics."""
+    with metrics_beside(real, synthetic, spec, seed) as metrics:
+        scores = score_reports(real, synthetic, spec, seed, holdout)
+    return replace(scores, metrics=metrics.result())
+
+
+def score_reports(
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    spec: SurveySpec,
+    seed: int,
+    holdout: pd.DataFrame | None = None,
+) -> Scores:
     """Score `synthetic` against `real`, both with the model's columns (see frames.to_frame).
 
     `holdout`: rows of other households, for the ceiling. Columns that are blank throughout have
     nothing to score and are named in `unscored`. Raises MetricError where no column has a score.
     """
-    columns = {n: spec.columns[n] for n in real.columns if real[n].notna().any()}
-    left, right = _plain(real, columns), _plain(synthetic, columns)
-    metadata = {"columns": {n: {"sdtype": _sdtype(c)} for n, c in columns.items()}}
-    others = {"score": right, "floor": left}
+    columns = _scored_columns(real, spec)
+    frames = [real, synthetic]
     if holdout is not None and len(holdout) >= least_people(spec):
-        others["ceiling"] = _plain(holdout, columns)
-    # The metrics have a process of their own, and so a core; the thread only waits for it.
-    told = _varying(left, columns)
-    of_told = {"columns": {n: metadata["columns"][n] for n in told}}
-    with ThreadPoolExecutor(1) as beside:
-        paired = reports.paired_columns(metadata, seed)
-        metrics = beside.submit(_metrics, left[told], right[told], of_told, paired, seed)
-        with timed("quality report"):
-            quality = reports.quality(left, right, metadata, paired)
-        with timed("its references"):
-            references = score_references(quality, left, others, metadata, seed)
-        with timed("diagnostic report"):
-            diagnostic = reports.diagnostic(left, right, metadata)
+        frames.append(holdout)
+    frames = [frame[list(columns)] for frame in frames]
+    left, right, *ceiling = number_codes(frames, [n for n, c in columns.items() if c.is_code()])
+    metadata = _metadata(columns)
+    others = {"score": right, "floor": left} | ({"ceiling": ceiling[0]} if ceiling else {})
+    with timed("quality report"):
+        quality = reports.quality(left, right, metadata, reports.paired_columns(metadata, seed))
+    with timed("its references"):
+        references = score_references(quality, left, others, metadata, seed)
+    with timed("diagnostic report"):
+        diagnostic = reports.diagnostic(left, right, metadata)
     return Scores(
         quality=quality,
         references=references,
         diagnostic=diagnostic,
-        metrics=metrics.result(),
         unscored=tuple(n for n in real.columns if n not in columns),
         rows=Sides(real=len(real), synthetic=len(synthetic)),
         seed=seed,
     )
 
 
-def _varying(real: pd.DataFrame, columns: dict[str, Column]) -> list[str]:
-    """The columns but for numbers of one value: there is nothing that a metric could compare."""
-    return [n for n, c in columns.items() if c.is_code() or real[n].nunique() > 1]
+@contextmanager
+def metrics_beside(
+    real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec, seed: int
+) -> Iterator[Future[tuple[Metric, ...]]]:
+    """SDMetrics' metrics, computed while the caller does something else.
+
+    They have a process of their own, and so a core; the thread only waits for it.
+    """
+    columns = _scored_columns(real, spec)
+    paired = reports.paired_columns(_metadata(columns), seed)
+    # Numbers of one value leave nothing that a metric could compare.
+    told = {n: c for n, c in columns.items() if c.is_code() or real[n].nunique() > 1}
+    tables = real[list(told)], synthetic[list(told)]
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(_metrics, *tables, _metadata(told), paired, seed)
 
 
-def _sdtype(column: Column) -> str:
-    return "categorical" if column.is_code() else "numerical"
+def _scored_columns(real: pd.DataFrame, spec: SurveySpec) -> dict[str, Column]:
+    return {n: spec.columns[n] for n in real.columns if real[n].notna().any()}
 
 
-def _plain(frame: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
-    """Codes as text: SDMetrics compares categories by their values."""
-    codes = {n: "object" for n, c in columns.items() if c.is_code()}
-    return frame[list(columns)].astype(codes)
+def _metadata(columns: dict[str, Column]) -> reports.Metadata:
+    kinds = {n: "categorical" if c.is_code() else "numerical" for n, c in columns.items()}
+    return {"columns": {name: {"sdtype": kind} for name, kind in kinds.items()}}
 
 
 def _metrics(
