@@ -12,7 +12,7 @@ SURVEY ?= enoe_sdem
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser demo ui test coverage check unit bench clean figures schemas texts architecture
+.PHONY: help setup lock browser services demo ui test cluster coverage check unit bench clean figures schemas texts architecture
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,25 @@ unit: setup  ## the tests that take seconds, a minute together
 
 test: setup browser check  ## all tests, after lint, format and types
 	$(BIN)/python -m pytest $(BOTH_CORES)
+
+# What several machines need beside that: Airflow's executors and drivers, a database and a broker.
+$(VENV)/.server: $(VENV)/.installed requirements-server.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-server.txt -c constraints.txt \
+	  || $(PIP) install -r requirements-server.txt -c constraints.txt
+	@touch $@
+
+services:
+	@if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || ! command -v redis-server >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql redis-server; \
+	  else \
+	    echo "error: the cluster needs PostgreSQL and Redis; run: sudo apt-get install -y postgresql redis-server" >&2; \
+	    exit 1; \
+	  fi; \
+	fi
+
+cluster: setup browser services $(VENV)/.server  ## Airflow over two workers: one is lost while it trains, the other goes on
+	$(BIN)/python -m pytest -s tests/cluster
 
 # Not part of `test`: Python 3.11 has no sys.monitoring, and what follows every line costs half an hour.
 coverage: setup browser  ## which lines and branches of include/ the unit and integration tests take

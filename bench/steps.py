@@ -26,11 +26,11 @@ from include.espejo.parameters import Parameters
 from include.espejo.process.child import run_child
 from include.espejo.process.resources import PeakMemory
 from include.espejo.steps.run import Job, Run
-from include.espejo.steps.table import INGEST, MAKE_RELEASE, VALIDATE
+from include.espejo.steps.table import INGEST, MAKE_RELEASE, STAGES, VALIDATE
 from include.espejo.survey import load_spec
 
 STEPS = {step.name: step for step in (INGEST, VALIDATE, *MAKE_RELEASE)}
-BESIDE = ("evaluate", "disclose")
+BESIDE = next(tuple(step.name for step in stage) for stage in STAGES if len(stage) > 1)
 
 Figures = dict[str, Any]
 

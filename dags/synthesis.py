@@ -21,7 +21,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.espejo.lake.keys import scratch
 from include.espejo.steps.run import Summary
-from include.espejo.steps.table import INGEST, MAKE_RELEASE, PUBLISH, VALIDATE, Step
+from include.espejo.steps.table import INGEST, PUBLISH, STAGES, VALIDATE, Step
 from include.espejo.survey import SurveySpec, load_specs
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
 from include.espejo_airflow.connections import lakes_of, release_asset
@@ -29,6 +29,7 @@ from include.espejo_airflow.docs import synthesis_doc
 from include.espejo_airflow.form import form, job_of, joined_pattern, period_of_run, run_of
 from include.espejo_airflow.guard import guarded
 from include.espejo_airflow.lineage import datasets_of_release, traced
+from include.espejo_airflow.placement import placement
 from include.espejo_airflow.sensor import RawFileSensor
 
 
@@ -136,15 +137,17 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
         outlet_events[asset].extra = {"period": told["period"], **shown}
         return {"period": told["period"], "release": told["release"], **done}
 
-    made = [_task_of(spec, step)(validated) for step in MAKE_RELEASE]
-    chain(validated, *made, publish(validated))
+    made = [[_task_of(spec, step)(validated) for step in stage] for stage in STAGES]
+    # A list only where there are several: no two lists may follow each other.
+    stages = [tasks if len(tasks) > 1 else tasks[0] for tasks in made]
+    chain(validated, *stages, publish(validated))
 
 
 def _task_of(spec: SurveySpec, step: Step) -> Any:
     """The task of a step, which has its name. Beside what the step tells, it tells the period."""
     limit = timedelta(hours=step.most_hours(spec.schedule))
 
-    @task(task_id=step.name, execution_timeout=limit)
+    @task(task_id=step.name, execution_timeout=limit, **placement(step))
     @guarded
     def run_step(told: Summary) -> Summary:
         return {"period": told["period"]} | step.call(run_of(spec, told))

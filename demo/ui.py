@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.request import urlopen
 from demo.airflow_home import airflow_environment, free_port
 from demo.enoe_like import generate_survey, write_survey
 from demo.lake_server import LakeServer
+from demo.process_group import ProcessGroup
 from demo.run import BUILD, upload
 from include.espejo.survey import Period, load_spec
 
@@ -44,17 +44,12 @@ class AirflowStandalone:
         )
         self.home = home
         self.log_path = home / "standalone.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._group: ProcessGroup | None = None
 
     def __enter__(self) -> AirflowStandalone:
-        with self.log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", "standalone"],
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = [sys.executable, "-m", "airflow", "standalone"]
+        self.log_path.unlink(missing_ok=True)
+        self._group = ProcessGroup(command, self.environment, self.log_path)
         try:
             self._wait_until_healthy()
         except BaseException:
@@ -73,45 +68,37 @@ class AirflowStandalone:
     def _wait_until_healthy(self, seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            assert self._process is not None
-            if self._process.poll() is not None:
+            assert self._group is not None
+            if not self._group.is_running():
                 break
-            try:
-                with urlopen(f"{self.url}/api/v2/monitor/health", timeout=5) as answer:
-                    if answer.read().count(b'"healthy"') >= 3:
-                        return
-            except (URLError, OSError):
-                pass  # not up yet
+            if is_healthy(self.url):
+                return
             time.sleep(0.5)
         raise RuntimeError(f"Airflow did not come up; its log is {self.log_path}")
 
     def password(self, user: str = "admin") -> str:
         """The password that Airflow made up for a user of this home."""
-        import json
-
-        path = self.home / "simple_auth_manager_passwords.json.generated"
-        return str(json.loads(path.read_text())[user])
+        return password_of(self.home, user)
 
     def stop(self) -> None:
-        """Stop every process of the group: a signal to the parent alone would orphan others."""
-        if self._process is None:
-            return
-        for first, grace in ((signal.SIGTERM, 15.0), (signal.SIGKILL, 5.0)):
-            sign, deadline = int(first), time.monotonic() + grace
-            while self._signal(sign) and time.monotonic() < deadline:
-                self._process.poll()  # a parent that has ended must be waited for to be gone
-                sign = 0  # only look whether any of the group is left
-                time.sleep(0.1)
-        self._process = None
+        if self._group is not None:
+            self._group.stop()
+        self._group = None
 
-    def _signal(self, sign: int) -> bool:
-        """Send a signal to the group; False if none of it is left."""
-        assert self._process is not None
-        try:
-            os.killpg(self._process.pid, sign)
-        except ProcessLookupError:
-            return False
-        return True
+
+def is_healthy(url: str) -> bool:
+    """Whether the API server answers, and knows of its database, scheduler and triggerer."""
+    try:
+        with urlopen(f"{url}/api/v2/monitor/health", timeout=5) as answer:
+            return bool(answer.read().count(b'"healthy"') >= 3)
+    except (URLError, OSError):
+        return False  # not up yet
+
+
+def password_of(home: Path, user: str) -> str:
+    """The password that the API server of this home made up for a user."""
+    path = home / "simple_auth_manager_passwords.json.generated"
+    return str(json.loads(path.read_text())[user])
 
 
 def main() -> int:

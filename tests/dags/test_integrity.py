@@ -91,6 +91,25 @@ def test_a_synthesis_has_deadline_setup_teardown_and_asset(bag: Any) -> None:
             "publish",
         ]
         assert [t for t in order if t in flow] == flow
+        # The metrics and the attacks ask nothing of each other.
+        assert dag.get_task("sample").downstream_task_ids == {"evaluate", "disclose"}
+        assert dag.get_task("report").upstream_task_ids >= {"evaluate", "disclose"}
+
+
+def test_the_deployment_says_where_a_training_runs(
+    bag: Any, surveys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = bag.dags["parks_synthesis"].get_task("train")
+    assert (train.queue, train.pool, train.executor_config) == ("default", "default_pool", {})
+    (tmp_path / "train.yaml").write_text("kind: Pod")
+    monkeypatch.setenv("ESPEJO_TRAIN_QUEUE", "train")
+    monkeypatch.setenv("ESPEJO_TRAIN_POOL", "trainings")
+    monkeypatch.setenv("ESPEJO_POD_TEMPLATES", str(tmp_path))
+    dag = find_dags(surveys).dags["parks_synthesis"]
+    train, sample = dag.get_task("train"), dag.get_task("sample")
+    assert (train.queue, train.pool) == ("train", "trainings")
+    assert train.executor_config == {"pod_template_file": str(tmp_path / "train.yaml")}
+    assert (sample.queue, sample.pool, sample.executor_config) == ("default", "default_pool", {})
 
 
 @pytest.mark.parametrize("days_after", [0.001, 1, 8, 45, 80])

@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 import pandas as pd
 
+from demo.cluster import AirflowCluster
 from demo.enoe_like import generate_survey, write_survey
 from demo.lake_identities import RESTRICTED_BUCKET
 from demo.lake_server import LakeServer
@@ -40,7 +41,7 @@ class Stage:
     """The running lake and Airflow."""
 
     lake: LakeServer
-    airflow: AirflowStandalone
+    airflow: AirflowStandalone | AirflowCluster
 
     def read(self, bucket: str, key: str) -> bytes:
         body = self.lake.client("admin").get_object(Bucket=bucket, Key=key)["Body"]

@@ -85,6 +85,34 @@ def test_there_is_all_that_airflow_needs(services: dict[str, dict[str, Any]]) ->
     }
 
 
+def test_workers_take_what_the_queues_hold_and_trainings_are_apart(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    environment = services["airflow-scheduler"]["environment"]
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+    taken = {
+        name: service["command"][service["command"].index("--queues") + 1]
+        for name, service in services.items()
+        if "worker" in (service.get("command") or [])
+    }
+    assert taken == {"airflow-worker": "default", "airflow-trainer": "train"}
+    assert environment["ESPEJO_TRAIN_QUEUE"] == taken["airflow-trainer"]
+    made = services["airflow-pool"]["command"]
+    assert made[:4] == ["airflow", "pools", "set", environment["ESPEJO_TRAIN_POOL"]]
+
+
+@pytest.mark.parametrize("profile", ["LocalExecutor", ""])
+def test_one_machine_has_no_queue_and_no_workers(profile: str, tmp_path: Path) -> None:
+    result = run_config({**EXAMPLE_VALUES, **DUMMIES, "COMPOSE_PROFILES": profile}, tmp_path)
+    assert result.returncode == 0, result.stderr
+    services = json.loads(result.stdout)["services"]
+    assert not {"redis", "airflow-worker", "airflow-trainer"} & services.keys()
+    environment = services["airflow-scheduler"]["environment"]
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    needed = services["airflow-scheduler"]["depends_on"]
+    assert {name for name, how in needed.items() if how["required"]} <= services.keys()
+
+
 def test_every_service_that_stays_up_tells_its_health(services: dict[str, dict[str, Any]]) -> None:
     lasting = {name: service for name, service in services.items() if stays_up(service)}
     assert len(lasting) >= 6

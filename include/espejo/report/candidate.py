@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -51,7 +52,7 @@ def build_candidate(
     are cut; `counted`: real rows that count for the floor, boolean (rows,); `browser` draws and
     prints.
     """
-    created = datetime.now(UTC).isoformat(timespec="seconds")
+    created = _now().isoformat(timespec="seconds")
     about = {**release, "created": created, "versions": {n: version(n) for n in _PACKAGES}}
     tables = to_frame(real), to_frame(synthetic)
     columns = distributions(*tables, spec, counted)
@@ -80,6 +81,14 @@ def build_candidate(
         lake.write(join(folder, name), content)
     lake.write(join(folder, MANIFEST), manifest.to_json())
     return manifest
+
+
+def _now() -> datetime:
+    """The time of creation, which the standard variable of reproducible builds may settle
+    (https://reproducible-builds.org/specs/source-date-epoch/).
+    """
+    settled = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(settled), UTC) if settled else datetime.now(UTC)
 
 
 def _tables(released: pa.Table, spec: SurveySpec) -> dict[str, bytes]:

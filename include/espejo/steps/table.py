@@ -35,12 +35,13 @@ class Step:
 
 
 INGEST, VALIDATE, PUBLISH = Step(ingest), Step(validate), Step(publish)
-# What is done in the workspace of a release, whether it is then published or not.
-MAKE_RELEASE = (
-    Step(protect),
-    Step(train, trains=True),
-    Step(sample),
-    Step(evaluate),
-    Step(disclose),
-    Step(report),
+# What is done in the workspace of a release, whether it is then published or not: one stage after
+# the other; the steps of a stage ask nothing of each other.
+STAGES = (
+    (Step(protect),),
+    (Step(train, trains=True),),
+    (Step(sample),),
+    (Step(evaluate), Step(disclose)),
+    (Step(report),),
 )
+MAKE_RELEASE = tuple(step for stage in STAGES for step in stage)
