@@ -35,6 +35,7 @@ RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock
 COPY include/ include/
 COPY plugins/ plugins/
 COPY dags/ dags/
+COPY deploy/pods/ deploy/pods/
 
 ENV AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/espejo/dags \

@@ -20,7 +20,7 @@ help:  ## this list
 # torch by pip, whose settings say which build of it; the rest by uv, in a fifth of pip's time, and
 # compiled at once: where PYTHONDONTWRITEBYTECODE is set, each process would compile it all again. Where
 # uv finds no index, since only pip's settings name one, pip installs it all.
-$(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt
+$(VENV)/.installed: requirements.txt requirements-dev.txt requirements-server.txt constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install uv torch -c constraints.txt
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-dev.txt -c constraints.txt \
@@ -60,12 +60,6 @@ unit: setup  ## the tests that take seconds, a minute together
 test: setup browser check  ## all tests, after lint, format and types
 	$(BIN)/python -m pytest $(BOTH_CORES)
 
-# What several machines need beside that: Airflow's executors and drivers, a database and a broker.
-$(VENV)/.server: $(VENV)/.installed requirements-server.txt
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-server.txt -c constraints.txt \
-	  || $(PIP) install -r requirements-server.txt -c constraints.txt
-	@touch $@
-
 services:
 	@if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || ! command -v redis-server >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ]; then \
@@ -76,7 +70,7 @@ services:
 	  fi; \
 	fi
 
-cluster: setup browser services $(VENV)/.server  ## Airflow over two workers: one is lost while it trains, the other goes on
+cluster: setup browser services  ## Airflow over two workers: one is lost while it trains, the other goes on
 	$(BIN)/python -m pytest -s tests/cluster
 
 # Not part of `test`: Python 3.11 has no sys.monitoring, and what follows every line costs half an hour.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from airflow.sdk import (
     get_current_context,
     setup,
     task,
+    task_group,
     teardown,
 )
 from airflow.sdk.definitions.callback import SyncCallback
@@ -21,7 +23,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.espejo.lake.keys import scratch
 from include.espejo.steps.run import Summary
-from include.espejo.steps.table import INGEST, PUBLISH, STAGES, VALIDATE, Step
+from include.espejo.steps.table import COMBINE, INGEST, PUBLISH, STAGES, VALIDATE, Step
 from include.espejo.survey import SurveySpec, load_specs
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
 from include.espejo_airflow.connections import lakes_of, release_asset
@@ -137,10 +139,34 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
         outlet_events[asset].extra = {"period": told["period"], **shown}
         return {"period": told["period"], "release": told["release"], **done}
 
-    made = [[_task_of(spec, step)(validated) for step in stage] for stage in STAGES]
-    # A list only where there are several: no two lists may follow each other.
-    stages = [tasks if len(tasks) > 1 else tasks[0] for tasks in made]
-    chain(validated, *stages, publish(validated))
+    made = _in_parts(spec, validated) if spec.model.partition else _whole(spec, validated, STAGES)
+    chain(validated, *made, publish(validated))
+
+
+def _whole(spec: SurveySpec, validated: Any, stages: Sequence[Sequence[Step]]) -> list[Any]:
+    """The tasks of these stages; a list only where there are several, since no two may meet."""
+    made = [[_task_of(spec, step)(validated) for step in stage] for stage in stages]
+    return [tasks if len(tasks) > 1 else tasks[0] for tasks in made]
+
+
+def _in_parts(spec: SurveySpec, validated: Any) -> list[Any]:
+    """The same, where each part of the table is learnt and drawn on any worker that is free."""
+    before, *rest = STAGES
+    of_parts = [step for stage in rest for step in stage if step.of_parts]
+    (protected,) = _whole(spec, validated, [before])
+
+    @task
+    def list_parts(told: dict[str, Any]) -> list[str]:
+        """Airflow maps over all that a task returns, and not over a part of it."""
+        return list(told["parts"])
+
+    @task_group(group_id="parts")
+    def make_part(part: str) -> None:
+        chain(*(_task_of(spec, step)(validated, part) for step in of_parts))
+
+    after = [stage for stage in rest if not any(step.of_parts for step in stage)]
+    parts = make_part.expand(part=list_parts(protected))
+    return [protected, parts, *_whole(spec, validated, [(COMBINE,), *after])]
 
 
 def _task_of(spec: SurveySpec, step: Step) -> Any:
@@ -149,8 +175,8 @@ def _task_of(spec: SurveySpec, step: Step) -> Any:
 
     @task(task_id=step.name, execution_timeout=limit, **placement(step))
     @guarded
-    def run_step(told: Summary) -> Summary:
-        return {"period": told["period"]} | step.call(run_of(spec, told))
+    def run_step(told: Summary, part: str = "") -> Summary:
+        return {"period": told["period"]} | step.call(run_of(spec, told).of_part(part))
 
     return run_step
 

@@ -148,7 +148,7 @@ class AirflowCluster:
                 stack.callback(running[-1].stop)
             for name in WORKERS:
                 self.start_worker(name)
-                stack.callback(lambda name=name: self.workers[name].stop())
+                stack.callback(self._stop_worker, name)
             running += self.workers.values()
             _wait(lambda: is_healthy(self.url) or not _all_run(running), self._folder)
             if not _all_run(running):
@@ -174,6 +174,9 @@ class AirflowCluster:
         self.workers[name] = self._start(
             name, own, "celery", "worker", *options, "--celery-hostname", name, "--skip-serve-logs"
         )
+
+    def _stop_worker(self, name: str) -> None:
+        self.workers[name].stop()  # the one that has the name by then
 
     def temporary(self, name: str) -> Path:
         """The temporary folder of a worker."""

@@ -23,9 +23,10 @@ from include.espejo.parameters import Parameters, seed_for
 from include.espejo.process.resources import PeakMemory
 from include.espejo.releases.publish import copy_release, withdraw_release
 from include.espejo.report.files.csv import source_csv
+from include.espejo.steps.documents import SamplingSummary, TrainingSummary
 from include.espejo.steps.protect import salt_of_seed
 from include.espejo.steps.run import Job, Run
-from include.espejo.steps.table import INGEST, MAKE_RELEASE, VALIDATE
+from include.espejo.steps.table import INGEST, VALIDATE, make_release
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.table.frames import to_frame, to_table
 from include.espejo.table.rules import without_tolerated
@@ -146,18 +147,19 @@ def _synthesize(run: Run, out_dir: str) -> tuple[str, Result]:
     finally:
         lakes.work.delete_tree(run.scratch)
     run = run.of_release(release)
-    done = {step.name: step.call(run) for step in MAKE_RELEASE}
+    done = make_release(run)
     if done["disclose"]["passed"]:
         without_values(copy_release)(lakes.work, run.work.candidate, lakes.publish, out_dir)
     quality = read_json(lakes.work.read(run.work.figure("quality.json")))
-    trained, audited = done["train"], done["disclose"]
+    trained = run.read(TrainingSummary, run.work.training)
+    sampled, audited = run.read(SamplingSummary, run.work.sampling), done["disclose"]
     return release, {
-        "rows": done["sample"]["rows"],
-        "fit_seconds": trained["fit_seconds"],
-        "sample_seconds": done["sample"]["sample_seconds"],
-        "steps": trained["steps"],
+        "rows": sampled.rows,
+        "fit_seconds": trained.fit_seconds,
+        "sample_seconds": sampled.sample_seconds,
+        "steps": trained.steps,
         "overall": quality["overall"],
-        "fit_peak_rss_mb": trained["fit_peak_rss_mb"],
+        "fit_peak_rss_mb": trained.fit_peak_rss_mb,
         "fit_for": done["report"]["fit_for"],
         "passed": audited["passed"],
         "failed": audited["failed"],

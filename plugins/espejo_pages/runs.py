@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from include.espejo.disclose.verdict import failed_gates
-from include.espejo.steps.table import INGEST, MAKE_RELEASE, PUBLISH, VALIDATE
+from include.espejo.steps.table import INGEST, PUBLISH, VALIDATE, with_combine
 from include.espejo.synthesis.progress import read_progress
 from plugins.espejo_pages.surveys import Survey
 from plugins.espejo_pages.views import Answer, gate_name, uses_of
@@ -24,9 +24,11 @@ TASKS = (
     INGEST.name,
     VALIDATE.name,
     "close_scratch",
-    *(step.name for step in MAKE_RELEASE),
+    *(step.name for step in with_combine()),
     PUBLISH.name,
 )
+# Of a task that each part of a table has, the state that readers must know first.
+_URGENT = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "scheduled")
 
 
 def describe_run(survey: Survey, run_id: str, session: Session) -> Answer | None:
@@ -71,9 +73,21 @@ def _workspace_facts(survey: Survey, told: Answer, states: dict[str, str | None]
 
 def _tasks(session: Session, dag_id: str, run_id: str) -> list[Answer]:
     query = select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
-    found = {task.task_id: task for task in session.scalars(query)}
-    ordered = sorted(found, key=lambda name: TASKS.index(name) if name in TASKS else len(TASKS))
-    return [_task(found[name]) for name in ordered]
+    found: dict[str, TaskInstance] = {}
+    for task in sorted(session.scalars(query), key=_urgency):
+        found.setdefault(task.task_id, task)
+    return [_task(found[name]) for name in sorted(found, key=_place)]
+
+
+def _urgency(task: TaskInstance) -> int:
+    state = str(task.state)
+    return _URGENT.index(state) if state in _URGENT else len(_URGENT)
+
+
+def _place(task_id: str) -> int:
+    """Where a task is in the flow; those of a part have its group before their name."""
+    name = task_id.rpartition(".")[2]
+    return TASKS.index(name) if name in TASKS else len(TASKS)
 
 
 def _task(task: TaskInstance) -> Answer:

@@ -7,7 +7,9 @@ started anew, ends in the same release, byte for byte.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ import pytest
 from demo.cluster import TRAIN_POOL, TRAIN_QUEUE, WORKERS, AirflowCluster
 from demo.lake_identities import BUCKETS, PUBLIC_BUCKET, RESTRICTED_BUCKET
 from demo.lake_server import LakeServer
+from include.espejo.survey.load import SURVEYS_VARIABLE, surveys_directory
 from tests.e2e.support import (
     DAG,
     SEED,
@@ -37,8 +40,9 @@ from tests.e2e.support import (
 )
 
 PERIOD = "2015T2"
+IN_PARTS = "enoe_parts"
 ASKED = {"period": PERIOD, "rows": 700, "seed": SEED}
-SALT_KEY, SALT = f"{SURVEY}/ledger/salt", hashlib.sha256(b"end to end").digest()
+SALT = hashlib.sha256(b"end to end").digest()
 
 
 @pytest.fixture(scope="module")
@@ -46,29 +50,55 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder: Path = tmp_path_factory.mktemp("cluster")
     for part in (folder, *list(folder.parents)[:2]):
         part.chmod(0o755)  # PostgreSQL runs as another user
-    with LakeServer(folder / "lake") as lake:
-        connections = lake.airflow_connections() | {"SOURCE_DATE_EPOCH": "1767225600"}
-        with AirflowCluster(folder / "airflow", connections) as cluster:
-            yield Stage(lake, cluster)
+    settings = {
+        "SOURCE_DATE_EPOCH": "1767225600",
+        SURVEYS_VARIABLE: str(surveys(folder / "surveys")),
+    }
+    with (
+        LakeServer(folder / "lake") as lake,
+        AirflowCluster(folder / "airflow", lake.airflow_connections() | settings) as cluster,
+    ):
+        yield Stage(lake, cluster)
+
+
+def surveys(folder: Path) -> Path:
+    """The project's specs, and the first once more, learnt in parts."""
+    shutil.copytree(surveys_directory(), folder)
+    text = (folder / f"{SURVEY}.yaml").read_text(encoding="utf-8")
+    for before, after in (
+        (f"\nsurvey: {SURVEY}\n", f"\nsurvey: {IN_PARTS}\n"),
+        ("\nmodel:\n", "\nmodel:\n  partition: SEX\n"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    (folder / f"{IN_PARTS}.yaml").write_text(text, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="module")
 def api(stage: Stage) -> Api:
     api = Api(stage)
-    until(lambda: api.status_of("GET", f"/api/v2/dags/{DAG}")[0] == 200, DAG)
-    api.pause(DAG, False)
+    for dag in (DAG, f"{IN_PARTS}_synthesis"):
+        until(partial(is_known, api, dag), dag)
+        api.pause(dag, False)
     return api
 
 
-def start_run(stage: Stage, api: Api, folder: Path) -> str:
+def is_known(api: Api, dag: str) -> bool:
+    return api.status_of("GET", f"/api/v2/dags/{dag}")[0] == 200
+
+
+def start_run(stage: Stage, api: Api, folder: Path, dag: str = DAG, people: int = 3000) -> str:
     """A run on a lake that holds nothing but the survey."""
     admin = stage.lake.client("admin")
     for bucket in BUCKETS:
         for key in keys(stage, bucket):
             admin.delete_object(Bucket=bucket, Key=key)
-    admin.put_object(Bucket=RESTRICTED_BUCKET, Key=SALT_KEY, Body=SALT)
-    put_survey(stage, folder, PERIOD, survey(PERIOD))
-    return api.trigger(**ASKED)
+    for survey_name in (SURVEY, IN_PARTS):
+        key = f"{survey_name}/ledger/salt"
+        admin.put_object(Bucket=RESTRICTED_BUCKET, Key=key, Body=SALT)
+    put_survey(stage, folder, PERIOD, survey(PERIOD, people))
+    return api.start(dag, ASKED)
 
 
 def published(stage: Stage) -> dict[str, str]:
@@ -154,3 +184,24 @@ def worker_logs(cluster: AirflowCluster, name: str) -> str:
     """What the tasks of a worker logged, in its own home."""
     logs = cluster.temporary(name).parent / name / "logs"
     return "".join(path.read_text() for path in logs.rglob("attempt=*.log"))
+
+
+def test_parts_are_learnt_on_both_workers_and_become_one_release(
+    stage: Stage, api: Api, tmp_path: Path
+) -> None:
+    cluster, dag = stage.airflow, f"{IN_PARTS}_synthesis"
+    assert isinstance(cluster, AirflowCluster)
+    run = start_run(stage, api, tmp_path, dag, people=5000)
+    assert api.wait(dag, run, 400) == "success", api.tasks(run, dag)
+    listed = api.call("GET", f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances?limit=200")
+    parts = [task for task in listed["task_instances"] if task["task_id"] == "parts.train"]
+    assert len(parts) == 2
+    assert {task["queue"] for task in parts} == {TRAIN_QUEUE}
+    for name in WORKERS:
+        assert "task_id=parts." in "".join(
+            str(path) for path in (cluster.temporary(name).parent / name / "logs").rglob("*")
+        )
+    (manifest,) = [key for key in published(stage) if key.endswith("manifest.json")]
+    told = json.loads(stage.read(PUBLIC_BUCKET, manifest))
+    assert told["rows"] == ASKED["rows"]
+    assert all(gate["passed"] for gate in told["gates"] if gate["applicable"])

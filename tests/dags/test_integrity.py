@@ -97,19 +97,38 @@ def test_a_synthesis_has_deadline_setup_teardown_and_asset(bag: Any) -> None:
 
 
 def test_the_deployment_says_where_a_training_runs(
-    bag: Any, surveys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bag: Any, surveys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train = bag.dags["parks_synthesis"].get_task("train")
     assert (train.queue, train.pool, train.executor_config) == ("default", "default_pool", {})
-    (tmp_path / "train.yaml").write_text("kind: Pod")
     monkeypatch.setenv("ESPEJO_TRAIN_QUEUE", "train")
     monkeypatch.setenv("ESPEJO_TRAIN_POOL", "trainings")
-    monkeypatch.setenv("ESPEJO_POD_TEMPLATES", str(tmp_path))
+    monkeypatch.setenv("ESPEJO_PODS", str(ROOT / "deploy/pods"))
     dag = find_dags(surveys).dags["parks_synthesis"]
     train, sample = dag.get_task("train"), dag.get_task("sample")
     assert (train.queue, train.pool) == ("train", "trainings")
-    assert train.executor_config == {"pod_template_file": str(tmp_path / "train.yaml")}
+    (container,) = train.executor_config["pod_override"].spec.containers
+    assert container.name == "base"  # what Airflow calls the container that runs the task
+    assert container.resources.limits == {"memory": "3Gi"}
     assert (sample.queue, sample.pool, sample.executor_config) == ("default", "default_pool", {})
+
+
+def test_a_partitioned_survey_learns_its_parts_on_any_worker(surveys: Path, tmp_path: Path) -> None:
+    text = (surveys / "parks.yaml").read_text(encoding="utf-8")
+    (tmp_path / "parks.yaml").write_text(
+        text.replace("\nmodel:\n", "\nmodel:\n  partition: park\n")
+    )
+    bag = find_dags(tmp_path)
+    assert bag.import_errors == {}
+    dag = bag.dags["parks_synthesis"]
+    group = dag.task_group.get_child_by_label("parts")
+    assert set(group.children) == {"parts.train", "parts.sample"}
+    assert list(group.iter_mapped_dependencies()) == [dag.get_task("list_parts")]
+    assert dag.get_task("list_parts").upstream_task_ids == {"protect"}
+    assert dag.get_task("parts.train").downstream_task_ids == {"parts.sample"}
+    assert dag.get_task("combine").upstream_task_ids >= {"parts.sample"}
+    assert dag.get_task("combine").downstream_task_ids == {"evaluate", "disclose"}
+    assert dag.get_task("parts.train").execution_timeout > dag.get_task("combine").execution_timeout
 
 
 @pytest.mark.parametrize("days_after", [0.001, 1, 8, 45, 80])

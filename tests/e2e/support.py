@@ -74,7 +74,11 @@ class Api:
         return 200, ""
 
     def trigger(self, **conf: Any) -> str:
-        run = self.call("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": conf})
+        return self.start(DAG, conf)
+
+    def start(self, dag: str, conf: dict[str, Any]) -> str:
+        """Trigger a DAG by hand; the run's name."""
+        run = self.call("POST", f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})
         return str(run["dag_run_id"])
 
     def wait(self, dag: str, run: str, seconds: float = 600) -> str:
@@ -84,8 +88,8 @@ class Api:
 
         return str(until(ended, f"the end of {run}", seconds))
 
-    def tasks(self, run: str) -> dict[str, dict[str, Any]]:
-        path = f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances"
+    def tasks(self, run: str, dag: str = DAG) -> dict[str, dict[str, Any]]:
+        path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances"
         return {t["task_id"]: t for t in self.call("GET", path)["task_instances"]}
 
     def log(self, run: str, task: str, attempt: int = 1) -> str:
@@ -147,10 +151,10 @@ def keys(stage: Stage, bucket: str, prefix: str = "") -> dict[str, str]:
     return {item["Key"]: item["ETag"] for item in found.get("Contents", [])}
 
 
-def survey(period: str) -> pd.DataFrame:
+def survey(period: str, people: int = 3000) -> pd.DataFrame:
     """A made-up survey with canaries in it."""
     parsed = Period.parse(period)
-    return plant(generate_survey(parsed.year, parsed.number, people=3000, seed=5))
+    return plant(generate_survey(parsed.year, parsed.number, people=people, seed=5))
 
 
 def put_survey(stage: Stage, folder: Path, period: str, table: pd.DataFrame) -> None:

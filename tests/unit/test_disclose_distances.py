@@ -103,6 +103,66 @@ def test_isolation_is_the_distance_to_another_household(tables: tuple[Encoded, P
     assert set(measure_distances(encoded, alone, 1).to_other) == {kernel.FAR}
 
 
+def surveyed(seed: int) -> tuple[Encoded, Population]:
+    """Tables of any shape: few rows and many, skewed codes, equal rows, households of many."""
+    random = np.random.default_rng([seed, 77])
+    count, rows, synthetic = (int(random.integers(1, most)) for most in (9, 900, 500))
+    operations, lines = [], []
+    for _ in range(count):
+        kind, most = random.integers(0, 3), random.integers(1, 256)
+        skew = random.uniform(0.2, 6)
+        planes = 2 if kind == kernel.WORD else 1
+        operations.append((kind, len(lines), len(lines) + planes - 1, random.integers(1, 28)))
+        for _ in range(planes):
+            lines.append(random.random(rows + synthetic) ** skew * most)
+    matrix = np.array(lines).astype(np.uint8)
+    household = np.sort(random.integers(0, max(rows // int(random.integers(1, 6)), 1), rows))
+    train = int(np.searchsorted(household, household[rows * 2 // 3], side="right"))
+    population = Population(
+        pd.DataFrame(index=range(rows)), household, train, pd.DataFrame(index=range(synthetic))
+    )
+    real, drawn = np.ascontiguousarray(matrix[:, :rows]), np.ascontiguousarray(matrix[:, rows:])
+    given = np.array(operations, dtype=np.int64).reshape(-1, 4)
+    return Encoded(real, drawn, given, int(random.integers(0, count + 1))), population
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_search_finds_what_comparing_every_pair_finds(seed: int):
+    encoded, population = surveyed(seed)
+    found = measure_distances(encoded, population, 2)
+    pairs = naive(encoded.synthetic, encoded.real, encoded.operations)
+    quasi = naive(encoded.synthetic, encoded.real, encoded.operations[: encoded.quasi])
+    among = naive(encoded.real, encoded.real, encoded.operations)
+    own = population.household[:, None] == population.household
+    train = population.train_rows
+    np.testing.assert_array_equal(found.to_synthetic, pairs.min(axis=0))
+    np.testing.assert_array_equal(found.quasi_to_synthetic, quasi.min(axis=0))
+    np.testing.assert_array_equal(found.nearest_quasi, quasi.argmin(axis=0))
+    np.testing.assert_array_equal(found.to_train, pairs[:, :train].min(axis=1))
+    held = pairs[:, train:].min(axis=1, initial=kernel.FAR)
+    np.testing.assert_array_equal(found.to_holdout, held)
+    np.testing.assert_array_equal(found.to_other, np.where(own, kernel.FAR, among).min(axis=1))
+    nearest = pairs == pairs.min(axis=1, keepdims=True)
+    shares = nearest / nearest.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.shares, shares.sum(axis=0), atol=1e-8)
+    np.testing.assert_allclose(found.train_shares, shares[:, :train].sum(axis=1))
+
+
+def test_a_row_of_hundreds_of_columns_is_searched_exactly():
+    """As many as a spec may model: all rows lie far apart, and little is left out."""
+    random = np.random.default_rng(3)
+    matrix = random.integers(0, 4, (254, 700)).astype(np.uint8)
+    operations = np.array([(kernel.BYTE, n, 0, 1) for n in range(254)], dtype=np.int64)
+    encoded = Encoded(matrix[:, :400].copy(), matrix[:, 400:].copy(), operations, 5)
+    population = Population(
+        pd.DataFrame(index=range(400)), np.arange(400), 300, pd.DataFrame(index=range(300))
+    )
+    found = measure_distances(encoded, population, 2)
+    pairs = naive(encoded.synthetic, encoded.real, operations)
+    np.testing.assert_array_equal(found.to_synthetic, pairs.min(axis=0))
+    np.testing.assert_array_equal(found.to_train, pairs[:, :300].min(axis=1))
+
+
 # --- encoding ----------------------------------------------------------------------------------
 
 

@@ -42,6 +42,10 @@ class Workspace:
     def protection(self) -> str:
         return join(self.base, "protection.json")
 
+    def part(self, name: str) -> Workspace:
+        """Where a part of the table is learnt and drawn by itself."""
+        return Workspace(join(self.base, "parts", name))
+
     @property
     def model(self) -> str:
         return join(self.base, "model")

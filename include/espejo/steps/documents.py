@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from include.espejo.lake.document import Document
 from include.espejo.releases.manifest import PublicFacts
-from include.espejo.table.document import BrokenRule, Touched
+from include.espejo.table.document import BrokenRule, Part, Touched
 
 
 class IngestedFile(Document):
@@ -45,12 +45,13 @@ class RunFacts(Document):
 
 
 class ProtectionSummary(Document):
-    """Rows of both sides, and how many each measure has touched."""
+    """Rows of both sides, how many each measure has touched, and the parts, where there are any."""
 
     rows: int
     train_rows: int
     holdout_rows: int
     touched: Touched
+    parts: tuple[Part, ...] = ()
 
 
 class TrainingSummary(Document):

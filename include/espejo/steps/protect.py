@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from typing import TYPE_CHECKING
 
 from include.espejo.errors import without_values
 from include.espejo.steps.documents import ProtectionSummary
 from include.espejo.steps.run import Run, Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from include.espejo.table.document import Part
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +30,7 @@ def protect(run: Run) -> Summary:
     work, spec = run.work, run.spec
     done = run.done_before(ProtectionSummary, work.protection)
     if done is not None:
-        return {"rows": done.rows}
+        return _told(done)
     seed = run.facts().seed
     salt = run.ledger.salt() if run.ledger else salt_of_seed(seed)
     frame = to_frame(from_parquet(run.lakes.work.read(work.typed)))
@@ -38,14 +44,44 @@ def protect(run: Run) -> Summary:
             "column %s: blank in every row: no place of its level has enough people",
             ", ".join(lost),
         )
+    parts = _write_parts(run, protected.frame[~held])
     done = ProtectionSummary(
         rows=len(frame),
         train_rows=int((~held).sum()),
         holdout_rows=int(held.sum()),
         touched=protected.touched,
+        parts=parts,
     )
     run.write(work.protection, done)
-    return {"rows": done.rows}
+    return _told(done)
+
+
+def _told(done: ProtectionSummary) -> Summary:
+    return {"rows": done.rows, "parts": [part.name for part in done.parts]}
+
+
+def _write_parts(run: Run, train: pd.DataFrame) -> tuple[Part, ...]:
+    """The training rows of each part, where the spec has the table learnt in parts."""
+    from include.espejo.protect.parts import plan_parts, rows_of
+    from include.espejo.table.frames import to_parquet, to_table
+
+    column = run.spec.model.partition
+    if column is None:
+        return ()
+    parts = plan_parts(train[column])
+    for part in parts:
+        rows = train[rows_of(part, train[column])]
+        run.lakes.work.write(
+            run.of_part(part.name).work.train, to_parquet(to_table(rows, run.spec))
+        )
+    joined = [part for part in parts if len(part.codes) > 1]
+    if joined:
+        log.warning(
+            "column %s, rule partition: %d of %d parts join several codes, which have too few rows "
+            "of their own to learn from",
+            *(column, len(joined), len(parts)),
+        )
+    return parts
 
 
 def salt_of_seed(seed: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from include.espejo.lake.document import Document
 from include.espejo.lake.keys import PublicLocation, Workspace
 from include.espejo.parameters import Parameters
 from include.espejo.releases.ledger import Ledger
-from include.espejo.steps.documents import RunFacts
+from include.espejo.steps.documents import ProtectionSummary, RunFacts
 from include.espejo.survey import Period, SurveySpec
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Run:
     public      the survey's public location; None where nothing is published
     ledger      of attempts and households; None on the command line
     override    the reason to publish although a gate failed
+    part        of a table that is learnt in parts, the one that this is about; empty for the whole
     joined      the file, or its pattern, of the table that the spec joins; empty for none
     """
 
@@ -62,17 +64,31 @@ class Run:
     ledger: Ledger | None = None
     override: str | None = None
     joined: str = ""
+    part: str = ""
 
     @property
     def spec(self) -> SurveySpec:
         return self.job.spec
 
     @property
-    def work(self) -> Workspace:
+    def whole(self) -> Workspace:
         """The release's workspace."""
         if not self.release:
             raise UnexpectedError("the run has no release yet: `validate` names it")
         return self.workspaces(self.release)
+
+    @property
+    def work(self) -> Workspace:
+        """The release's workspace, or that of the part in it."""
+        return self.whole.part(self.part) if self.part else self.whole
+
+    @property
+    def seed(self) -> int:
+        """The run's seed; a part has one of its own, so that no two parts draw alike."""
+        seed = self.facts().seed
+        if not self.part:
+            return seed
+        return int.from_bytes(hashlib.sha256(f"part {seed} {self.part}".encode()).digest()[:4])
 
     @property
     def ingested(self) -> str:
@@ -93,9 +109,21 @@ class Run:
         """The same run, now that its release has a name."""
         return replace(self, release=release)
 
+    def of_part(self, part: str) -> Run:
+        """The same run, for one part of the table."""
+        return replace(self, part=part)
+
     def facts(self) -> RunFacts:
         """What is settled about the run."""
-        return self.read(RunFacts, self.work.run)
+        return self.read(RunFacts, self.whole.run)
+
+    def rows_to_draw(self) -> int:
+        """The rows asked for, as many as the survey where none were; of a part, its share."""
+        from include.espejo.protect.parts import share_rows
+
+        told = self.read(ProtectionSummary, self.whole.protection)
+        rows = self.job.parameters.rows or told.rows
+        return share_rows(told.parts, rows)[self.part] if self.part else rows
 
     def read(self, kind: type[Kind], uri: str) -> Kind:
         """A document of the workspace."""

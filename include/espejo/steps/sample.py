@@ -6,18 +6,21 @@ import logging
 
 from include.espejo.errors import without_values
 from include.espejo.lake import join
-from include.espejo.steps.documents import ProtectionSummary, SamplingSummary, TrainingSummary
+from include.espejo.steps.documents import SamplingSummary, TrainingSummary
 from include.espejo.steps.run import Run, Summary
 
 log = logging.getLogger(__name__)
 
 
 def _weighted(run: Run, content: bytes) -> bytes:
-    """The table with its weights raked to the survey's totals, where the spec has a weight."""
+    """The table with its weights raked to the survey's totals, where the spec has a weight.
+
+    Of a part nothing is known of the totals: those of the whole are raked once it is together.
+    """
     from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
     from include.espejo.table.weights import raked_weights
 
-    if run.spec.weight is None:
+    if run.spec.weight is None or run.part:
         return content
     frame = to_frame(from_parquet(content))
     frame[run.spec.weight.column] = raked_weights(frame, run.weight_margins(), run.spec)
@@ -28,22 +31,30 @@ def _weighted(run: Run, content: bytes) -> bytes:
 def sample(run: Run) -> Summary:
     """Draw the synthetic table and count the declared rules that its rows break."""
     from include.espejo.synthesis.interface.engine import SampleRequest
-    from include.espejo.synthesis.sample import broken_rules, sampled_parquet
-    from include.espejo.table.frames import from_parquet
+    from include.espejo.synthesis.sample import sampled_parquet
 
     work, lake, job = run.work, run.lakes.work, run.job
     done = run.done_before(SamplingSummary, work.sampling)
     if done is not None:
         return done.model_dump(mode="json")
-    real = from_parquet(lake.read(work.train), job.spec.model_columns())
     names = run.read(TrainingSummary, work.training).files
     files = {name: lake.read(join(work.model, name)) for name in names}
-    rows = job.parameters.rows or run.read(ProtectionSummary, work.protection).rows
-    request = SampleRequest(rows, run.facts().seed, job.parameters.calibrate)
+    request = SampleRequest(run.rows_to_draw(), run.seed, job.parameters.calibrate)
     with sampled_parquet(files, job.parameters.engine, job.spec, request) as (path, seconds):
         content = path.read_bytes()
+    return keep_sampled(run, content, seconds)
+
+
+def keep_sampled(run: Run, content: bytes, seconds: float) -> Summary:
+    """Keep a synthetic table, Parquet, with the count of declared rules that its rows break."""
+    from include.espejo.synthesis.sample import broken_rules
+    from include.espejo.table.frames import from_parquet
+
+    work, lake, job = run.work, run.lakes.work, run.job
     content = _weighted(run, content)
-    broken = broken_rules(from_parquet(content), real, job.spec, job.period)
+    real = from_parquet(lake.read(work.train), job.spec.model_columns())
+    drawn = from_parquet(content)
+    broken = broken_rules(drawn, real, job.spec, job.period)
     for breach in broken:
         log.warning(
             "synthetic rows break rule %s: %d (%.1f%%)",
@@ -52,6 +63,8 @@ def sample(run: Run) -> Summary:
             breach.share * 100,
         )
     lake.write(work.synthetic, content)
-    done = SamplingSummary(rows=rows, sample_seconds=round(seconds, 3), broken_rules=tuple(broken))
+    done = SamplingSummary(
+        rows=drawn.num_rows, sample_seconds=round(seconds, 3), broken_rules=tuple(broken)
+    )
     run.write(work.sampling, done)
     return done.model_dump(mode="json")

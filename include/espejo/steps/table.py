@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from include.espejo.steps.combine import combine
 from include.espejo.steps.disclose import disclose
+from include.espejo.steps.documents import ProtectionSummary
 from include.espejo.steps.evaluate import evaluate
 from include.espejo.steps.ingest import ingest
 from include.espejo.steps.protect import protect
@@ -20,10 +22,14 @@ from include.espejo.survey.schedule import Schedule
 
 @dataclass(frozen=True)
 class Step:
-    """A step, whose file and task have its name."""
+    """A step, whose file and task have its name.
+
+    `of_parts`: of a table that is learnt in parts, it is done for each of them.
+    """
 
     call: Callable[[Run], Summary]
     trains: bool = False
+    of_parts: bool = False
 
     @property
     def name(self) -> str:
@@ -39,9 +45,28 @@ INGEST, VALIDATE, PUBLISH = Step(ingest), Step(validate), Step(publish)
 # the other; the steps of a stage ask nothing of each other.
 STAGES = (
     (Step(protect),),
-    (Step(train, trains=True),),
-    (Step(sample),),
+    (Step(train, trains=True, of_parts=True),),
+    (Step(sample, of_parts=True),),
     (Step(evaluate), Step(disclose)),
     (Step(report),),
 )
 MAKE_RELEASE = tuple(step for stage in STAGES for step in stage)
+COMBINE = Step(combine)
+
+
+def with_combine() -> tuple[Step, ...]:
+    """The steps of a table that is learnt in parts, which are joined after the last of theirs."""
+    last = max(place for place, step in enumerate(MAKE_RELEASE) if step.of_parts)
+    return (*MAKE_RELEASE[: last + 1], COMBINE, *MAKE_RELEASE[last + 1 :])
+
+
+def make_release(run: Run) -> dict[str, Summary]:
+    """Every step to the candidate, one after another; what each tells, by its name."""
+    told: dict[str, Summary] = {}
+    for step in MAKE_RELEASE if run.spec.model.partition is None else with_combine():
+        parts = run.read(ProtectionSummary, run.work.protection).parts if step.of_parts else ()
+        for part in parts:
+            step.call(run.of_part(part.name))
+        if not parts:
+            told[step.name] = step.call(run)
+    return told

@@ -29,7 +29,7 @@ def train(run: Run) -> Summary:
     learning = prepare_learning(from_parquet(lake.read(work.train)), job.spec, job.period)
     live = LiveProgress(lake, work.progress)
     store = LakeStore(lake, work.checkpoint)
-    result, files = fit_model(learning, job.parameters, run.facts().seed, store, live.tell)
+    result, files = fit_model(learning, job.parameters, run.seed, store, live.tell)
     live.end()
     for name, content in files.items():
         lake.write(join(work.model, name), content)

@@ -63,6 +63,7 @@ class ModelSettings(Strict):
 
     `calibrate`: draw rows to the training margins, which also draws them towards those trained on.
     `max_training_minutes` ends a training early. `threads` 0: as many as the engine finds best.
+    `partition`: a column whose codes are learnt each by itself, on whatever workers there are.
     """
 
     columns: tuple[str, ...] = Field(min_length=2, max_length=MOST_COLUMNS)
@@ -73,6 +74,7 @@ class ModelSettings(Strict):
     max_training_minutes: Minutes | None = None
     threads: Threads = 0
     device: Device = "auto"
+    partition: str | None = None
 
 
 class Pyramid(Strict):

@@ -139,6 +139,11 @@ def _model(spec: SurveySpec) -> Problems:
         if spec.columns[name].kind == "text":
             problem = f"{name} is free text, which is never modelled; leave it out, or code it"
             yield ("model", "columns"), problem
+    partition = spec.model.partition
+    if partition is not None and (
+        partition not in spec.model.columns or not spec.columns[partition].is_code()
+    ):
+        yield ("model", "partition"), f"{partition} is no modelled column of codes; name one"
 
 
 def _disclosure(spec: SurveySpec) -> Problems:

@@ -25,3 +25,11 @@ class Touched(Document):
     rows_touched: int
     columns: dict[str, dict[str, int]]
     geography_lost: tuple[str, ...]
+
+
+class Part(Document):
+    """Codes of the column that partitions a table, blank being "", and their rows to learn from."""
+
+    name: str
+    codes: tuple[str, ...]
+    rows: int

@@ -21,6 +21,7 @@ const STEPS = {
   protect: text("Protect"),
   train: text("Train"),
   sample: text("Sample"),
+  combine: text("Combine the parts"),
   evaluate: text("Evaluate"),
   disclose: text("Disclose"),
   report: text("Report"),
@@ -50,7 +51,9 @@ const REMEDIES = {
 };
 const ANY_REMEDY = text("Once the cause is fixed, clear the task: the run continues from what is done.");
 
-const nameOf = (task) => STEPS[task.id] ?? { es: task.id, en: task.id };
+// A task of a part has the group before its name.
+const stepOf = (task) => task.id.split(".").pop();
+const nameOf = (task) => STEPS[stepOf(task)] ?? { es: task.id, en: task.id };
 
 const status = el("div", { role: "status" });
 const outcome = el("div", {});
@@ -135,7 +138,7 @@ function failure(task, told) {
   const what = task.id !== "publish" || held ? say("Nothing was published.")
     : say("The list of releases shows whether it was published anyway.");
   return notice("bad", [say("The step “{step}” failed.", { step: nameOf(task) }), " ", what], why,
-    label((task.id === "publish" && !told.failed_gates.length ? ANY_REMEDY : REMEDIES[task.id] ?? ANY_REMEDY)),
+    label((task.id === "publish" && !told.failed_gates.length ? ANY_REMEDY : REMEDIES[stepOf(task)] ?? ANY_REMEDY)),
     airflowLink(`dags/${dag}/runs/${run}/tasks/${task.id}`, say("See the log")));
 }
 
@@ -184,7 +187,7 @@ function waiting(told) {
 // --- the training under way ----------------------------------------------------------------------
 
 function trainingView(told) {
-  const task = told.tasks.find((one) => one.id === "train");
+  const task = told.tasks.find((one) => stepOf(one) === "train");
   const live = told.progress;
   if (!live || !task?.state || told.published) return null;
   const going = task.state === "running" && !live.done;

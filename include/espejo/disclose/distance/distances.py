@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ def _nearest(queries: Indexed, rows: Indexed, threads: int) -> np.ndarray:
     nobody, nobodies = (np.full(len(table.times), -1) for table in (queries, rows))
     best = np.full(len(nobody), kernel.FAR, np.uint8)
     search(kernel.lower_nearest, rows, queries, threads, nobody, nobodies, best)
-    return best[queries.place]
+    return np.asarray(best[queries.place])
 
 
 def _isolation(
@@ -124,10 +124,11 @@ def _share_out(
 ) -> np.ndarray:
     """What each distinct row of a side gets of the portions, (distinct,)."""
     sums = [np.zeros(len(side.times)) for _ in range(threads)]
+    add: Callable[..., None] = kernel.share_out
 
     def share_out(*given: Any) -> None:
         own = sums.pop()  # no two threads add to the same
-        kernel.share_out(*given, own)
+        add(*given, own)
         sums.append(own)
 
     search(share_out, side, synthetic, threads, best, portions)

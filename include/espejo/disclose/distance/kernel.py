@@ -120,7 +120,7 @@ def _smallest(sums: np.ndarray) -> int:
 
 
 @_compiled_sums
-def _bound(tree: Tree, node: int, codes: np.ndarray) -> float:
+def _bound(tree: Tree, node: int, codes: np.ndarray) -> np.float32:
     """The least distance that a row below the node can have."""
     total = float32(0)
     for o in range(codes.size):

@@ -18,7 +18,7 @@ from include.espejo.synthesis.ctgan.calibrate import POOL, draw_without_replacem
 from include.espejo.synthesis.ctgan.encoding.fields import Field
 from include.espejo.synthesis.ctgan.keeping import decode_keeping_rules, replace_rows
 from include.espejo.synthesis.ctgan.model import Model
-from include.espejo.synthesis.ctgan.threads import one_torch_thread
+from include.espejo.synthesis.ctgan.threads import in_order, one_torch_thread
 from include.espejo.synthesis.interface.engine import SampleRequest
 from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import relations
@@ -32,11 +32,15 @@ _TRIES = 20
 def sample_rows(model: Model, request: SampleRequest) -> Iterator[pa.Table]:
     """The rows asked for, a table a block. Raises ParameterError on a code never seen."""
     wanted = _Wanted.of(model, request.conditions or {})
-    for number, start in enumerate(range(0, request.rows, BLOCK)):
-        size = min(BLOCK, request.rows - start)
+
+    def block(number: int, size: int) -> pa.Table:
         generator = np.random.default_rng([request.seed, number])
         leaves, codes = _block(model, size, generator, request, wanted)
-        yield _decode(model, leaves, codes, generator, wanted)
+        return _decode(model, leaves, codes, generator, wanted)
+
+    starts = range(0, request.rows, BLOCK)
+    sizes = [min(BLOCK, request.rows - start) for start in starts]
+    yield from in_order(block, range(len(sizes)), sizes)
 
 
 @dataclass(frozen=True)

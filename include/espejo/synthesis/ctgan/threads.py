@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 MOST_AT_ONCE = 4  # Python itself runs in one thread at a time: more threads would wait for it
 
+Result = TypeVar("Result")
 Each = Callable[..., list[Any]]  # calls a function for each of some things, as `map` does
 
 
@@ -43,6 +45,25 @@ def several_at_once(threads: int) -> Iterator[Each]:
         return
     with ThreadPoolExecutor(threads, "field", initializer=_prepare_thread) as pool:
         yield lambda call, *things: list(pool.map(call, *things))
+
+
+def in_order(call: Callable[..., Result], *things: Iterable[Any]) -> Iterator[Result]:
+    """`call` for each of some things, on a thread for each core, but not more than four.
+
+    The results come in the order of the things; no more of them wait than there are threads.
+    """
+    threads, waiting = min(_cores(), MOST_AT_ONCE), deque[Future[Result]]()
+    with ThreadPoolExecutor(threads, "block", initializer=_prepare_thread) as pool:
+        try:
+            for thing in zip(*things, strict=True):
+                waiting.append(pool.submit(call, *thing))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for left in waiting:  # where one failed, or nobody asks for more
+                left.cancel()
 
 
 def one_by_one(call: Callable[..., Any], *things: Any) -> list[Any]:

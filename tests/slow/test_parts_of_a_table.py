@@ -1,0 +1,124 @@
+"""A table that is learnt in parts: each by itself, and one release of them all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from include.espejo.lake import Lakes, join, open_lake
+from include.espejo.lake.keys import Workspace
+from include.espejo.parameters import Parameters
+from include.espejo.steps.combine import combine
+from include.espejo.steps.documents import ProtectionSummary, SamplingSummary, TrainingSummary
+from include.espejo.steps.protect import protect
+from include.espejo.steps.run import Job, Run
+from include.espejo.steps.sample import sample
+from include.espejo.steps.table import INGEST, VALIDATE
+from include.espejo.steps.train import train
+from include.espejo.survey import Period
+from include.espejo.survey.load import parse_spec
+from include.espejo.table.frames import from_parquet
+from tests.surveys.parks import SPEC, write_parks
+
+PEOPLE, ASKED = 4_000, 777
+
+
+def prepared(folder: Path) -> Run:
+    """A run of the parks, by park, up to its valid table."""
+    content = yaml.safe_load(SPEC.read_text(encoding="utf-8"))
+    content["model"] |= {"partition": "park"}
+    spec = parse_spec(yaml.safe_dump(content, allow_unicode=True), "parks.yaml")
+    write_parks(folder / "parks.csv", PEOPLE)
+    work = Workspace(str(folder / "work"))
+    lake = open_lake(str(folder))
+    run = Run(
+        job=Job(
+            spec, Period(2015, 2), Parameters.of(spec, {"rows": ASKED, "seed": 5, "epochs": 1})
+        ),
+        lakes=Lakes(ingest=lake, work=lake, publish=lake),
+        source=str(folder / "parks.csv"),
+        scratch=join(work.base, "scratch"),
+        workspaces=lambda _: work,
+    )
+    INGEST.call(run)
+    return run.of_release(str(VALIDATE.call(run)["release"]))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same, to its synthetic table."""
+    run = prepared(tmp_path_factory.mktemp("parts"))
+    protect(run)
+    # On whatever worker is free: in no order.
+    for part in reversed(run.read(ProtectionSummary, run.work.protection).parts):
+        train(run.of_part(part.name))
+        sample(run.of_part(part.name))
+    combine(run)
+    return run
+
+
+def table(run: Run, uri: str) -> pa.Table:
+    return from_parquet(run.lakes.work.read(uri))
+
+
+def parks(rows: pa.Table) -> Counter[str]:
+    return Counter(rows["park"].to_pylist())
+
+
+def test_each_part_learns_its_own_rows_and_all_of_them_once(made: Run) -> None:
+    parts = made.read(ProtectionSummary, made.work.protection).parts
+    assert len(parts) == 2  # of four parks, each too small by itself
+    assert sorted(code for part in parts for code in part.codes) == sorted(
+        parks(table(made, made.work.train))
+    )
+    learnt: Counter[str] = Counter()
+    for part in parts:
+        rows = table(made, made.of_part(part.name).work.train)
+        assert set(parks(rows)) == set(part.codes)
+        assert rows.num_rows == part.rows
+        learnt += parks(rows)
+    assert learnt == parks(table(made, made.work.train))
+
+
+def test_the_release_is_one_of_the_rows_asked_for(made: Run) -> None:
+    synthetic, train_rows = table(made, made.work.synthetic), table(made, made.work.train)
+    assert synthetic.num_rows == ASKED
+    assert synthetic.column_names == list(made.spec.model_columns())
+    for part in made.read(ProtectionSummary, made.work.protection).parts:
+        drawn = sum(n for code, n in parks(synthetic).items() if code in part.codes)
+        assert drawn == pytest.approx(part.rows / train_rows.num_rows * ASKED, abs=1)
+    first = synthetic["park"].to_pylist()[: ASKED // 2]
+    assert set(first) == set(parks(synthetic))  # not a part after the other
+    told = made.read(SamplingSummary, made.work.sampling)
+    assert (told.rows, told.broken_rules) == (ASKED, ())
+
+
+def test_what_is_told_of_the_training_is_of_all_parts(made: Run) -> None:
+    whole = made.read(TrainingSummary, made.work.training)
+    parts = [
+        made.read(TrainingSummary, made.of_part(part.name).work.training)
+        for part in made.read(ProtectionSummary, made.work.protection).parts
+    ]
+    assert whole.steps == sum(part.steps for part in parts)
+    for name in whole.files:
+        assert made.lakes.work.exists(join(made.work.base, name))
+
+
+def test_parts_do_not_draw_alike_and_the_same_again_is_the_same(made: Run, tmp_path: Path) -> None:
+    names = [part.name for part in made.read(ProtectionSummary, made.work.protection).parts]
+    assert len({made.seed, *(made.of_part(name).seed for name in names)}) == len(names) + 1
+    again = prepared(tmp_path)
+    protect(again)
+    for name in names:
+        train(again.of_part(name))
+        sample(again.of_part(name))
+    combine(again)
+    left, right = (run.lakes.work.read(run.work.synthetic) for run in (made, again))
+    assert left == right
+    before = made.lakes.work.read_tagged(made.work.synthetic)
+    combine(made)  # as a task that is tried again
+    assert made.lakes.work.read_tagged(made.work.synthetic) == before
