@@ -1,9 +1,10 @@
 """The flow step by step, each in a process of its own, as Airflow's tasks are: seconds and memory.
 
     python -m bench.steps INPUT [--survey enoe_sdem] [--period 2015T2] [--work DIR] [--from STEP]
-        [--serial] [--out FILE]
+        [--serial] [--workers 2] [--out FILE]
 
 Evaluation and audit run beside each other, as in the DAG; `--serial` runs them one after the other.
+Of a spec with a partition, so many parts are learnt at a time.
 `peak_mb` is the highest resident memory of the largest process of a step; `tree_mb` that of all its
 processes together. With `--work` the folder stays, and `--from` goes on in it.
 """
@@ -14,6 +15,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
@@ -26,11 +28,12 @@ from include.espejo.parameters import Parameters
 from include.espejo.process.child import run_child
 from include.espejo.process.resources import PeakMemory
 from include.espejo.steps.run import Job, Run
-from include.espejo.steps.table import INGEST, MAKE_RELEASE, STAGES, VALIDATE
+from include.espejo.steps.table import INGEST, MAKE_RELEASE, STAGES, VALIDATE, with_combine
 from include.espejo.survey import load_spec
 
-STEPS = {step.name: step for step in (INGEST, VALIDATE, *MAKE_RELEASE)}
+STEPS = {step.name: step for step in (INGEST, VALIDATE, *with_combine())}
 BESIDE = next(tuple(step.name for step in stage) for stage in STAGES if len(stage) > 1)
+OF_PARTS = tuple(step.name for step in MAKE_RELEASE if step.of_parts)
 
 Figures = dict[str, Any]
 
@@ -50,7 +53,7 @@ def run_step(request: Figures) -> Figures:
     )
     started = perf_counter()
     with PeakMemory() as memory:
-        told = STEPS[request["step"]].call(run)
+        told = STEPS[request["step"]].call(run.of_part(request["part"]))
     return {
         "seconds": round(perf_counter() - started, 1),
         "peak_mb": round(max(peak_memory(), memory.largest_mb * 2**20 / 1e6)),
@@ -61,38 +64,61 @@ def run_step(request: Figures) -> Figures:
 
 def measure_flow(options: argparse.Namespace, work: Path) -> Figures:
     """Every step from `--from` on; the whole is what a run takes beside its scheduler."""
-    names = list(STEPS)[list(STEPS).index(options.first) :]
     kept = work / "release.txt"
-    release = kept.read_text() if kept.exists() else ""
+    flow = _Flow(options, work, kept.read_text() if kept.exists() else "")
+    partition = load_spec(options.survey).model.partition
+    steps = (INGEST, VALIDATE, *(with_combine() if partition else MAKE_RELEASE))
+    names = [step.name for step in steps]
     found: Figures = {}
     started = perf_counter()
+    for name in names[names.index(options.first) :]:
+        if name in found:
+            continue
+        if name == BESIDE[0] and not options.serial:
+            found |= flow.measure_each([(name,) for name in BESIDE])
+        elif partition and name in OF_PARTS:
+            parts = found["protect"]["told"]["parts"]
+            found |= flow.measure_each([tuple(f"{n} {part}" for n in OF_PARTS) for part in parts])
+            found |= dict.fromkeys(OF_PARTS)
+        else:
+            found[name] = flow.measure(name)
+        if name == VALIDATE.name:
+            flow.release = str(found[name]["told"]["release"])
+            kept.write_text(flow.release)
+    seconds = round(perf_counter() - started, 1)
+    return {"seconds": seconds, "steps": {n: told for n, told in found.items() if told}}
 
-    def measure(name: str) -> Figures:
+
+class _Flow:
+    """A run on its way: its steps as processes, some of them at the same time."""
+
+    def __init__(self, options: argparse.Namespace, work: Path, release: str):
+        self._options, self._work, self.release = options, work, release
+
+    def measure_each(self, chains: Sequence[Sequence[str]]) -> Figures:
+        """The steps of each chain one after another, and so many chains at a time."""
+        with ThreadPoolExecutor(self._options.workers) as pool:
+            done = pool.map(lambda chain: {name: self.measure(name) for name in chain}, chains)
+            return {name: told for chain in done for name, told in chain.items()}
+
+    def measure(self, name: str) -> Figures:
+        """A step; of a part, its name follows the step's."""
+        step, _, part = name.partition(" ")
         request = {
             "probe": "step",
-            "step": name,
+            "step": step,
+            "part": part,
             "seed": 0,
-            "survey": options.survey,
-            "period": options.period,
-            "input": str(options.input),
-            "work": str(work),
-            "release": release,
-            "parameters": {"seed": options.seed, "rows": options.rows},
+            "survey": str(self._options.survey),
+            "period": self._options.period,
+            "input": str(self._options.input),
+            "work": str(self._work),
+            "release": self.release,
+            "parameters": {"seed": self._options.seed, "rows": self._options.rows},
         }
         (told,) = run_child("bench.steps", request)
         print(f"{name}: {told}", file=sys.stderr)
         return told
-
-    with ThreadPoolExecutor(1 if options.serial else len(BESIDE)) as pool:
-        for name in names:
-            if name == BESIDE[0]:
-                found |= dict(zip(BESIDE, pool.map(measure, BESIDE), strict=True))
-            elif name not in found:
-                found[name] = measure(name)
-            if name == VALIDATE.name:
-                release = str(found[name]["told"]["release"])
-                kept.write_text(release)
-    return {"seconds": round(perf_counter() - started, 1), "steps": found}
 
 
 def main() -> None:
@@ -107,6 +133,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     parser.add_argument("--from", dest="first", choices=list(STEPS), default=INGEST.name)
     parser.add_argument("--serial", action="store_true")
+    parser.add_argument("--workers", type=int, default=2, help="parts at a time")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -108,6 +108,23 @@ def test_what_is_told_of_the_training_is_of_all_parts(made: Run) -> None:
         assert made.lakes.work.exists(join(made.work.base, name))
 
 
+def test_a_part_that_has_no_row_to_draw_is_left_out(
+    made: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (part.name for part in made.read(ProtectionSummary, made.work.protection).parts)
+    monkeypatch.setattr(Run, "rows_to_draw", lambda run: 0 if run.part == first else ASKED)
+    for name in (first, second):
+        Path(made.of_part(name).work.sampling).unlink()
+        sample(made.of_part(name))
+    kept = {uri: made.lakes.work.read(uri) for uri in (made.work.synthetic, made.work.sampling)}
+    Path(made.work.sampling).unlink()
+    combine(made)
+    codes = made.read(ProtectionSummary, made.work.protection).parts[1].codes
+    assert set(parks(table(made, made.work.synthetic))) <= set(codes)
+    for uri, content in kept.items():
+        made.lakes.work.write(uri, content)
+
+
 def test_parts_do_not_draw_alike_and_the_same_again_is_the_same(made: Run, tmp_path: Path) -> None:
     names = [part.name for part in made.read(ProtectionSummary, made.work.protection).parts]
     assert len({made.seed, *(made.of_part(name).seed for name in names)}) == len(names) + 1

@@ -107,12 +107,13 @@ def surveyed(seed: int) -> tuple[Encoded, Population]:
     """Tables of any shape: few rows and many, skewed codes, equal rows, households of many."""
     random = np.random.default_rng([seed, 77])
     count, rows, synthetic = (int(random.integers(1, most)) for most in (9, 900, 500))
-    operations, lines = [], []
+    operations: list[tuple[int, ...]] = []
+    lines: list[np.ndarray] = []
     for _ in range(count):
-        kind, most = random.integers(0, 3), random.integers(1, 256)
+        kind, most, weight = (int(random.integers(*ends)) for ends in ((0, 3), (1, 256), (1, 28)))
         skew = random.uniform(0.2, 6)
         planes = 2 if kind == kernel.WORD else 1
-        operations.append((kind, len(lines), len(lines) + planes - 1, random.integers(1, 28)))
+        operations.append((kind, len(lines), len(lines) + planes - 1, weight))
         for _ in range(planes):
             lines.append(random.random(rows + synthetic) ** skew * most)
     matrix = np.array(lines).astype(np.uint8)

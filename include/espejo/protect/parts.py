@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from include.espejo.table.document import Part
+from include.espejo.table.document import TablePart
 
 LEAST_ROWS = 1_000  # to learn from; a code with fewer joins its neighbour
 MOST_PARTS = 256
 
 
-def plan_parts(values: pd.Series, least: int = LEAST_ROWS) -> tuple[Part, ...]:
+def plan_parts(values: pd.Series, least: int = LEAST_ROWS) -> tuple[TablePart, ...]:
     """Parts of the rows to learn from, by their codes in the column that partitions them.
 
     Neighbours are codes that follow each other, a blank coming last. A part with fewer rows than
@@ -34,17 +34,17 @@ def plan_parts(values: pd.Series, least: int = LEAST_ROWS) -> tuple[Part, ...]:
         found[-1] = ([*found[-1][0], *codes], found[-1][1] + rows)
     width = len(str(len(found)))
     return tuple(
-        Part(name=str(number).zfill(width), codes=tuple(codes), rows=rows)
+        TablePart(name=str(number).zfill(width), codes=tuple(codes), rows=rows)
         for number, (codes, rows) in enumerate(found, start=1)
     )
 
 
-def rows_of(part: Part, values: pd.Series) -> np.ndarray:
+def rows_of(part: TablePart, values: pd.Series) -> np.ndarray:
     """Which rows are of the part: boolean, (rows,)."""
     return np.asarray(values.astype("object").fillna("").astype(str).isin(part.codes))
 
 
-def share_rows(parts: Sequence[Part], rows: int) -> dict[str, int]:
+def share_rows(parts: Sequence[TablePart], rows: int) -> dict[str, int]:
     """So many rows over the parts by name, as their rows to learn from are: largest remainders."""
     weights = np.array([part.rows for part in parts], dtype=float)
     exact = weights / weights.sum() * rows

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from include.espejo.lake.document import Document
 from include.espejo.releases.manifest import PublicFacts
-from include.espejo.table.document import BrokenRule, Part, Touched
+from include.espejo.table.document import BrokenRule, TablePart, Touched
 
 
 class IngestedFile(Document):
@@ -51,7 +51,7 @@ class ProtectionSummary(Document):
     train_rows: int
     holdout_rows: int
     touched: Touched
-    parts: tuple[Part, ...] = ()
+    parts: tuple[TablePart, ...] = ()
 
 
 class TrainingSummary(Document):

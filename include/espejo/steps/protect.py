@@ -13,7 +13,7 @@ from include.espejo.steps.run import Run, Summary
 if TYPE_CHECKING:
     import pandas as pd
 
-    from include.espejo.table.document import Part
+    from include.espejo.table.document import TablePart
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def _told(done: ProtectionSummary) -> Summary:
     return {"rows": done.rows, "parts": [part.name for part in done.parts]}
 
 
-def _write_parts(run: Run, train: pd.DataFrame) -> tuple[Part, ...]:
+def _write_parts(run: Run, train: pd.DataFrame) -> tuple[TablePart, ...]:
     """The training rows of each part, where the spec has the table learnt in parts."""
     from include.espejo.protect.parts import plan_parts, rows_of
     from include.espejo.table.frames import to_parquet, to_table

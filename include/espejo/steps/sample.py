@@ -37,9 +37,14 @@ def sample(run: Run) -> Summary:
     done = run.done_before(SamplingSummary, work.sampling)
     if done is not None:
         return done.model_dump(mode="json")
+    rows = run.rows_to_draw()
+    if not rows:  # of few rows over many parts, one may have none
+        done = SamplingSummary(rows=0, sample_seconds=0.0, broken_rules=())
+        run.write(work.sampling, done)
+        return done.model_dump(mode="json")
     names = run.read(TrainingSummary, work.training).files
     files = {name: lake.read(join(work.model, name)) for name in names}
-    request = SampleRequest(run.rows_to_draw(), run.seed, job.parameters.calibrate)
+    request = SampleRequest(rows, run.seed, job.parameters.calibrate)
     with sampled_parquet(files, job.parameters.engine, job.spec, request) as (path, seconds):
         content = path.read_bytes()
     return keep_sampled(run, content, seconds)

@@ -27,7 +27,7 @@ class Touched(Document):
     geography_lost: tuple[str, ...]
 
 
-class Part(Document):
+class TablePart(Document):
     """Codes of the column that partitions a table, blank being "", and their rows to learn from."""
 
     name: str

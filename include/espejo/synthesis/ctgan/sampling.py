@@ -18,7 +18,7 @@ from include.espejo.synthesis.ctgan.calibrate import POOL, draw_without_replacem
 from include.espejo.synthesis.ctgan.encoding.fields import Field
 from include.espejo.synthesis.ctgan.keeping import decode_keeping_rules, replace_rows
 from include.espejo.synthesis.ctgan.model import Model
-from include.espejo.synthesis.ctgan.threads import in_order, one_torch_thread
+from include.espejo.synthesis.ctgan.threads import call_in_order, one_torch_thread
 from include.espejo.synthesis.interface.engine import SampleRequest
 from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import relations
@@ -40,7 +40,7 @@ def sample_rows(model: Model, request: SampleRequest) -> Iterator[pa.Table]:
 
     starts = range(0, request.rows, BLOCK)
     sizes = [min(BLOCK, request.rows - start) for start in starts]
-    yield from in_order(block, range(len(sizes)), sizes)
+    yield from call_in_order(block, range(len(sizes)), sizes)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def several_at_once(threads: int) -> Iterator[Each]:
         yield lambda call, *things: list(pool.map(call, *things))
 
 
-def in_order(call: Callable[..., Result], *things: Iterable[Any]) -> Iterator[Result]:
+def call_in_order(call: Callable[..., Result], *things: Iterable[Any]) -> Iterator[Result]:
     """`call` for each of some things, on a thread for each core, but not more than four.
 
     The results come in the order of the things; no more of them wait than there are threads.
