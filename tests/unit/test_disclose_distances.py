@@ -10,6 +10,7 @@ import pytest
 from numba.core.caching import FunctionCache
 
 from include.espejo.disclose.distance import kernel
+from include.espejo.disclose.distance.compile import compile_kernel
 from include.espejo.disclose.distance.distances import measure_distances
 from include.espejo.disclose.distance.encode import (
     FULL_WEIGHT,
@@ -266,6 +267,12 @@ def test_weights_fit_a_byte_or_are_refused(enoe: SurveySpec):
     assert set(weights(with_columns(254)).values()) == {1}
     with pytest.raises(InputError, match="too many to compare"):
         weights(with_columns(255))
+
+
+def test_one_command_compiles_all_that_an_audit_searches_with() -> None:
+    compile_kernel()
+    for search in (kernel.lower_nearest, kernel.find_first, kernel.count_ties, kernel.share_out):
+        assert search.signatures
 
 
 def test_where_nothing_can_be_written_each_process_compiles(
