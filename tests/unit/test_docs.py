@@ -46,7 +46,7 @@ def default(settings: type[BaseModel], key: str) -> object:
 @pytest.mark.parametrize(
     ("heading", "settings", "told_apart"),
     [
-        ("`model`", ModelSettings, {"columns", "max_training_minutes"}),
+        ("`model`", ModelSettings, {"columns", "max_training_minutes", "partition"}),
         ("`disclosure`", Disclosure, {"key_sets", "panel_key", "limits"}),
     ],
 )
