@@ -62,7 +62,7 @@ def test_the_file_of_a_period_is_found_however_slowly_it_is_listed(
     lake = lake_of(lake_server, shaky.url, "ingest")
     pattern = Period.parse(PERIOD).format(f"s3://{RAW_BUCKET}/{folder}/{{period}}*.csv")
     for _ in range(12):
-        assert find_input(lake, pattern) == [f"s3://{RAW_BUCKET}/{folder}/2026T3.csv"]
+        assert find_input(lake, pattern) == (f"s3://{RAW_BUCKET}/{folder}/2026T3.csv",)
     assert shaky.refused
 
 
