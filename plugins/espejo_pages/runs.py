@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from airflow.models.dagrun import DagRun
@@ -28,7 +29,7 @@ TASKS = (
     PUBLISH.name,
 )
 # Of a task that each part of a table has, the state that readers must know first.
-_URGENT = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "scheduled")
+_URGENT = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "scheduled", "None")
 
 
 def describe_run(survey: Survey, run_id: str, session: Session) -> Answer | None:
@@ -73,8 +74,13 @@ def _workspace_facts(survey: Survey, told: Answer, states: dict[str, str | None]
 
 def _tasks(session: Session, dag_id: str, run_id: str) -> list[Answer]:
     query = select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+    return tell_tasks(session.scalars(query))
+
+
+def tell_tasks(tasks: Iterable[TaskInstance]) -> list[Answer]:
+    """The tasks in the order of the flow, each once: of those of parts the most urgent."""
     found: dict[str, TaskInstance] = {}
-    for task in sorted(session.scalars(query), key=_urgency):
+    for task in sorted(tasks, key=_urgency):
         found.setdefault(task.task_id, task)
     return [_task(found[name]) for name in sorted(found, key=_place)]
 

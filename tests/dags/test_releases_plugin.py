@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -297,3 +298,35 @@ def test_that_nothing_was_published_is_said_only_where_it_is_sure(
     text = shown("/runs/parks_synthesis/manual__1", "failed.", state)
     assert ("failed. Nothing was published." in text) == nothing
     assert ("The list of releases shows" in text) != nothing
+
+
+def test_of_a_task_of_each_part_the_state_that_matters_is_told_in_the_flow_s_order() -> None:
+    from plugins.espejo_pages.runs import tell_tasks
+
+    def task(name: str, state: str | None) -> Any:
+        return SimpleNamespace(
+            task_id=name, state=state, try_number=1, max_tries=3, start_date=None, end_date=None
+        )
+
+    found = [
+        task("publish", None),
+        task("parts.train", "success"),
+        task("parts.train", "failed"),
+        task("parts.train", "running"),
+        task("parts.sample", "success"),
+        task("parts.sample", "running"),
+        task("combine", None),
+        task("evaluate", "success"),
+        task("of_the_office", "success"),
+        task("protect", "success"),
+    ]
+    told = [(one["id"], one["state"]) for one in tell_tasks(found)]
+    assert told == [
+        ("protect", "success"),
+        ("parts.train", "failed"),
+        ("parts.sample", "running"),
+        ("combine", None),
+        ("evaluate", "success"),
+        ("publish", None),
+        ("of_the_office", "success"),
+    ]

@@ -60,7 +60,7 @@ def _nearest(queries: Indexed, rows: Indexed, threads: int) -> np.ndarray:
     """The least distance of each row of `queries` from one of `rows`."""
     nobody, nobodies = (np.full(len(table.times), -1) for table in (queries, rows))
     best = np.full(len(nobody), kernel.FAR, np.uint8)
-    search(kernel.lower_nearest, rows, queries, threads, nobody, nobodies, best)
+    search(kernel.lower_nearest, rows, queries, threads, (nobody, best), (nobodies,))
     return np.asarray(best[queries.place])
 
 
@@ -74,7 +74,7 @@ def _isolation(
         # Rows that several households have are near each other; others may have no neighbour.
         best = np.where(own < 0, 0, kernel.FAR).astype(np.uint8)
         for other, theirs in zip(sides, owners, strict=True):
-            search(kernel.lower_nearest, other, side, threads, own, theirs, best)
+            search(kernel.lower_nearest, other, side, threads, (own, best), (theirs,))
         found.append(best[side.place])
     return np.concatenate(found)
 
@@ -87,7 +87,7 @@ def _by_quasi(encoded: Encoded, threads: int) -> tuple[np.ndarray, np.ndarray]:
     synthetic = index_rows(encoded.synthetic[:planes], operations)
     places = synthetic.smallest(np.arange(len(synthetic.place)))
     best, nearest = np.empty(len(real.times), np.uint8), np.zeros(len(real.times), np.int64)
-    search(kernel.find_first, synthetic, real, threads, places, best, nearest)
+    search(kernel.find_first, synthetic, real, threads, (best, nearest), (places,))
     return best[real.place], nearest[real.place]
 
 
@@ -105,7 +105,7 @@ def _share(synthetic: Indexed, sides: Sequence[Indexed], threads: int) -> _Share
     shape = (2, len(synthetic.times))  # without a holdout nothing is near in the second
     least, ties = np.full(shape, kernel.FAR, np.uint8), np.zeros(shape, np.int64)
     for side, best, tied in zip(sides, least, ties, strict=False):
-        search(kernel.count_ties, side, synthetic, threads, side.times, best, tied)
+        search(kernel.count_ties, side, synthetic, threads, (best, tied), (side.times,))
     ties[least > least.min(axis=0)] = 0
     shares = []
     for side, best, tied in zip(sides, least, ties, strict=False):
@@ -131,5 +131,5 @@ def _share_out(
         add(*given, own)
         sums.append(own)
 
-    search(share_out, side, synthetic, threads, best, portions)
+    search(share_out, side, synthetic, threads, (best, portions))
     return np.asarray(np.sum(sums, axis=0))

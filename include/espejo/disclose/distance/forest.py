@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from include.espejo.disclose.distance import kernel
+from include.espejo.disclose.distance.tree import enclose, grow
 
 _CHUNKS = 16  # of a thread: one that has hard queries leaves the others to the rest
 
@@ -42,9 +43,9 @@ def index_rows(planes: np.ndarray, operations: np.ndarray) -> Indexed:
     """The rows of `planes`, uint8 (planes, rows), by these operations (see `kernel`)."""
     chosen, number = _distinct(planes)
     distinct = np.ascontiguousarray(planes[:, chosen])
-    order, start, stop, child = kernel.grow(distinct, operations)
+    order, start, stop, child = grow(distinct, operations, kernel.LEAF)
     distinct = np.ascontiguousarray(np.pad(distinct[:, order], ((0, 0), (0, kernel.LEAF))))
-    low, high = kernel.enclose(distinct, operations, start, stop, child)
+    low, high = enclose(distinct, operations, start, stop, child)
     kind, weight = operations[:, 0], operations[:, 3].astype(np.float32)
     scale = np.where(kind == kernel.GRADE, np.float32(1), weight)
     tree = kernel.Tree(distinct, operations, start, stop, child, low, high, scale, weight)
@@ -70,14 +71,33 @@ def _distinct(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def search(
-    find: Callable[..., None], rows: Indexed, queries: Indexed, threads: int, *more: np.ndarray
+    find: Callable[..., None],
+    rows: Indexed,
+    queries: Indexed,
+    threads: int,
+    of_queries: Sequence[np.ndarray],
+    of_rows: Sequence[np.ndarray] = (),
 ) -> None:
-    """Run a search of the kernel for all `queries` over `rows`; `more`: what else it is given."""
+    """Run a search of the kernel for all `queries` over `rows`, a part of them on each thread.
+
+    `of_queries` (queries,): what it is told of them and writes of them; `of_rows` (rows,).
+    """
+
+    def find_part(first: int, last: int) -> None:
+        planes = np.ascontiguousarray(queries.tree.planes[:, first:last])
+        codes = _codes(planes, rows.tree.operations)
+        find(rows.tree, planes, codes, *(values[first:last] for values in of_queries), *of_rows)
+
     parts = np.linspace(0, len(queries.times), threads * _CHUNKS + 1).astype(int)
     with ThreadPoolExecutor(threads) as pool:
-        done = [
-            pool.submit(find, rows.tree, queries.tree.planes, int(first), int(last), *more)
-            for first, last in pairwise(parts)
-        ]
+        done = [pool.submit(find_part, int(first), int(last)) for first, last in pairwise(parts)]
     for part in done:
         part.result()
+
+
+def _codes(planes: np.ndarray, operations: np.ndarray) -> np.ndarray:
+    """The rows' code in each operation, float32 (rows, operations)."""
+    codes = planes[operations[:, 1]].astype(np.float32)
+    words = operations[:, 0] == kernel.WORD
+    codes[words] = codes[words] * 256 + planes[operations[words, 2]]
+    return np.ascontiguousarray(codes.T)

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours among rows of small integer codes: a tree of boxes, and its search.
+"""Exact nearest neighbours among rows of small integer codes: the search of a tree of boxes.
 
 A row is a column of a matrix of bytes ("planes", shape (planes, rows)), so that a plane's codes
 of neighbouring rows lie side by side and one instruction compares 32 of them. The distance of
@@ -21,8 +21,11 @@ equal rows would cost what comparing them all does.
 
 The functions hold no lock, so threads may share the work. Compiling takes some seconds; numba keeps
 the result on disk where it may write (`NUMBA_CACHE_DIR`, beside this file, or the user's cache),
-and compiles again when this file or the processor changes: all of it is in one file, since of
-another file's change numba would know nothing.
+and compiles again when this file or the processor changes. Of another file's change it would know
+nothing: what is compiled here calls nothing that is compiled elsewhere.
+
+Every search is given `queries`, their planes uint8 (planes, queries), and `codes`, the same by
+operation, float32 (queries, operations).
 """
 
 from __future__ import annotations
@@ -36,7 +39,6 @@ from numba.core.caching import FunctionCache
 BYTE, WORD, GRADE = 0, 1, 2
 LEAF = 128  # rows at most
 FAR = 255  # a distance that no pair has
-_SAMPLE = 128  # rows of a node that say where to part it
 
 
 class Tree(NamedTuple):
@@ -69,7 +71,7 @@ def _may_cache() -> bool:
     return True
 
 
-_compiled = njit(nogil=True, cache=_may_cache())
+compiled = njit(nogil=True, cache=_may_cache())
 # Sums of whole numbers below 2**24: exact in any order.
 _compiled_sums = njit(nogil=True, cache=_may_cache(), fastmath=True)
 
@@ -77,14 +79,7 @@ _compiled_sums = njit(nogil=True, cache=_may_cache(), fastmath=True)
 # --- distances ---------------------------------------------------------------------------------
 
 
-@_compiled
-def _code(planes: np.ndarray, operation: np.ndarray, row: int) -> int:
-    """A row's code in an operation."""
-    first = int(planes[operation[1], row])
-    return first * 256 + int(planes[operation[2], row]) if operation[0] == WORD else first
-
-
-@_compiled
+@compiled
 def _measure(sums: np.ndarray, queries: np.ndarray, query: int, tree: Tree, start: int) -> None:
     """Write to sums (LEAF,) a query's distances from the tree's rows from `start` on.
 
@@ -111,7 +106,7 @@ def _measure(sums: np.ndarray, queries: np.ndarray, query: int, tree: Tree, star
                 sums[j] = uint8(sums[j] + (gap if gap < weight else weight))
 
 
-@_compiled
+@compiled
 def _smallest(sums: np.ndarray) -> int:
     least = uint8(FAR)
     for j in range(sums.size):
@@ -129,138 +124,10 @@ def _bound(tree: Tree, node: int, codes: np.ndarray) -> np.float32:
     return total
 
 
-# --- building ----------------------------------------------------------------------------------
-
-
-@_compiled
-def _spread(codes: np.ndarray, graded: bool, weight: int) -> tuple[float, int]:
-    """How far a cut of these sorted codes sets rows apart, and the last code on its near side."""
-    size, middle = codes.size, codes[codes.size // 2]
-    below = np.searchsorted(codes, middle)  # codes under the middle one
-    upto = np.searchsorted(codes, middle, side="right")
-    near, last = (below, codes[below - 1]) if below > size - upto else (upto, middle)
-    if near in (0, size):
-        return 0.0, 0
-    apart = float(weight)
-    if graded:
-        apart = 0.0
-        for j in range(size):
-            apart += min(abs(codes[j] - middle), weight) / size
-    return apart * near * (size - near), last
-
-
-@_compiled
-def _cut(
-    planes: np.ndarray, operations: np.ndarray, order: np.ndarray, sample: int
-) -> tuple[int, int]:
-    """Which operation parts these rows most, and the last code of its near side; -1 for none."""
-    size = min(order.size, sample)
-    codes, best, chosen, last = np.empty(size, np.int64), 0.0, -1, 0
-    for o in range(operations.shape[0]):
-        for j in range(size):
-            codes[j] = _code(planes, operations[o], order[j * order.size // size])
-        ordered = np.sort(codes)
-        apart, at = _spread(ordered, operations[o, 0] == GRADE, operations[o, 3])
-        if apart > best:
-            best, chosen, last = apart, o, at
-    return chosen, last
-
-
-@_compiled
-def _part(planes: np.ndarray, operation: np.ndarray, last: int, order: np.ndarray) -> int:
-    """Bring the rows of codes up to `last` to the front of `order`; how many they are."""
-    front, back = 0, order.size - 1
-    while front <= back:
-        row = order[front]
-        if _code(planes, operation, row) <= last:
-            front += 1
-        else:
-            order[front], order[back] = order[back], row
-            back -= 1
-    return front
-
-
-@_compiled
-def grow(
-    planes: np.ndarray, operations: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The order of the rows in a tree over these, and its nodes' start, stop and first child.
-
-    A parent comes before its children.
-    """
-    rows, nodes, node = planes.shape[1], 1, 0
-    order = np.arange(rows)
-    room = 4 * (rows // LEAF + 1)
-    start, stop = np.zeros(room, np.int64), np.zeros(room, np.int64)
-    child = np.zeros(room, np.int64)
-    stop[0] = rows
-    while node < nodes:
-        own = order[start[node] : stop[node]]
-        chosen, last = -1, 0
-        if own.size > LEAF:
-            chosen, last = _cut(planes, operations, own, _SAMPLE)
-            if chosen < 0:  # rows that differ, but not in the sample
-                chosen, last = _cut(planes, operations, own, own.size)
-        if chosen >= 0:
-            if nodes + 2 > room:
-                more = np.zeros(room, np.int64)
-                start, stop = np.concatenate((start, more)), np.concatenate((stop, more))
-                child, room = np.concatenate((child, more)), 2 * room
-            middle = start[node] + _part(planes, operations[chosen], last, own)
-            child[node] = nodes
-            start[nodes], stop[nodes] = start[node], middle
-            start[nodes + 1], stop[nodes + 1] = middle, stop[node]
-            nodes += 2
-        node += 1
-    return order, start[:nodes].copy(), stop[:nodes].copy(), child[:nodes].copy()
-
-
-@_compiled
-def enclose(
-    planes: np.ndarray,
-    operations: np.ndarray,
-    start: np.ndarray,
-    stop: np.ndarray,
-    child: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest code of each operation below each node, float32; see `Tree`."""
-    shape = (start.size, operations.shape[0])
-    low, high = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    for node in range(start.size - 1, -1, -1):
-        first = child[node]
-        for o in range(operations.shape[0]):
-            if first:
-                low[node, o] = min(low[first, o], low[first + 1, o])
-                high[node, o] = max(high[first, o], high[first + 1, o])
-                continue
-            least = most = _code(planes, operations[o], start[node])
-            for row in range(start[node] + 1, stop[node]):
-                code = _code(planes, operations[o], row)
-                least, most = min(least, code), max(most, code)
-            low[node, o], high[node, o] = least, most
-    return low, high
-
-
 # --- searching ---------------------------------------------------------------------------------
 
 
-@_compiled
-def _open(
-    tree: Tree,
-    queries: np.ndarray,
-    query: int,
-    codes: np.ndarray,
-    nodes: np.ndarray,
-    bounds: np.ndarray,
-) -> int:
-    """Begin a query's search at the root; how many nodes wait, the nearest last."""
-    for o in range(codes.size):
-        codes[o] = _code(queries, tree.operations[o], query)
-    nodes[0], bounds[0] = 0, float32(0)
-    return 1
-
-
-@_compiled
+@compiled
 def _descend(
     tree: Tree,
     codes: np.ndarray,
@@ -289,34 +156,33 @@ def _descend(
     return -1, 0
 
 
-@_compiled
-def _room(tree: Tree) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What a search needs: codes of a query, nodes that wait with their bounds, and sums."""
-    codes = np.empty(tree.operations.shape[0], np.float32)
-    nodes = np.empty(tree.start.size + 1, np.int64)
-    return codes, nodes, np.empty(nodes.size, np.float32), np.empty(LEAF, np.uint8)
+@compiled
+def _room(tree: Tree) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a search needs: nodes that wait, the root being the first, their bounds, and sums."""
+    nodes = np.zeros(tree.start.size + 1, np.int64)
+    return nodes, np.zeros(nodes.size, np.float32), np.empty(LEAF, np.uint8)
 
 
-@_compiled
+@compiled
 def lower_nearest(
     tree: Tree,
     queries: np.ndarray,
-    first: int,
-    last: int,
+    codes: np.ndarray,
     owner: np.ndarray,
-    owners: np.ndarray,
     best: np.ndarray,
+    owners: np.ndarray,
 ) -> None:
-    """Lower best (queries,) of queries `first` to `last` to their least distance from a row.
+    """Lower best (queries,) of the queries to their least distance from a row.
 
     `owner` (queries,) and `owners` (rows,): a query of owner 0 or above is not compared with rows
     of the same.
     """
-    codes, nodes, bounds, room = _room(tree)
-    for query in range(first, last):
-        waiting, least = _open(tree, queries, query, codes, nodes, bounds), int(best[query])
+    nodes, bounds, room = _room(tree)
+    for query in range(codes.shape[0]):
+        nodes[0], bounds[0] = 0, float32(0)
+        waiting, least = 1, int(best[query])
         while True:
-            node, waiting = _descend(tree, codes, nodes, bounds, waiting, least - 1)
+            node, waiting = _descend(tree, codes[query], nodes, bounds, waiting, least - 1)
             if node < 0:
                 break
             start = tree.start[node]
@@ -330,25 +196,25 @@ def lower_nearest(
         best[query] = least
 
 
-@_compiled
+@compiled
 def find_first(
     tree: Tree,
     queries: np.ndarray,
-    first: int,
-    last: int,
-    places: np.ndarray,
+    codes: np.ndarray,
     best: np.ndarray,
     nearest: np.ndarray,
+    places: np.ndarray,
 ) -> None:
-    """Write the least distances of queries `first` to `last`, and the first of the nearest rows.
+    """Write the least distances of the queries, and the first of the nearest rows.
 
     `places` (rows,): what a row is called, and by which it is first.
     """
-    codes, nodes, bounds, room = _room(tree)
-    for query in range(first, last):
-        waiting, least = _open(tree, queries, query, codes, nodes, bounds), FAR
+    nodes, bounds, room = _room(tree)
+    for query in range(codes.shape[0]):
+        nodes[0], bounds[0] = 0, float32(0)
+        waiting, least = 1, FAR
         while True:
-            node, waiting = _descend(tree, codes, nodes, bounds, waiting, least)
+            node, waiting = _descend(tree, codes[query], nodes, bounds, waiting, least)
             if node < 0:
                 break
             start = tree.start[node]
@@ -363,25 +229,25 @@ def find_first(
         best[query] = least
 
 
-@_compiled
+@compiled
 def count_ties(
     tree: Tree,
     queries: np.ndarray,
-    first: int,
-    last: int,
-    times: np.ndarray,
+    codes: np.ndarray,
     best: np.ndarray,
     ties: np.ndarray,
+    times: np.ndarray,
 ) -> None:
-    """Write the least distances of queries `first` to `last`, and how many rows are as near.
+    """Write the least distances of the queries, and how many rows are as near.
 
     `times` (rows,): how many rows each of the tree's distinct ones stands for.
     """
-    codes, nodes, bounds, room = _room(tree)
-    for query in range(first, last):
-        waiting, least, found = _open(tree, queries, query, codes, nodes, bounds), FAR, 0
+    nodes, bounds, room = _room(tree)
+    for query in range(codes.shape[0]):
+        nodes[0], bounds[0] = 0, float32(0)
+        waiting, least, found = 1, FAR, 0
         while True:
-            node, waiting = _descend(tree, codes, nodes, bounds, waiting, least)
+            node, waiting = _descend(tree, codes[query], nodes, bounds, waiting, least)
             if node < 0:
                 break
             start = tree.start[node]
@@ -397,12 +263,11 @@ def count_ties(
         best[query], ties[query] = least, found
 
 
-@_compiled
+@compiled
 def share_out(
     tree: Tree,
     queries: np.ndarray,
-    first: int,
-    last: int,
+    codes: np.ndarray,
     best: np.ndarray,
     portion: np.ndarray,
     shares: np.ndarray,
@@ -411,13 +276,14 @@ def share_out(
 
     Queries of portion 0 are not looked at.
     """
-    codes, nodes, bounds, room = _room(tree)
-    for query in range(first, last):
+    nodes, bounds, room = _room(tree)
+    for query in range(codes.shape[0]):
+        nodes[0], bounds[0] = 0, float32(0)
         if portion[query] == 0:
             continue
-        waiting, least = _open(tree, queries, query, codes, nodes, bounds), int(best[query])
+        waiting, least = 1, int(best[query])
         while True:
-            node, waiting = _descend(tree, codes, nodes, bounds, waiting, least)
+            node, waiting = _descend(tree, codes[query], nodes, bounds, waiting, least)
             if node < 0:
                 break
             start = tree.start[node]
