@@ -1,7 +1,7 @@
 """The flow step by step, each in a process of its own, as Airflow's tasks are: seconds and memory.
 
-    python -m bench.steps INPUT [--survey enoe_sdem] [--period 2015T2] [--work DIR] [--from STEP]
-        [--serial] [--workers 2] [--out FILE]
+    python -m bench.steps INPUT [--survey enoe_sdem] [--period 2015T2] [--work DIR]
+        [--from STEP] [--to STEP] [--serial] [--workers 2] [--out FILE]
 
 Evaluation and audit run beside each other, as in the DAG; `--serial` runs them one after the other.
 Of a spec with a partition, so many parts are learnt at a time.
@@ -71,7 +71,7 @@ def measure_flow(options: argparse.Namespace, work: Path) -> Figures:
     names = [step.name for step in steps]
     found: Figures = {}
     started = perf_counter()
-    for name in names[names.index(options.first) :]:
+    for name in names[names.index(options.first) : names.index(options.last) + 1]:
         if name in found:
             continue
         if name == BESIDE[0] and not options.serial:
@@ -132,6 +132,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--from", dest="first", choices=list(STEPS), default=INGEST.name)
+    parser.add_argument("--to", dest="last", choices=list(STEPS), default=MAKE_RELEASE[-1].name)
     parser.add_argument("--serial", action="store_true")
     parser.add_argument("--workers", type=int, default=2, help="parts at a time")
     parser.add_argument("--out", type=Path)
