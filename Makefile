@@ -57,7 +57,9 @@ check: setup  ## lint, format, types, and that every text has its Spanish
 unit: setup  ## the tests that take seconds, a minute together
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit
 
+# The audit's search is compiled before: of several processes each would compile it.
 test: setup browser check  ## all tests, after lint, format and types
+	$(BIN)/python -m include.espejo.disclose.distance.compile
 	$(BIN)/python -m pytest $(BOTH_CORES)
 
 services:
