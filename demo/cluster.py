@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from demo.airflow_home import airflow_environment, free_port
 from demo.process_group import ProcessGroup
@@ -156,12 +155,7 @@ class AirflowCluster:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def start_worker(self, name: str) -> None:
