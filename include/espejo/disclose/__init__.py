@@ -1,6 +1,6 @@
 """Disclose: attack the synthetic table as an outsider would, and say whether it may go out.
 
-`audit.py` compiles its kernel when it is imported: what only reads a verdict does not import it.
+`audit.py` brings in its compiler when it is imported: what only reads a verdict does not import it.
 """
 
 from include.espejo.disclose.gates import Audit, Gate

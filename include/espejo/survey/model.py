@@ -25,7 +25,7 @@ from include.espejo.survey.settings import (
 )
 from include.espejo.survey.source import Source
 
-MOST_COLUMNS = 254  # to model: the audit compares rows by a byte (disclose/kernel.py)
+MOST_COLUMNS = 254  # to model: the audit compares rows by a byte (disclose/distance/)
 
 
 class Locations(Strict):
