@@ -165,7 +165,7 @@ def scores_of(learning: Learning, drawn: pa.Table) -> Sample:
     }
     left, right = (f[list(columns)].astype(kinds) for f in (real, synthetic))
     report = quality(left, right, metadata)
-    broken = broken_rules(drawn, learning.table, spec, learning.period)
+    broken = broken_rules(synthetic, real, spec, learning.period)
     places = [b.share for b in broken if b.rule == "places_that_exist"]
     wrong = [b.rows for b in relations(synthetic, spec, learning.period)]
     rows = group_numbers(pd.concat([left, right], ignore_index=True))

@@ -63,16 +63,16 @@ def read_as_notebook(request: Request) -> Sample:
 def validate_table(request: Request) -> Sample:
     """Validation of the typed table; Great Expectations' import is timed apart."""
     from include.espejo.survey import Period, load_spec
-    from include.espejo.table.frames import from_parquet
+    from include.espejo.table.frames import read_frame
     from include.espejo.validate import check_survey
 
-    table = from_parquet(Path(request["typed"]).read_bytes())
+    frame = read_frame(Path(request["typed"]).read_bytes())
     spec, period = load_spec(SURVEY), Period.parse(request["period"])
     started = perf_counter()
     import include.espejo.validate.suite  # noqa: F401  this is where Great Expectations comes in
 
     imported = perf_counter()
-    result = check_survey(table, spec, period)
+    result = check_survey(frame, spec, period)
     ended = perf_counter()
     return {
         "seconds": ended - started,

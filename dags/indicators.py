@@ -39,7 +39,8 @@ def build_indicators(spec: SurveySpec) -> DAG:
         def write_indicators() -> Summary:
             from include.espejo.lake import join
             from include.espejo.releases.pointer import read_pointer
-            from include.espejo.table.frames import from_parquet, to_frame
+            from include.espejo.releases.tables import read_released
+            from include.espejo.table.frames import to_frame
             from include.espejo.table.indicators import with_weighted
 
             public = lake_by(spec.connections.consumer, spec.places.public)
@@ -48,8 +49,8 @@ def build_indicators(spec: SurveySpec) -> DAG:
             if pointer is None or pointer.period is None or pointer.release is None:
                 raise AirflowSkipException("no release stands; there is nothing to read")
             period, release = pointer.period, pointer.release
-            table = public.read(join(place.release(period, release), "synthetic.parquet"))
-            figures = with_weighted(to_frame(from_parquet(table)), spec, spec.parse_period(period))
+            table = to_frame(read_released(public, place.release(period, release)))
+            figures = with_weighted(table, spec, spec.parse_period(period))
             own = lake_by(spec.connections.downstream, spec.places.downstream)
             uri = join(spec.places.downstream, spec.survey, period, release, "indicators.csv")
             own.write(uri, figures.to_csv(index=False).encode())

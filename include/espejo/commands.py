@@ -48,12 +48,13 @@ def validate_command(options: argparse.Namespace) -> Result:
             )
     spec, period = _spec_and_period(options)
     ingested = _ingested(options, spec)
-    result = check_survey(ingested.table, spec, period, ingested.warnings)
+    frame = to_frame(ingested.table)
+    result = check_survey(frame, spec, period, ingested.warnings)
     result.require(options.input)
     said = {"rows": result.rows, "rules": len(result.findings), "warnings": list(result.warnings)}
     if options.suggest is None:
         return said
-    return said | _suggest(to_frame(ingested.table), spec, period, options.suggest)
+    return said | _suggest(frame, spec, period, options.suggest)
 
 
 def _spec_and_period(options: argparse.Namespace) -> tuple[SurveySpec, Period]:
@@ -177,10 +178,10 @@ def protect_command(options: argparse.Namespace) -> Result:
     share = spec.disclosure.holdout_share if given is None else given
     require_share(share)
     ingested = _ingested(options, spec)
-    check_survey(ingested.table, spec, period, ingested.warnings).require(options.input)
+    frame = to_frame(ingested.table)
+    check_survey(frame, spec, period, ingested.warnings).require(options.input)
     parameters = Parameters.of(spec, {"seed": options.seed})
     seed = seed_for(parameters, ingested.sha256)
-    frame = to_frame(ingested.table)
     frame = frame[without_tolerated(frame, spec, period)].reset_index(drop=True)
     protected = hold_floors(frame, spec, period, seed)
     held = split(frame, spec, share, salt_of_seed(seed))

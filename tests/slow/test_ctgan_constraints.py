@@ -178,7 +178,7 @@ def test_rules_that_wait_for_each_other_are_kept() -> None:
     ]
     learning = hand_made(columns, rules=rules)
     table = drawn(fitted(learning, epochs=1), 1500)
-    assert broken_rules(table, learning.table, learning.spec, PERIOD) == []
+    assert broken_rules(to_frame(table), to_frame(learning.table), learning.spec, PERIOD) == []
 
 
 def test_numbers_that_are_compared_with_each_other() -> None:
@@ -191,7 +191,7 @@ def test_numbers_that_are_compared_with_each_other() -> None:
         rules=[{"kind": "implies", "name": "r", "if": "not blank(gross)", "then": "net <= gross"}],
     )
     table = drawn(fitted(learning, epochs=1), 1000)
-    assert broken_rules(table, learning.table, learning.spec, PERIOD) == []
+    assert broken_rules(to_frame(table), to_frame(learning.table), learning.spec, PERIOD) == []
 
 
 def test_a_rule_over_too_many_combinations_is_named_and_still_kept() -> None:
@@ -205,7 +205,7 @@ def test_a_rule_over_too_many_combinations_is_named_and_still_kept() -> None:
     trained = fitted(learning, epochs=1)
     assert find_constraints(trained.model.encoding)[1] == ["wide"]
     table = drawn(trained, 300, calibrate=False)
-    assert broken_rules(table, learning.table, learning.spec, PERIOD) == []
+    assert broken_rules(to_frame(table), to_frame(learning.table), learning.spec, PERIOD) == []
 
 
 def placed_learning(*rules: Mapping[str, Any], towns: int = 90, rows: int = ROWS) -> Learning:
@@ -344,7 +344,7 @@ def test_a_rule_that_compares_a_wide_place_with_a_drawn_column_is_named_and_stil
     assert find_constraints(trained.model.encoding)[1] == ["r"]
     assert [f.rule for f in trained.model.encoding.given] == [None]
     table = drawn(trained, 3000, calibrate=False)
-    assert broken_rules(table, learning.table, learning.spec, PERIOD) == []
+    assert broken_rules(to_frame(table), to_frame(learning.table), learning.spec, PERIOD) == []
 
 
 def test_as_many_classes_of_places_as_a_field_may_have_and_one_more() -> None:

@@ -87,7 +87,7 @@ def test_every_row_has_the_codes(conditions: dict[str, str]) -> None:
     for column, code in conditions.items():
         assert set(frame[column]) == {code}
     learning = enoe_learning()
-    assert broken_rules(table, learning.table, learning.spec, PERIOD) == []
+    assert broken_rules(to_frame(table), to_frame(learning.table), learning.spec, PERIOD) == []
     assert table.equals(drawn(trained_enoe(), 700, conditions=conditions))
     assert frame.drop_duplicates().shape[0] > 300
 

@@ -19,6 +19,7 @@ from include.espejo.ingest import read_survey
 from include.espejo.lake import open_lake
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.load import parse_spec
+from include.espejo.table.frames import to_frame
 from include.espejo.validate import check_survey
 
 PEOPLE = 1200
@@ -51,7 +52,7 @@ def draft(tmp_path: Path, name: str, content: bytes, **asked: Any) -> tuple[str,
     text = draft_spec(lake, source, Asked("made", **asked)).text
     spec = parse_spec(text, "draft.yaml")
     found = read_survey(lake, source, spec)
-    check_survey(found.table, spec, ONCE, found.warnings).require(source)
+    check_survey(to_frame(found.table), spec, ONCE, found.warnings).require(source)
     return text, spec
 
 

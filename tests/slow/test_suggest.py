@@ -13,7 +13,6 @@ from include.espejo.__main__ import main
 from include.espejo.suggest import Suggested, suggest, to_yaml
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.rules import TogetherRule
-from include.espejo.table.frames import to_table
 from include.espejo.table.rules import relations
 from include.espejo.validate import check_survey
 from tests.surveys.made import PERIOD, codes, content_of, independent, spec_of, write
@@ -79,7 +78,7 @@ def test_with_the_suggestions_the_table_is_valid_and_nothing_more_is_suggested(
     spec = with_rules(content, suggested)
     assert len(spec.rules) == len(suggested)
     assert [b.rule for b in relations(wide, spec, QUARTER) if b.count] == []
-    checked = check_survey(to_table(wide, spec), spec, QUARTER)
+    checked = check_survey(wide, spec, QUARTER)
     assert [f for f in checked.findings if not f.passed] == []
     assert suggest(wide, spec, QUARTER) == []
 

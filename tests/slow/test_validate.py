@@ -46,7 +46,7 @@ def validate_sheet(ingest_bytes, enoe, period) -> Callable[..., Validation]:
     def run(sheet: Any, *columns: str) -> Validation:
         read = ingest_bytes(sheet.to_bytes())
         table = read.table.select(list(columns)) if columns else read.table
-        return check_survey(table, enoe, period, read.warnings)
+        return check_survey(to_frame(table), enoe, period, read.warnings)
 
     return run
 
@@ -54,9 +54,8 @@ def validate_sheet(ingest_bytes, enoe, period) -> Callable[..., Validation]:
 @pytest.fixture
 def validate_parks(ingest_bytes, parks, period) -> Callable[..., Validation]:
     def run(sheet: Any) -> Validation:
-        return check_survey(
-            ingest_bytes(sheet.to_bytes(";", "utf-8", "\n"), parks).table, parks, period
-        )
+        read = ingest_bytes(sheet.to_bytes(";", "utf-8", "\n"), parks)
+        return check_survey(to_frame(read.table), parks, period)
 
     return run
 
@@ -64,7 +63,7 @@ def validate_parks(ingest_bytes, parks, period) -> Callable[..., Validation]:
 @pytest.fixture(scope="module")
 def whole(ingested, enoe, period) -> Validation:
     """The valid file, all of its columns."""
-    return check_survey(ingested.table, enoe, period, ingested.warnings)
+    return check_survey(to_frame(ingested.table), enoe, period, ingested.warnings)
 
 
 # --- a valid survey ----------------------------------------------------------------------------
@@ -316,9 +315,9 @@ def test_too_few_rows(rows, rules, sheet, validate_sheet) -> None:
 
 def test_the_file_of_another_period(ingested, enoe) -> None:
     table = ingested.table.select(["PER"])
-    assert broken(check_survey(table, enoe, Period(2015, 2))) == {}
+    assert broken(check_survey(to_frame(table), enoe, Period(2015, 2))) == {}
     for other in (Period(2015, 3), Period(2014, 2), Period(1915, 4)):
-        validation = check_survey(table, enoe, other)
+        validation = check_survey(to_frame(table), enoe, other)
         assert broken(validation) == {f"period {other}": table.num_rows}
         assert f"or give the file of {other}" in str(validation.errors[0])
 
@@ -346,7 +345,7 @@ def with_source(spec: SurveySpec, **settings: Any) -> SurveySpec:
 def test_more_rows_than_expected_are_a_warning(spare, ingested, enoe, period) -> None:
     rows = ingested.table.num_rows
     spec = with_source(enoe, max_rows=rows + spare)
-    validation = check_survey(ingested.table.select(["SEX"]), spec, period)
+    validation = check_survey(to_frame(ingested.table.select(["SEX"])), spec, period)
     assert broken(validation) == {}
     assert warned(validation) == ({f"at most {rows - 1:,} rows": rows} if spare else {})
     assert any("raise max_rows" in w for w in validation.warnings) is bool(spare)
@@ -504,18 +503,18 @@ def test_a_rule_that_could_not_be_evaluated_fails(
     table = ingested.table.select(["SEX"])
     monkeypatch.setattr(check, "_run", lambda *_: [raised(raised_exception=True, **CAUSE)])
     with pytest.raises(MetricError, match="rule code list: could not be evaluated") as caught:
-        check_survey(table, enoe, period)
+        check_survey(to_frame(table), enoe, period)
     assert caught.value.exit_code == 1
     assert_no_canary(caught.value)
     monkeypatch.setattr(check, "_run", lambda *_: [raised(raised_exception=False)])
-    assert check_survey(table, enoe, period).errors == ()
+    assert check_survey(to_frame(table), enoe, period).errors == ()
 
 
 def test_a_metric_that_raised_fails(ingested, enoe, period, monkeypatch) -> None:
     nested = {"MetricConfigurationID(...)": {"raised_exception": True, **CAUSE}}
     monkeypatch.setattr(check, "_run", lambda *_: [raised(**nested)])
     with pytest.raises(MetricError):
-        check_survey(ingested.table.select(["SEX"]), enoe, period)
+        check_survey(to_frame(ingested.table.select(["SEX"])), enoe, period)
 
 
 def test_an_expectation_on_a_column_that_is_not_there_fails(
@@ -526,18 +525,18 @@ def test_an_expectation_on_a_column_that_is_not_there_fails(
     absent = [*suite._blanks("NOWHERE", enoe.columns["EDA"])]
     monkeypatch.setattr(suite, "_blanks", lambda *_: absent)
     with pytest.raises(MetricError):
-        check_survey(ingested.table.select(["SEX"]), enoe, period)
+        check_survey(to_frame(ingested.table.select(["SEX"])), enoe, period)
 
 
 def test_a_column_of_another_type_is_an_error(ingested, enoe, period) -> None:
     rows = ingested.table.num_rows
     table = pa.table({"SEX": pa.array([1] * rows), "AGEB": pa.array([1.0] * rows)})
-    found = {(f.columns, f.rule) for f in check_survey(table, enoe, period).errors}
+    found = {(f.columns, f.rule) for f in check_survey(to_frame(table), enoe, period).errors}
     assert {(("SEX",), "type code"), (("AGEB",), "type code")} <= found
 
 
 def test_text_in_place_of_a_number_fails(ingested, enoe, period, assert_no_canary) -> None:
     table = pa.table({"EDA": pa.array(["ZQX7"] * ingested.table.num_rows)})
     with pytest.raises(MetricError, match=r"rule range .* could not be evaluated") as caught:
-        check_survey(table, enoe, period)
+        check_survey(to_frame(table), enoe, period)
     assert_no_canary(caught.value)

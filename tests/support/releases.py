@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 
 from include.espejo.lake import Lake, join
-from include.espejo.report.files.csv import source_csv
 from include.espejo.report.files.data_package import data_package
+from include.espejo.report.files.tables import released_table
 from include.espejo.survey import Column, SurveySpec
 from include.espejo.survey.load import spec_digest
 from include.espejo.table.frames import to_parquet, to_table
@@ -44,7 +44,7 @@ def _values(column: Column) -> list[Any]:
 def release_files(spec: SurveySpec, table: pa.Table, period: str, release: str) -> dict[str, bytes]:
     """The tables, the data package and the manifest of a release, by name."""
     about = {"period": period, "release": release, "created": "2026-10-01T06:00:00+00:00"}
-    tables = {"synthetic.csv": source_csv(table, spec), "synthetic.parquet": to_parquet(table)}
+    tables = released_table(to_parquet(table), spec, spec.parse_period(period)).files
     files = tables | {"datapackage.json": data_package(spec, table.column_names, about, tables)}
     entries = [
         {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -127,7 +127,7 @@ def test_columns_that_both_tables_hold_are_the_same(labour: SurveySpec) -> None:
 @pytest.mark.skipif(not EXTRACT.exists(), reason=f"the real extract is not at {EXTRACT}")
 def test_the_real_extract_is_valid_and_can_be_protected(labour: SurveySpec) -> None:
     ingested = read_survey(open_lake(str(EXTRACT)), str(EXTRACT), labour)
-    check_survey(ingested.table, labour, PERIOD, ingested.warnings).require("the extract")
+    check_survey(to_frame(ingested.table), labour, PERIOD, ingested.warnings).require("the extract")
     frame = to_frame(ingested.table)
     assert [breach.rule for breach in relations(frame, labour, PERIOD) if breach.count] == []
     protected = hold_floors(frame, labour, PERIOD, seed=1)

@@ -36,7 +36,7 @@ def spec_of(
 
 
 def check(spec: SurveySpec, before: dict[str, float] | None = None, **values: Any) -> Validation:
-    return check_survey(table_of(spec, **values), spec, PERIOD, before=before)
+    return check_survey(to_frame(table_of(spec, **values)), spec, PERIOD, before=before)
 
 
 def test_a_table_without_oddities_has_no_warning() -> None:
@@ -151,8 +151,8 @@ def test_a_period_in_several_columns_is_checked_in_each(tmp_path: Path) -> None:
     spec = parse_spec(yaml.safe_dump(content), "made.yaml")
     values: dict[str, list[Any]] = {"YEAR": [2026] * ROWS, "QUARTER": ["T3"] * ROWS}
     table = table_of(spec, **values)
-    assert check_survey(table, spec, Period.parse("2026T3")).errors == ()
-    late = check_survey(table, spec, Period.parse("2026T4"))
+    assert check_survey(to_frame(table), spec, Period.parse("2026T3")).errors == ()
+    late = check_survey(to_frame(table), spec, Period.parse("2026T4"))
     assert [(e.columns, e.rows) for e in late.errors] == [(("QUARTER",), ROWS)]
-    other = check_survey(table, spec, Period.parse("2025T3"))
+    other = check_survey(to_frame(table), spec, Period.parse("2025T3"))
     assert [(e.columns, e.rows) for e in other.errors] == [(("YEAR",), ROWS)]

@@ -13,6 +13,7 @@ from include.espejo.errors import SpecError
 from include.espejo.report.files.data_package import data_package
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.load import parse_spec
+from include.espejo.table.frames import to_frame
 from include.espejo.table.indicators import compute_indicators, with_weighted
 from include.espejo.table.weights import absent_groups, raked_weights, weight_margins
 from include.espejo.validate import check_survey
@@ -85,7 +86,7 @@ def test_totals_of_groups_that_the_table_has_not_refuse_it() -> None:
     spec = spec_of([{"by": ["MUN"], "values": {"009": 5.0, "010": 5.0, "555": 7.0}}])
     table = table_of(spec, FAC=[30] * 300)
     assert absent_groups(rows(1, 300), spec) == {"MUN": 1}
-    (error,) = [e for e in check_survey(table, spec, PERIOD).errors if "totals" in e.rule]
+    (error,) = [e for e in check_survey(to_frame(table), spec, PERIOD).errors if "totals" in e.rule]
     assert "1 groups have a total and no row here: correct `weight.totals`" in error.remedy
 
 

@@ -212,12 +212,11 @@ def _settled(lake: Lake, source: str, parts: SpecParts, floor: Floor) -> Drafted
     period = Period.parse(FORMS[parts.period].example)
     for _ in range(3):
         spec = parse_spec(to_text(parts), "draft.yaml")
-        table = read_survey(lake, source, spec).table
-        frame = to_frame(table)
+        frame = to_frame(read_survey(lake, source, spec).table)
         if not parts.person:
             parts = _with_keys(parts, frame)
             spec = parse_spec(to_text(parts), "draft.yaml")
-        refused = {e.columns[0] for e in check_survey(table, spec, period).errors if e.columns}
+        refused = {e.columns[0] for e in check_survey(frame, spec, period).errors if e.columns}
         if not refused:
             break
         parts = _loosened(parts, refused)

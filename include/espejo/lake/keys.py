@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from include.espejo.lake import join
@@ -70,7 +71,7 @@ class Workspace:
 
     @property
     def synthetic(self) -> str:
-        return join(self.base, "synthetic.parquet")
+        return join(self.base, PARQUET)
 
     @property
     def sampling(self) -> str:
@@ -149,6 +150,19 @@ class PublicLocation:
 
 
 MANIFEST = "manifest.json"
+# A release's table; `PARTS`: the folder of its Parquet files, where it has several.
+CSV, PARQUET, PARTS = "synthetic.csv", "synthetic.parquet", "synthetic"
+_PART = re.compile(rf"{PARTS}/part-[0-9]+\.parquet")
+
+
+def part_file(number: int) -> str:
+    """The name of one of a release's several Parquet files, counted from 1."""
+    return f"{PARTS}/part-{number:04d}.parquet"
+
+
+def parquet_files(names: Iterable[str]) -> list[str]:
+    """Those of a release's files that together are its table, in the order of its rows."""
+    return sorted(name for name in names if name == PARQUET or _PART.fullmatch(name))
 
 
 def plot_file(column: str) -> str:

@@ -55,6 +55,11 @@ class Draft:
         places = set(self.spec.geography_columns())
         return {n: c for n, c in self.spec.model_columns().items() if n not in places}
 
+    def as_it_stands(self) -> pd.DataFrame:
+        """What the frame is now: a measure puts a new column in the place of one, so that nothing
+        need be copied."""
+        return self.frame.copy(deep=False)
+
     def rows(self, at: np.ndarray) -> pd.DataFrame:
         """A copy of some rows, numbered from 0. `at`: positions."""
         return self.frame.iloc[at].reset_index(drop=True)
@@ -143,7 +148,7 @@ def _kept(frame: pd.DataFrame, spec: SurveySpec) -> list[str]:
 
 def _with_residuals(frame: pd.DataFrame, spec: SurveySpec) -> pd.DataFrame:
     """A copy numbered from 0, where each code column also knows its residual codes."""
-    copy = frame.reset_index(drop=True).copy()
+    copy = frame.reset_index(drop=True)
     for name, column in spec.model_columns().items():
         if column.is_code():
             new = [c for c in column.residual if c not in copy[name].cat.categories]

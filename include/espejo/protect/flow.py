@@ -41,7 +41,7 @@ def hold_floors(frame: pd.DataFrame, spec: SurveySpec, period: Period, seed: int
     row's value, where a floor cannot be held or a rule would be broken: never a part of it.
     """
     draft = Draft(frame, spec, period, seed)
-    source = draft.frame.copy()
+    source = draft.as_it_stands()
     mender = Mender(draft)
     coarsen(draft)
     mend_rows(draft, mender, _changed_rows(source, draft))
@@ -58,7 +58,7 @@ def hold_floors(frame: pd.DataFrame, spec: SurveySpec, period: Period, seed: int
 
 def _merge_numbers(draft: Draft, mender: Mender) -> None:
     """Merge rare numbers, let birth years follow ages, and repair the rules that this breaks."""
-    unmerged = draft.frame.copy()
+    unmerged = draft.as_it_stands()
     rules = birth_year_rules(draft)
     years = {rule.birth_year for rule in rules}
     for name, column in draft.fields().items():

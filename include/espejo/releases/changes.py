@@ -24,7 +24,7 @@ from include.espejo.releases.documents import (
     PackageRule,
     read_as,
 )
-from include.espejo.table.frames import from_parquet
+from include.espejo.releases.tables import read_released
 
 Form = TypeVar("Form", bound=BaseModel)
 Told = TypeVar("Told", bound=BaseModel)
@@ -84,7 +84,7 @@ def read_contents(lake: Lake, folder: str) -> Contents:
         manifest=_read(lake, join(folder, MANIFEST), Manifest),
         fields={field.name: field for field in package.columns},
         rules=None if rules is None else {rule.name: rule for rule in rules},
-        codes=_codes(lake, join(folder, "synthetic.parquet")),
+        codes=_distinct(read_released(lake, folder)),
     )
 
 
@@ -97,19 +97,8 @@ def _read(lake: Lake, uri: str, form: type[Form]) -> Form:
     return read
 
 
-def _codes(lake: Lake, uri: str) -> dict[str, set[str]]:
-    """The distinct codes of each column that holds codes."""
-    content = lake.read(uri)
-    try:
-        table = from_parquet(content)
-    except (pa.ArrowException, OSError):
-        unreadable = InputError(uri, ["rule form: not a Parquet file; restore the file"])
-    else:
-        return _distinct(table)
-    raise unreadable
-
-
 def _distinct(table: pa.Table) -> dict[str, set[str]]:
+    """The distinct codes of each column that holds codes."""
     return {
         name: set(pc.unique(table[name].cast(pa.string())).to_pylist()) - {None}
         for name in table.column_names

@@ -14,7 +14,7 @@ from openlineage.client.facet_v2 import (
 )
 
 from include.espejo.lake import join
-from include.espejo.lake.keys import PublicLocation
+from include.espejo.lake.keys import PARQUET, PARTS, PublicLocation
 from include.espejo.survey import Column, Period, SurveySpec
 
 _SYNTHETIC = "synthetic: drawn from a model of the survey's columns; no value is a person's"
@@ -53,7 +53,8 @@ def file_dataset(uri: str) -> OutputDataset:
 
 def _table(spec: SurveySpec, period: Period, release: str) -> tuple[str, str]:
     folder = PublicLocation(spec.places.public, spec.survey).release(str(period), release)
-    return _place(join(folder, "synthetic.parquet"))
+    # Of several files, their folder.
+    return _place(join(folder, PARTS if spec.outputs.rows_per_file else PARQUET))
 
 
 def _place(uri: str) -> tuple[str, str]:

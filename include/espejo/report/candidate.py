@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 
 from include.espejo.evaluate.document import Utility
 from include.espejo.evaluate.periods.document import Comparison
@@ -19,17 +19,16 @@ from include.espejo.lake import Lake, join
 from include.espejo.lake.keys import MANIFEST, plot_file
 from include.espejo.releases.manifest import ReleaseManifest
 from include.espejo.report.drawings.browser import Browser
-from include.espejo.report.drawings.distributions import distributions
+from include.espejo.report.drawings.distributions import Distribution, distributions
 from include.espejo.report.drawings.pictures import draw_columns
 from include.espejo.report.drawings.printing import print_page
-from include.espejo.report.drawings.pyramid import pyramid
-from include.espejo.report.files.csv import source_csv
+from include.espejo.report.drawings.pyramid import PyramidShares, pyramid
 from include.espejo.report.files.data_package import data_package
+from include.espejo.report.files.tables import released_table
 from include.espejo.report.page.fitness import fit_for
 from include.espejo.report.page.page import PublicFigures, render_page
 from include.espejo.survey import Period, SurveySpec
-from include.espejo.table.derived import with_derived
-from include.espejo.table.frames import to_frame, to_parquet
+from include.espejo.table.frames import read_frame
 
 _PACKAGES = ("pandas", "pyarrow", "sdmetrics", "great-expectations", "plotly", "torch", "sdv")
 
@@ -39,8 +38,8 @@ def build_candidate(
     folder: str,
     spec: SurveySpec,
     release: Mapping[str, Any],
-    real: pa.Table,
-    synthetic: pa.Table,
+    real: pd.DataFrame,
+    synthetic: bytes,
     figures: Mapping[str, bytes],
     counted: np.ndarray,
     browser: Browser,
@@ -48,24 +47,24 @@ def build_candidate(
     """Write the candidate to `folder` and return its manifest.
 
     `release` says what the release is (survey, period, release, rows, engine, parameters
-    without the seed, spec digest, code version); `figures` are the score files, as public ones
-    are cut; `counted`: real rows that count for the floor, boolean (rows,); `browser` draws and
-    prints.
+    without the seed, spec digest, code version); `real`: the rows that were learnt from, the
+    model's columns (see frames.to_frame); `synthetic`: the table as Parquet; `figures` are the
+    score files, as public ones are cut; `counted`: real rows that count for the floor, boolean
+    (rows,); `browser` draws and prints.
     """
     created = _now().isoformat(timespec="seconds")
     about = {**release, "created": created, "versions": {n: version(n) for n in _PACKAGES}}
-    tables = to_frame(real), to_frame(synthetic)
-    columns = distributions(*tables, spec, counted)
+    columns, tower = _drawn(real, read_frame(synthetic), spec, counted)
     parsed = parse_figures(figures)
-    released = with_derived(synthetic, spec, Period.parse(release["period"]))
-    data = _tables(released, spec)
+    released = released_table(synthetic, spec, Period.parse(release["period"]))
+    data = released.files
     shown = {**about, "files": [_entry(name, content) for name, content in data.items()]}
-    page = render_page(spec, shown, parsed, columns, pyramid(*tables, spec, counted))
+    page = render_page(spec, shown, parsed, columns, tower)
     files = {
         **data,
         **figures,
         **{plot_file(n): png for n, png in draw_columns(columns, spec, browser).items()},
-        "datapackage.json": data_package(spec, released.column_names, about, data),
+        "datapackage.json": data_package(spec, released.columns, about, data),
         "report.html": page,
         **{f"report.{n}.pdf": pdf for n, pdf in print_page(page, created, browser).items()},
     }
@@ -91,11 +90,14 @@ def _now() -> datetime:
     return datetime.fromtimestamp(int(settled), UTC) if settled else datetime.now(UTC)
 
 
-def _tables(released: pa.Table, spec: SurveySpec) -> dict[str, bytes]:
-    return {
-        "synthetic.parquet": to_parquet(released),
-        "synthetic.csv": source_csv(released, spec),
-    }
+def _drawn(
+    real: pd.DataFrame, synthetic: pd.DataFrame, spec: SurveySpec, counted: np.ndarray
+) -> tuple[dict[str, Distribution], PyramidShares | None]:
+    """What the page draws of the rows themselves, which are not needed after it."""
+    return (
+        distributions(real, synthetic, spec, counted),
+        pyramid(real, synthetic, spec, counted),
+    )
 
 
 def _entry(name: str, content: bytes) -> dict[str, str | int]:

@@ -25,7 +25,7 @@ def protect(run: Run) -> Summary:
     The ledger's salt decides which households are held back; without a ledger the seed does.
     """
     from include.espejo.protect import hold_floors, split
-    from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
+    from include.espejo.table.frames import read_frame, to_parquet, to_table
 
     work, spec = run.work, run.spec
     done = run.done_before(ProtectionSummary, work.protection)
@@ -33,7 +33,7 @@ def protect(run: Run) -> Summary:
         return _told(done)
     seed = run.facts().seed
     salt = run.ledger.salt() if run.ledger else salt_of_seed(seed)
-    frame = to_frame(from_parquet(run.lakes.work.read(work.typed)))
+    frame = read_frame(run.lakes.work.read(work.typed))
     protected = hold_floors(frame, spec, run.job.period, seed)
     held = split(frame, spec, spec.disclosure.holdout_share, salt)
     for uri, rows in ((work.train, ~held), (work.holdout, held)):

@@ -48,10 +48,10 @@ def _enter(run: Run, release: str) -> None:
     By the keys as they came: protecting may have blanked a part of them.
     """
     from include.espejo.protect import household_hashes, split
-    from include.espejo.table.frames import from_parquet, to_frame
+    from include.espejo.table.frames import read_frame
 
     assert run.ledger is not None
     salt, share = run.ledger.salt(), run.spec.disclosure.holdout_share
-    frame = to_frame(from_parquet(run.lakes.work.read(run.work.typed)))
+    frame = read_frame(run.lakes.work.read(run.work.typed))
     learnt = frame[~split(frame, run.spec, share, salt)]
     run.ledger.enter(run.job.period, release, household_hashes(learnt, run.spec, salt))

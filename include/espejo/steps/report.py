@@ -14,7 +14,7 @@ from include.espejo.lake.document import document_bytes
 from include.espejo.lake.keys import MANIFEST
 from include.espejo.releases.manifest import ReleaseManifest
 from include.espejo.steps.comparison import write_comparison
-from include.espejo.steps.documents import ProtectionSummary, TrainingSummary
+from include.espejo.steps.documents import ProtectionSummary, SamplingSummary, TrainingSummary
 from include.espejo.steps.gates import override_in_force
 from include.espejo.steps.run import Run, Summary
 
@@ -61,28 +61,27 @@ def _candidate(run: Run, override: Override | None) -> ReleaseManifest:
     from include.espejo.report.drawings.browser import open_browser
     from include.espejo.report.public import public_figures
     from include.espejo.table.floors import few_of_each
-    from include.espejo.table.frames import from_parquet, to_frame
+    from include.espejo.table.frames import read_frame
     from include.espejo.table.households import household_numbers
 
     work, lake, spec = run.work, run.lakes.work, run.spec
     audit = read_audit(lake.read(work.audit))
-    synthetic = from_parquet(lake.read(work.synthetic))
     write_comparison(run)
     figures = public_figures({name: lake.read(work.figure(name)) for name in FIGURES})
     release = {
         **run.facts().public.model_dump(mode="json"),
-        "rows": synthetic.num_rows,
+        "rows": run.read(SamplingSummary, work.sampling).rows,
         "gates": [gate.model_dump() for gate in public_verdict(audit)],
     }
     if override is not None:
         release["override"] = override.model_dump(mode="json")
-    real = from_parquet(lake.read(work.train))
-    counted = few_of_each(household_numbers(to_frame(real), spec), spec.disclosure.floor)
-    modelled = real.select(list(spec.model_columns()))
+    real = read_frame(lake.read(work.train))
+    counted = few_of_each(household_numbers(real, spec), spec.disclosure.floor)
+    synthetic = lake.read(work.synthetic)
     with open_browser() as browser:
         _write_internal_page(run, audit, browser)
         return build_candidate(
-            lake, work.candidate, spec, release, modelled, synthetic, figures, counted, browser
+            lake, work.candidate, spec, release, real, synthetic, figures, counted, browser
         )
 
 

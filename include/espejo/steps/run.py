@@ -150,28 +150,27 @@ class Run:
 
     def synthetic(self) -> pd.DataFrame:
         """The synthetic table."""
-        from include.espejo.table.frames import from_parquet, to_frame
+        from include.espejo.table.frames import read_frame
 
-        return to_frame(from_parquet(self.lakes.work.read(self.work.synthetic)))
+        return read_frame(self.lakes.work.read(self.work.synthetic))
 
     def weight_margins(self) -> list[WeightMargin]:
         """What the survey's weights add up to, by its rows as they came; none without a weight."""
-        from include.espejo.table.frames import from_parquet, to_frame
+        from include.espejo.table.frames import read_frame
         from include.espejo.table.weights import weight_margins
 
         if self.spec.weight is None:
             return []
-        typed = to_frame(from_parquet(self.lakes.work.read(self.work.typed)))
-        return weight_margins(typed, self.spec)
+        return weight_margins(read_frame(self.lakes.work.read(self.work.typed)), self.spec)
 
 
 def read_sides(
     lakes: Lakes, work: Workspace, columns: Iterable[str] | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The protected rows of a workspace, training and holdout. `columns` picks and orders."""
-    from include.espejo.table.frames import from_parquet, to_frame
+    from include.espejo.table.frames import read_frame
 
     train, holdout = (
-        to_frame(from_parquet(lakes.work.read(uri), columns)) for uri in (work.train, work.holdout)
+        read_frame(lakes.work.read(uri), columns) for uri in (work.train, work.holdout)
     )
     return train, holdout

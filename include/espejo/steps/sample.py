@@ -17,12 +17,12 @@ def _weighted(run: Run, content: bytes) -> bytes:
 
     Of a part nothing is known of the totals: those of the whole are raked once it is together.
     """
-    from include.espejo.table.frames import from_parquet, to_frame, to_parquet, to_table
+    from include.espejo.table.frames import read_frame, to_parquet, to_table
     from include.espejo.table.weights import raked_weights
 
     if run.spec.weight is None or run.part:
         return content
-    frame = to_frame(from_parquet(content))
+    frame = read_frame(content)
     frame[run.spec.weight.column] = raked_weights(frame, run.weight_margins(), run.spec)
     return to_parquet(to_table(frame, run.spec))
 
@@ -53,12 +53,12 @@ def sample(run: Run) -> Summary:
 def keep_sampled(run: Run, content: bytes, seconds: float) -> Summary:
     """Keep a synthetic table, Parquet, with the count of declared rules that its rows break."""
     from include.espejo.synthesis.sample import broken_rules
-    from include.espejo.table.frames import from_parquet
+    from include.espejo.table.frames import read_frame
 
     work, lake, job = run.work, run.lakes.work, run.job
     content = _weighted(run, content)
-    real = from_parquet(lake.read(work.train), job.spec.model_columns())
-    drawn = from_parquet(content)
+    real = read_frame(lake.read(work.train), job.spec.model_columns())
+    drawn = read_frame(content)
     broken = broken_rules(drawn, real, job.spec, job.period)
     for breach in broken:
         log.warning(
@@ -69,7 +69,7 @@ def keep_sampled(run: Run, content: bytes, seconds: float) -> Summary:
         )
     lake.write(work.synthetic, content)
     done = SamplingSummary(
-        rows=drawn.num_rows, sample_seconds=round(seconds, 3), broken_rules=tuple(broken)
+        rows=len(drawn), sample_seconds=round(seconds, 3), broken_rules=tuple(broken)
     )
     run.write(work.sampling, done)
     return done.model_dump(mode="json")

@@ -28,16 +28,16 @@ def validate(run: Run) -> Summary:
     """
     import pyarrow as pa
 
-    from include.espejo.table.frames import from_parquet, to_frame, to_parquet
+    from include.espejo.table.frames import from_parquet, read_frame, to_parquet
     from include.espejo.table.rules import without_tolerated
     from include.espejo.validate import check_survey
 
     lake, job = run.lakes.work, run.job
     facts = run.read(IngestedFile, run.ingested)
     content = lake.read(run.scratch_table)
-    table = from_parquet(content)
+    frame = read_frame(content)
     before = _blank_shares_before(run)
-    result = check_survey(table, job.spec, job.period, facts.warnings, before)
+    result = check_survey(frame, job.spec, job.period, facts.warnings, before)
     named = run.of_release(_release(job, facts.sha256))
     if not result.errors:
         _clear_other_run(named)
@@ -46,8 +46,8 @@ def validate(run: Run) -> Summary:
         log.warning("%s", warning)
     result.require(facts.source)
     if any(rule.at_most for rule in job.spec.rules):
-        kept = without_tolerated(to_frame(table), job.spec, job.period)
-        content = to_parquet(table.filter(pa.array(kept)))
+        kept = without_tolerated(frame, job.spec, job.period)
+        content = to_parquet(from_parquet(content).filter(pa.array(kept)))
     lake.write(named.work.typed, content)
     run.write(named.work.run, _run_facts(named, facts))
     log.info("valid: %d rules, %d warnings", len(result.findings), len(result.warnings))

@@ -87,7 +87,9 @@ class Pyramid(Strict):
 class Outputs(Strict):
     """What a release says of itself to those who read it, and how the report says it.
 
-    `locales`: how numbers are written in each language, as CLDR names it.
+    `locales`: how numbers are written in each language, as CLDR names it. `max_csv_rows`: a table
+    of more rows is released without a CSV; `rows_per_file`: its Parquet is several files of so
+    many rows, `synthetic/part-0001.parquet` and so on, in place of one `synthetic.parquet`.
     """
 
     licence: str
@@ -96,6 +98,8 @@ class Outputs(Strict):
     caution: Label
     locales: Label = Label(es="es_MX", en="en_US")
     pyramid: Pyramid | None = None
+    max_csv_rows: int | None = Field(default=None, ge=0)
+    rows_per_file: int | None = Field(default=None, ge=1)
 
 
 class Band(Strict):

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
+import pandas as pd
 import pyarrow.parquet as pq
 
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.synthesis.engines import make_engine
 from include.espejo.synthesis.interface.engine import SampleRequest
 from include.espejo.table.document import BrokenRule
-from include.espejo.table.frames import to_frame
 from include.espejo.table.keeping import breaches, unknown_places
 
 
@@ -42,15 +41,15 @@ def sampled_parquet(
 
 
 def broken_rules(
-    synthetic: pa.Table, real: pa.Table, spec: SurveySpec, period: Period
+    synthetic: pd.DataFrame, real: pd.DataFrame, spec: SurveySpec, period: Period
 ) -> list[BrokenRule]:
-    """The rules that synthetic rows break; `real`: the rows that were learnt from.
+    """The rules that synthetic rows break; `real`: the rows that were learnt from (see
+    frames.to_frame).
 
     A place that was not learnt is broken, too.
     """
-    frame, learnt = to_frame(synthetic), to_frame(real)
-    found = breaches(frame, learnt, spec, period) + unknown_places(frame, learnt, spec)
+    found = breaches(synthetic, real, spec, period) + unknown_places(synthetic, real, spec)
     return [
-        BrokenRule(rule=b.rule, columns=b.columns, rows=b.count, share=b.count / len(frame))
+        BrokenRule(rule=b.rule, columns=b.columns, rows=b.count, share=b.count / len(synthetic))
         for b in found
     ]

@@ -53,17 +53,32 @@ def from_parquet(content: bytes, columns: Iterable[str] | None = None) -> pa.Tab
     return pq.read_table(io.BytesIO(content), columns=list(columns) if columns else None)
 
 
+def read_frame(content: bytes, columns: Iterable[str] | None = None) -> pd.DataFrame:
+    """What `to_frame` makes of a Parquet file. The file is read column by column: a frame holds a
+    code in one or two bytes, Arrow in four."""
+    with pq.ParquetFile(io.BytesIO(content)) as file:
+        names = file.schema_arrow.names if columns is None else list(columns)
+        return _frame({name: _to_series(file.read([name])[name]) for name in names})
+
+
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """Pandas view: codes as categoricals of text, numbers as float64 with NaN for blank; moments
     are numbers, too (`survey/moments.py`)."""
-    plain = [
-        array.cast(_NUMBERS[array.type]) if array.type in _NUMBERS else array for array in table
-    ]
-    frame = pa.table(plain, names=table.column_names).to_pandas(strings_to_categorical=True)
-    for name in frame.columns:
-        if not isinstance(frame[name].dtype, pd.CategoricalDtype):
-            frame[name] = frame[name].astype("float64")
-    return frame
+    both = zip(table.column_names, table, strict=True)
+    return _frame({name: _to_series(array) for name, array in both})
+
+
+def _frame(columns: dict[str, pd.Series]) -> pd.DataFrame:
+    # Nothing is copied: a frame of its own would hold each column twice for a while.
+    return pd.DataFrame(columns, copy=False)
+
+
+def _to_series(array: pa.ChunkedArray) -> pd.Series:
+    if array.type in _NUMBERS:
+        array = array.cast(_NUMBERS[array.type])
+    values = array.to_pandas(strings_to_categorical=True)
+    is_code = isinstance(values.dtype, pd.CategoricalDtype)
+    return values if is_code else values.astype("float64", copy=False)
 
 
 def to_table(frame: pd.DataFrame, spec: SurveySpec) -> pa.Table:

@@ -33,16 +33,21 @@ def breaches(
 
 
 def _codes(name: str, column: Column, values: pd.Series, real: pd.Series) -> Iterator[Breach]:
-    codes = values.astype(object)
-    filled = values.notna().to_numpy()
-    listed = np.ones(len(values), dtype=bool)
+    values = values.astype("category")
+    codes = [str(code) for code in values.cat.categories]
+    known = set(map(str, real.dropna().unique()))
+    for rule, holds in (
+        ("code_list", [_is_listed(code, column) for code in codes]),
+        ("code_that_no_real_row_has", [code in known for code in codes]),
+    ):
+        # A blank has code -1, and so the last: it breaks neither.
+        yield Breach(rule, (name,), ~np.array([*holds, True])[values.cat.codes.to_numpy()])
+
+
+def _is_listed(code: str, column: Column) -> bool:
     if column.code_set:
-        listed = codes.isin(column.code_set).to_numpy()
-    elif column.width is not None:
-        listed = (codes.str.len() == column.width).to_numpy()
-    yield Breach("code_list", (name,), filled & ~listed)
-    unknown = ~codes.isin(set(real.dropna().unique())).to_numpy()
-    yield Breach("code_that_no_real_row_has", (name,), filled & unknown)
+        return code in column.code_set
+    return column.width is None or len(code) == column.width
 
 
 def _numbers(name: str, column: Column, values: pd.Series, real: pd.Series) -> Iterator[Breach]:

@@ -157,12 +157,15 @@ def _functions_of_geography(frame: pd.DataFrame, spec: SurveySpec) -> list[Breac
 
 
 def _not_the_most_common(place: pd.DataFrame, values: pd.Series) -> np.ndarray:
-    """Rows whose value differs from the most common one of their place."""
+    """Rows whose value differs from the most common one of their place, of several the first."""
     group = group_numbers(place)
     code = pd.factorize(values, use_na_sentinel=False)[0]
-    counts = pd.DataFrame({"group": group, "code": code}).value_counts(sort=True).reset_index()
-    usual = counts.drop_duplicates("group").set_index("group")["code"]
-    return np.asarray(code != usual.reindex(group).to_numpy())
+    width = int(code.max(initial=0)) + 1
+    pairs, counts = np.unique(group * width + code, return_counts=True)
+    groups, codes = np.divmod(pairs, width)
+    order = np.lexsort((codes, -counts, groups))
+    first = np.unique(groups[order], return_index=True)[1]
+    return np.asarray(code != codes[order][first][group])
 
 
 def group_numbers(keys: pd.DataFrame) -> np.ndarray:

@@ -7,19 +7,19 @@ the restricted area, which rows and codes were refused.
 
 from __future__ import annotations
 
+import gc
 import logging
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from include.espejo.errors import MOST_REFUSED, InputError, MetricError
 from include.espejo.lake.document import document_bytes
 from include.espejo.survey import Period, SurveySpec
-from include.espejo.table.frames import to_frame
 from include.espejo.table.rules import unchecked
 from include.espejo.validate.finding import Finding, Refused
 from include.espejo.validate.oddities import blank_shares, oddities, unfit
@@ -51,17 +51,18 @@ class Validation:
 
 
 def check_survey(
-    table: pa.Table,
+    frame: pd.DataFrame,
     spec: SurveySpec,
     period: Period,
     warnings: tuple[str, ...] = (),
     before: Mapping[str, float] | None = None,
 ) -> Validation:
-    """Check a typed table against its spec. `warnings` of the ingest are passed on; `before` are
-    the shares of blanks in the period before."""
+    """Check a typed table (see frames.to_frame) against its spec.
+
+    `warnings` of the ingest are passed on; `before` are the shares of blanks in the period before.
+    """
     from include.espejo.validate.suite import build_suite, with_relations
 
-    frame = to_frame(table)
     skipped = tuple(unchecked(frame, spec))
     with_rules, about = with_relations(frame, spec, period)
     suite = build_suite(spec, with_rules, period, about)
@@ -87,21 +88,45 @@ _ROWS = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
 
 
 def _run(expectations: Sequence[Any], frame: pd.DataFrame, results: dict[str, object]) -> list[Any]:
+    """The results of the expectations in their order.
+
+    Those of the same columns are given these columns alone: the library copies its table for
+    nearly every expectation.
+    """
+    by_columns = defaultdict(list)
+    for at, expectation in enumerate(expectations):
+        by_columns[_columns_read(expectation, frame)].append(at)
+    found: dict[int, Any] = {}
+    for columns, places in by_columns.items():
+        some = [expectations[at] for at in places]
+        found |= dict(zip(places, _results(some, frame[list(columns)], results), strict=True))
+        gc.collect()  # the library's objects know each other, and keep their table until then
+    return [found[at] for at in range(len(expectations))]
+
+
+def _results(some: Sequence[Any], frame: pd.DataFrame, form: dict[str, object]) -> list[Any]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     # It tells of a folder that it makes for pages that nobody builds.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
+    # A context of their own: it keeps all tables that it was ever given.
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("survey").add_dataframe_asset("table")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    suite = gx.ExpectationSuite(name="survey", expectations=list(expectations))
+    suite = gx.ExpectationSuite(name="survey", expectations=list(some))
     with warnings.catch_warnings():
         # Its warnings may quote values.
         warnings.simplefilter("ignore")
-        outcome = batch.validate(suite, result_format=results)
-    return list(outcome.results)
+        return list(batch.validate(suite, result_format=form).results)
+
+
+def _columns_read(expectation: Any, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Those that an expectation needs; to count the rows, any one does."""
+    if hasattr(expectation, "column_list"):
+        return tuple(expectation.column_list)
+    return (getattr(expectation, "column", frame.columns[0]),)
 
 
 def _refused(failed: Sequence[Any], frame: pd.DataFrame) -> list[Refused]:

@@ -40,7 +40,8 @@ def with_relations(
         found.append(Breach(GEOGRAPHY_LEVELS, levels, ~_no_gap(frame[list(levels)])))
     columns = {RELATION + breach.rule: ~breach.rows for breach in found}
     about = {RELATION + breach.rule: breach.columns for breach in found}
-    return pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1), about
+    beside = pd.DataFrame(columns, index=frame.index, copy=False)
+    return pd.concat([frame, beside], axis=1, copy=False), about
 
 
 def _no_gap(levels: pd.DataFrame) -> Any:

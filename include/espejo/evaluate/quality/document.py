@@ -48,7 +48,11 @@ class Sides(FigureDocument):
 
 
 class QualitySettings(FigureDocument):
-    """What the scores depend on beside the tables. Pairs are scored among `paired_columns`."""
+    """What the scores depend on beside the tables. Pairs are scored among `paired_columns`.
+
+    `quality_report_subsample`: how many synthetic rows were drawn to be scored here and in
+    utility.json, and about as many rows of real people; None: all.
+    """
 
     sdmetrics: str
     real_correlation_threshold: Exact[float]

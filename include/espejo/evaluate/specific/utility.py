@@ -46,7 +46,6 @@ from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.model import Indicator
 from include.espejo.table.indicators import compute_indicators
 from include.espejo.table.people import Population, gather
-from include.espejo.table.weights import WeightMargin, numbered_groups
 
 UNWEIGHTED = text("Unweighted: the figures describe the rows of each table, not a population.")
 WEIGHTED = text(
@@ -90,12 +89,12 @@ def specific_utility(
     spec: SurveySpec,
     period: Period,
     seed: int,
-    margins: Sequence[WeightMargin] = (),
+    weight_totals: tuple[WeightTotal, ...] = (),
 ) -> SpecificUtility:
     """Indicators and models on real rows beside synthetic ones.
 
     `train`, `holdout`: protected rows with the household key; `synthetic`: the model's columns
-    (see frames.to_frame). `margins`: what the weights were raked to. Real figures are of both
+    (see frames.to_frame). `weight_totals` of the whole release. Real figures are of both
     sides. Raises InputError as `audit` does.
     """
     population = gather(train, holdout, synthetic, spec, seed)
@@ -122,7 +121,7 @@ def specific_utility(
         must_not_be_computed=spec.outputs.caution,
         settings=_settings(population, bootstrap, spec),
         weight=spec.weight.column if spec.weight else None,
-        weight_totals=_weight_totals(population.synthetic, margins, spec),
+        weight_totals=weight_totals,
         indicators=tuple(indicators),
         groups=groups,
         learning=learning,
@@ -220,24 +219,6 @@ def _figures(
 
 def _ends(interval: np.ndarray) -> Ends | None:
     return None if np.isnan(interval).any() else (float(interval[0]), float(interval[1]))
-
-
-def _weight_totals(
-    synthetic: pd.DataFrame, margins: Sequence[WeightMargin], spec: SurveySpec
-) -> tuple[WeightTotal, ...]:
-    """Each group's total beside what the release's weights add up to."""
-    if spec.weight is None:
-        return ()
-    found = []
-    weights = synthetic[spec.weight.column].fillna(0).to_numpy(float)
-    for margin in margins:
-        group, totals = numbered_groups(synthetic, margin)
-        released = np.bincount(group, weights, minlength=len(totals) + 1)[1:]
-        for code, total, summed in zip(margin.totals, totals, released, strict=True):
-            found.append(
-                WeightTotal(by=margin.by, group=code, total=float(total), released=float(summed))
-            )
-    return tuple(found)
 
 
 def _left_out(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +13,7 @@ from include.espejo.survey.moments import write_moment
 from include.espejo.survey.source import Source
 from include.espejo.table.frames import to_frame
 
+_BLOCK = 100_000  # rows that are text at a time
 LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
 
 
@@ -20,17 +22,30 @@ def source_csv(table: pa.Table, spec: SurveySpec) -> bytes:
 
     Column names are the spec's: consumers rely on them whatever a quarter's file called them.
     """
-    frame, known = to_frame(table), spec.columns | spec.released_columns()
-    text = pd.DataFrame({n: _as_written(frame[n], known[n], spec.source) for n in frame.columns})
-    sink = io.StringIO(newline="")
-    text.to_csv(
-        sink,
-        index=False,
-        sep=spec.source.delimiter,
-        na_rep=spec.source.blank,
-        lineterminator=LINE_ENDS[spec.source.line_end],
+    sink = io.BytesIO()
+    write_csv(table, spec, sink)
+    return sink.getvalue()
+
+
+def write_csv(table: pa.Table, spec: SurveySpec, sink: BinaryIO, *, header: bool = True) -> None:
+    """Write the table to `sink` as `source_csv` has it; `header`: with the columns' names."""
+    for start in range(0, max(table.num_rows, 1), _BLOCK):
+        text = _text(to_frame(table.slice(start, _BLOCK)), spec, header=header and not start)
+        sink.write(text.encode(spec.source.output_encoding))
+
+
+def _text(frame: pd.DataFrame, spec: SurveySpec, *, header: bool) -> str:
+    known = spec.columns | spec.released_columns()
+    written = pd.DataFrame({n: _as_written(frame[n], known[n], spec.source) for n in frame.columns})
+    return str(
+        written.to_csv(
+            index=False,
+            header=header,
+            sep=spec.source.delimiter,
+            na_rep=spec.source.blank,
+            lineterminator=LINE_ENDS[spec.source.line_end],
+        )
     )
-    return sink.getvalue().encode(spec.source.output_encoding)
 
 
 def _as_written(values: pd.Series, column: Column, source: Source) -> pd.Series:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.espejo.lake import document_bytes
+from include.espejo.lake.keys import CSV, parquet_files
 from include.espejo.language import Label, text
 from include.espejo.report.files.csv import LINE_ENDS
 from include.espejo.survey import Column, SurveySpec
@@ -38,9 +39,12 @@ Descriptor = dict[str, Any]
 
 
 def data_package(
-    spec: SurveySpec, columns: list[str], release: Mapping[str, Any], tables: Mapping[str, bytes]
+    spec: SurveySpec,
+    columns: Sequence[str],
+    release: Mapping[str, Any],
+    tables: Mapping[str, bytes],
 ) -> bytes:
-    """The descriptor; `tables` are `synthetic.csv` and `synthetic.parquet` by name."""
+    """The descriptor; `tables`: the table's files by name, CSV and Parquet."""
     outputs = spec.outputs
     package = {
         "profile": "data-package",
@@ -57,10 +61,7 @@ def data_package(
         "keywords": ["synthetic data", "datos sintéticos"],
         "rules": [_rule(r) for r in spec.rules if set(columns_of(r, spec)) <= set(columns)],
         **_weights(spec),
-        "resources": [
-            _csv_resource(spec, columns, tables["synthetic.csv"]),
-            _parquet_resource(tables["synthetic.parquet"]),
-        ],
+        "resources": _resources(spec, columns, tables),
     }
     return document_bytes(package)
 
@@ -85,12 +86,30 @@ def _weights(spec: SurveySpec) -> Descriptor:
     }
 
 
-def _csv_resource(spec: SurveySpec, columns: list[str], content: bytes) -> Descriptor:
+def _resources(
+    spec: SurveySpec, columns: Sequence[str], tables: Mapping[str, bytes]
+) -> list[Descriptor]:
+    """The CSV, and the same table as Parquet; the first of them tells the columns."""
+    parquet = _parquet_resource({name: tables[name] for name in parquet_files(tables)})
+    if CSV not in tables:
+        return [parquet | {"schema": _schema(spec, columns)}]
+    return [_csv_resource(spec, columns, tables[CSV]), parquet]
+
+
+def _schema(spec: SurveySpec, columns: Sequence[str]) -> Descriptor:
     source, known = spec.source, spec.released_columns()
+    return {
+        "missingValues": sorted({"", source.blank}),
+        "fields": [_field(name, known[name], source) for name in columns],
+    }
+
+
+def _csv_resource(spec: SurveySpec, columns: Sequence[str], content: bytes) -> Descriptor:
+    source = spec.source
     return {
         "profile": "tabular-data-resource",
         "name": "synthetic",
-        "path": "synthetic.csv",
+        "path": CSV,
         "format": "csv",
         "mediatype": "text/csv",
         "encoding": source.output_encoding,
@@ -99,23 +118,27 @@ def _csv_resource(spec: SurveySpec, columns: list[str], content: bytes) -> Descr
             "delimiter": source.delimiter,
             "lineTerminator": LINE_ENDS[source.line_end],
         },
-        "schema": {
-            "missingValues": sorted({"", source.blank}),
-            "fields": [_field(name, known[name], source) for name in columns],
-        },
+        "schema": _schema(spec, columns),
     }
 
 
-def _parquet_resource(content: bytes) -> Descriptor:
-    """The same table, as a file: it carries its own types."""
+def _parquet_resource(files: Mapping[str, bytes]) -> Descriptor:
+    """The same table, as a file or several: they carry their own types."""
+    names = list(files)
+    # The standard has a hash of one file only; those of several are in the manifest.
+    integrity = (
+        _integrity(files[names[0]])
+        if len(names) == 1
+        else {"bytes": sum(len(content) for content in files.values())}
+    )
     return {
         "profile": "data-resource",
         "type": "file",  # its readers would ask for a Parquet plugin otherwise
         "name": "synthetic-parquet",
-        "path": "synthetic.parquet",
+        "path": names[0] if len(names) == 1 else names,
         "format": "parquet",
         "mediatype": "application/vnd.apache.parquet",
-        **_integrity(content),
+        **integrity,
     }
 
 

@@ -78,6 +78,7 @@ def render_page(
         "history": make_history(spec, release, quality, specific.indicators, comparison),
         "broken_rules": quality.broken_rules,
         "metrics": quality.metrics.table,
+        "scored": quality.settings.quality_report_subsample,
         "unscored": (*quality.unscored_columns, *quality.unscored_pairs),
         "files": release.get("files", ()),
         "versions": release.get("versions", {}),

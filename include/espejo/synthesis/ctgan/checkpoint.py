@@ -105,7 +105,7 @@ def _fits(trainings: Trainings) -> str:
     decides = [settings.batch_size, settings.epochs, settings.seed, recipe]
     digest = hashlib.sha256(json.dumps(decides).encode())
     for array in (trainings.table.rows, trainings.table.leaves):
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

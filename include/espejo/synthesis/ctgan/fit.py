@@ -76,13 +76,8 @@ def _fit(
     recipe: Recipe,
     each: Each,
 ) -> Trained:
-    frame = to_frame(learning.table)
-    encoding, leaves, codes = encode(frame, learning.spec, learning.period, learning.households)
-    encoding = _with_expected_places(encoding, leaves, learning.households)
-    layout = Layout.of(encoding)
     device = pick_device(settings.device)
-    refuse_lost_rules(frame, encoding, leaves, codes, np.random.default_rng([settings.seed, 2]))
-    rows = layout.rows(leaves, codes)
+    encoding, layout, rows, leaves = _encoded(learning, settings.seed)
     constraints, unforced = find_constraints(encoding, rows)
     for name in unforced:
         log.warning(
@@ -116,6 +111,16 @@ def _fit(
     margins = count_margins(rows, encoding, layout)
     model = Model(encoding, generator.to("cpu"), margins, constraints, zeros, len(rows))
     return Trained(model, trainings.steps, run.tally.best_step, tuple(run.tally.losses))
+
+
+def _encoded(learning: Learning, seed: int) -> tuple[Encoding, Layout, np.ndarray, np.ndarray]:
+    """The table as codes: int32, (rows, fields), and the leaf of each row's place, (rows,)."""
+    frame = to_frame(learning.table)
+    encoding, leaves, codes = encode(frame, learning.spec, learning.period, learning.households)
+    encoding = _with_expected_places(encoding, leaves, learning.households)
+    layout = Layout.of(encoding)
+    refuse_lost_rules(frame, encoding, leaves, codes, np.random.default_rng([seed, 2]))
+    return encoding, layout, layout.rows(leaves, codes), leaves
 
 
 def _new_generator(
