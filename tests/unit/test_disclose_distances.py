@@ -39,12 +39,12 @@ def naive(left: np.ndarray, right: np.ndarray, operations: np.ndarray) -> np.nda
     """All distances, shape (left rows, right rows), by the definition."""
     total = np.zeros((left.shape[1], right.shape[1]), dtype=np.int64)
     for kind, one, two, weight in operations:
-        gaps = {p: left[p].astype(int)[:, None] - right[p].astype(int) for p in (one, two)}
+        planes = {kernel.WORD: [one, two], kernel.WIDE: [one, two, two + 1]}.get(kind, [one])
+        gaps = [left[p].astype(int)[:, None] - right[p].astype(int) for p in planes]
         if kind == kernel.GRADE:
-            total += np.minimum(np.abs(gaps[one]), weight)
+            total += np.minimum(np.abs(gaps[0]), weight)
         else:
-            other = gaps[two] if kind == kernel.WORD else gaps[one]
-            total += weight * ((gaps[one] != 0) | (other != 0))
+            total += weight * np.any(gaps, axis=0)
     return total
 
 
@@ -111,10 +111,10 @@ def surveyed(seed: int) -> tuple[Encoded, Population]:
     operations: list[tuple[int, ...]] = []
     lines: list[np.ndarray] = []
     for _ in range(count):
-        kind, most, weight = (int(random.integers(*ends)) for ends in ((0, 3), (1, 256), (1, 28)))
+        kind, most, weight = (int(random.integers(*ends)) for ends in ((0, 4), (1, 256), (1, 28)))
         skew = random.uniform(0.2, 6)
-        planes = 2 if kind == kernel.WORD else 1
-        operations.append((kind, len(lines), len(lines) + planes - 1, weight))
+        planes = {kernel.WORD: 2, kernel.WIDE: 3}.get(kind, 1)
+        operations.append((kind, len(lines), len(lines) + min(planes - 1, 1), weight))
         for _ in range(planes):
             lines.append(random.random(rows + synthetic) ** skew * most)
     matrix = np.array(lines).astype(np.uint8)
@@ -244,15 +244,34 @@ def test_a_fact_that_others_fix_hardly_counts(enoe: SurveySpec):
     assert fixed_columns(enoe, ("LOC",)) == {"T_LOC", "CD_A"}
 
 
-def test_codes_above_a_byte_take_two_and_above_two_are_refused(enoe: SurveySpec):
+def test_codes_take_one_byte_two_or_three_and_above_three_are_refused(enoe: SurveySpec):
     real = pd.DataFrame([PERSON | {"INGOCUP": float(k)} for k in range(600)])
     found = encoded_distances(real, pd.DataFrame([PERSON | {"INGOCUP": 299.0}]), enoe)[0]
     assert list(np.flatnonzero(found == 0)) == [299]
     planes = _Planes()
     planes.add_codes("X", np.arange(1 << 16), 16)
     assert planes.operations == [(kernel.WORD, 0, 1, 16)]
+    codes = np.arange((1 << 16) + 1)
+    planes.add_codes("X", codes, 16)
+    assert planes.operations[1:] == [(kernel.WIDE, 2, 3, 16)]
+    first, second, third = (line.astype(int) for line in planes.lines[2:])
+    assert (first * 65536 + second * 256 + third == codes).all()
     with pytest.raises(InputError, match="column X, rule codes"):
-        planes.add_codes("X", np.arange((1 << 16) + 1), 16)
+        planes.add_codes("X", np.array([0, 1 << 24]), 16)
+
+
+def test_places_beyond_two_bytes_are_told_apart(enoe: SurveySpec):
+    """A census has more places than 65,536: no two of them may look like one."""
+    count = 70_000
+    places = [
+        {"ENT": f"{1 + k // 10_000:02d}", "MUN": "001", "LOC": f"{1 + k % 10_000 // 10:04d}"}
+        | {"MAN": f"{1 + k % 10:03d}"}
+        for k in range(count)
+    ]
+    real = pd.DataFrame([PERSON | place for place in places])
+    synthetic = pd.DataFrame([PERSON | places[at] for at in (0, 65_536, 69_999)])
+    found = encoded_distances(real, synthetic, enoe)
+    assert [list(np.flatnonzero(row == 0)) for row in found] == [[0], [65_536], [69_999]]
 
 
 def test_weights_fit_a_byte_or_are_refused(enoe: SurveySpec):

@@ -78,7 +78,8 @@ def test_a_release_in_parts_holds_the_same_rows_in_their_order(
         f"synthetic/part-{n:04d}.parquet" for n in range(1, -(-table.num_rows // rows) + 1)
     ]
     sizes = [pq.read_metadata(io.BytesIO(files[name])).num_rows for name in names]
-    assert sizes[:-1] == [rows] * (len(names) - 1) and sum(sizes) == table.num_rows
+    assert sizes[:-1] == [rows] * (len(names) - 1)
+    assert sum(sizes) == table.num_rows
     lake, folder = LocalLake(), written(tmp_path, files)
     pd.testing.assert_frame_equal(
         to_frame(read_released(lake, folder)).astype(object), to_frame(table).astype(object)
@@ -168,7 +169,9 @@ def test_small_tables_are_scored_whole(enoe: SurveySpec) -> None:
 def test_synthetic_rows_are_drawn_in_their_order() -> None:
     frame = pd.DataFrame({"A": np.arange(1000.0)})
     drawn = subsample_rows(frame, seed=1, most=300)
-    assert len(drawn) == 300 and drawn["A"].is_monotonic_increasing and drawn["A"].is_unique
+    assert len(drawn) == 300
+    assert drawn["A"].is_monotonic_increasing
+    assert drawn["A"].is_unique
     assert drawn.equals(subsample_rows(frame, seed=1, most=300))
     assert not drawn.equals(subsample_rows(frame, seed=2, most=300))
     assert 350 < drawn["A"].mean() < 650

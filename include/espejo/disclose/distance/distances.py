@@ -82,7 +82,8 @@ def _isolation(
 def _by_quasi(encoded: Encoded, threads: int) -> tuple[np.ndarray, np.ndarray]:
     """Least distances of the real rows by the quasi-identifiers, and the first row as near."""
     operations = encoded.operations[: encoded.quasi]
-    planes = int(operations[:, 1:3].max(initial=-1)) + 1
+    last = operations[:, 1:3].max(axis=1) + (operations[:, 0] == kernel.WIDE)
+    planes = int(last.max(initial=-1)) + 1
     real = index_rows(encoded.real[:planes], operations)
     synthetic = index_rows(encoded.synthetic[:planes], operations)
     places = synthetic.smallest(np.arange(len(synthetic.place)))

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from include.espejo.disclose.distance.kernel import BYTE, FAR, GRADE, WORD
+from include.espejo.disclose.distance.kernel import BYTE, FAR, GRADE, WIDE, WORD
 from include.espejo.errors import InputError
 from include.espejo.survey import Column, SurveySpec
 from include.espejo.survey.model import Geography
@@ -35,7 +35,8 @@ from include.espejo.survey.rules import BirthYearRule
 from include.espejo.table.people import Population
 
 FULL_WEIGHT = 16
-_MOST_CODES = 1 << 16
+_MOST_CODES = 1 << 24  # three bytes, whole numbers of a float32
+_MOST_NUMBERS = 1 << 16  # numbers more than these share cells of ranks
 _STEPS = 4  # the least weight that has room for steps
 
 
@@ -68,13 +69,13 @@ class _Planes:
                 "its codes"
             )
             raise InputError("audit", [problem])
-        plane = len(self.lines)
-        if most > 255:
-            self.lines += [(codes >> 8).astype(np.uint8), (codes & 255).astype(np.uint8)]
-            self.operations.append((WORD, plane, plane + 1, weight))
-        elif most:
-            self.lines.append(codes.astype(np.uint8))
-            self.operations.append((BYTE, plane, 0, weight))
+        if not most:
+            return
+        plane, width = len(self.lines), -(-most.bit_length() // 8)
+        kind, second = (BYTE, 0) if width == 1 else (WORD if width == 2 else WIDE, plane + 1)
+        self.operations.append((kind, plane, second, weight))
+        # The highest byte first.
+        self.lines += [(codes >> 8 * at & 255).astype(np.uint8) for at in reversed(range(width))]
 
     def add_grades(self, grades: np.ndarray, weight: int) -> None:
         if weight and np.ptp(grades):
@@ -192,7 +193,7 @@ def _ordinals(numbers: np.ndarray) -> np.ndarray:
         pd.factorize(numbers, sort=True, use_na_sentinel=False)[0], dtype=np.int64
     )
     most = int(ordinals.max(initial=0))
-    return ordinals if most < _MOST_CODES else ordinals * (_MOST_CODES - 1) // most
+    return ordinals if most < _MOST_NUMBERS else ordinals * (_MOST_NUMBERS - 1) // most
 
 
 def _grades(numbers: np.ndarray, real_rows: int, column: Column, weight: int) -> np.ndarray:

@@ -98,6 +98,9 @@ def search(
 def _codes(planes: np.ndarray, operations: np.ndarray) -> np.ndarray:
     """The rows' code in each operation, float32 (rows, operations)."""
     codes = planes[operations[:, 1]].astype(np.float32)
-    words = operations[:, 0] == kernel.WORD
-    codes[words] = codes[words] * 256 + planes[operations[words, 2]]
+    kind, second = operations[:, 0], operations[:, 2]
+    wide = kind == kernel.WIDE
+    words = wide | (kind == kernel.WORD)
+    codes[words] = codes[words] * 256 + planes[second[words]]
+    codes[wide] = codes[wide] * 256 + planes[second[wide] + 1]
     return np.ascontiguousarray(codes.T)

@@ -7,6 +7,7 @@ first plane, second plane and weight:
 
     BYTE   the weight where the plane's codes differ
     WORD   the weight where the codes of either plane differ (codes above 255, in two bytes)
+    WIDE   the same with a third plane, which follows the second (codes above 65,535)
     GRADE  the difference of the plane's codes, at most the weight
 
 The weights sum to at most 254; 255 stands for "no row".
@@ -36,7 +37,7 @@ import numpy as np
 from numba import float32, njit, uint8
 from numba.core.caching import FunctionCache
 
-BYTE, WORD, GRADE = 0, 1, 2
+BYTE, WORD, GRADE, WIDE = 0, 1, 2, 3
 LEAF = 128  # rows at most
 FAR = 255  # a distance that no pair has
 
@@ -99,6 +100,12 @@ def _measure(sums: np.ndarray, queries: np.ndarray, query: int, tree: Tree, star
             rest, others = queries[two, query], tree.planes[two, start : start + LEAF]
             for j in range(LEAF):
                 differs = (codes[j] != code) | (others[j] != rest)
+                sums[j] = uint8(sums[j] + (weight if differs else uint8(0)))
+        elif tree.operations[o, 0] == WIDE:
+            rest, others = queries[two, query], tree.planes[two, start : start + LEAF]
+            last, lasts = queries[two + 1, query], tree.planes[two + 1, start : start + LEAF]
+            for j in range(LEAF):
+                differs = (codes[j] != code) | (others[j] != rest) | (lasts[j] != last)
                 sums[j] = uint8(sums[j] + (weight if differs else uint8(0)))
         else:
             for j in range(LEAF):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from include.espejo.disclose.distance.kernel import GRADE, WORD, compiled
+from include.espejo.disclose.distance.kernel import GRADE, WIDE, WORD, compiled
 
 _SAMPLE = 128  # rows of a node that say where to part it
 
@@ -16,8 +16,12 @@ _SAMPLE = 128  # rows of a node that say where to part it
 @compiled
 def _code(planes: np.ndarray, operation: np.ndarray, row: int) -> int:
     """A row's code in an operation."""
-    first = int(planes[operation[1], row])
-    return first * 256 + int(planes[operation[2], row]) if operation[0] == WORD else first
+    code = int(planes[operation[1], row])
+    if operation[0] in (WORD, WIDE):
+        code = code * 256 + int(planes[operation[2], row])
+    if operation[0] == WIDE:
+        code = code * 256 + int(planes[operation[2] + 1, row])
+    return code
 
 
 @compiled
