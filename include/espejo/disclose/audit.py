@@ -39,11 +39,31 @@ def run_audit(
     answer. Without a holdout the gates that need a control are failed. Raises InputError for
     tables that cannot be compared.
     """
-    spec, dropped = spec.without_weight(), spec.weight.column if spec.weight else None
-    if dropped is not None:
+    population = audited_population(train, holdout, synthetic, spec, seed, across_periods)
+    return audit_population(population, spec, period, seed, threads)
+
+
+def audited_population(
+    train: pd.DataFrame,
+    holdout: pd.DataFrame | None,
+    synthetic: pd.DataFrame,
+    spec: SurveySpec,
+    seed: int,
+    across_periods: bool = False,
+) -> Population:
+    """The tables as `audit_population` takes them, who may let go of them then: see `run_audit`."""
+    if spec.weight is not None:
+        dropped = spec.weight.column
         train, synthetic = (table.drop(columns=dropped) for table in (train, synthetic))
         holdout = None if holdout is None else holdout.drop(columns=dropped)
-    population = gather(train, holdout, synthetic, spec, seed, across_periods)
+    return gather(train, holdout, synthetic, spec.without_weight(), seed, across_periods)
+
+
+def audit_population(
+    population: Population, spec: SurveySpec, period: Period, seed: int, threads: int = 2
+) -> Audit:
+    """See `run_audit`."""
+    spec = spec.without_weight()
     # The kernel's own threads share work without waiting on each other; those of BLAS and of the
     # trees spin, and on a busy machine two have been seen to take ten times as long as one.
     with threadpool_limits(1):

@@ -45,16 +45,18 @@ def disclose(run: Run) -> Summary:
 
 def _audited(run: Run, earlier: Sequence[PastRelease]) -> Audit:
     from include.espejo.disclose import across_periods
-    from include.espejo.disclose.audit import run_audit
+    from include.espejo.disclose.audit import audit_population, audited_population
     from include.espejo.steps.earlier import join_periods
 
     spec, period, seed = run.spec, run.job.period, run.facts().seed
-    synthetic, sides = run.synthetic(), run.sides()
-    audit = run_audit(*sides, synthetic, spec, period, seed)
+    # The tables are not kept beside the population: together they would take twice the memory.
+    population = audited_population(*run.sides(), run.synthetic(), spec, seed)
+    audit = audit_population(population, spec, period, seed)
     if earlier:
-        train, control = join_periods(sides, earlier, run.lakes, spec)
-        union = run_audit(train, control, synthetic, spec, period, seed, across_periods=True)
-        audit = across_periods(audit, union)
+        train, control = join_periods(run.sides(), earlier, run.lakes, spec)
+        population = audited_population(train, control, run.synthetic(), spec, seed, True)
+        del train, control
+        audit = across_periods(audit, audit_population(population, spec, period, seed))
     periods = {period, *(past.period for past in earlier)}
     return audit.model_copy(update={"periods": len(periods), "against": _names(earlier)})
 

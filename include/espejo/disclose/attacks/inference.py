@@ -54,7 +54,7 @@ def inference_attacks(
         found += [
             Attack(
                 f"attribute_inference:{target}:{attacker}",
-                (Score((guess == truth).astype(float), scored),),
+                (Score(guess == truth, scored),),
                 "share guessed right",
                 spec.disclosure.limits.attribute_inference,
             )

@@ -64,19 +64,19 @@ def _unique_in_both(groups: tuple[np.ndarray, np.ndarray], household: np.ndarray
     pairs = np.unique(real * (int(household.max(initial=0)) + 1) + household, return_index=True)[1]
     of_one = np.bincount(real[pairs], minlength=size) == 1
     drawn_once = np.bincount(synthetic, minlength=size) == 1
-    return np.asarray((of_one & drawn_once)[real], dtype=float)
+    return np.asarray((of_one & drawn_once)[real])
 
 
 def _disclosed(
     groups: tuple[np.ndarray, np.ndarray], target: str, population: Population, spec: SurveySpec
 ) -> np.ndarray:
-    """Real rows whose keys all have one target in the synthetic table, the right one: 0 or 1."""
+    """Real rows whose keys all have one target in the synthetic table, the right one: (rows,)."""
     column = spec.columns[target]
     told = pd.Series(classes(population.synthetic[target], column)).groupby(groups[1])
     bounds = told.agg(["min", "max"])
     single = bounds.loc[bounds["min"] == bounds["max"], "min"]
     guess = single.reindex(groups[0]).to_numpy()
-    return np.asarray(guess == classes(population.real[target], column), dtype=float)
+    return np.asarray(guess == classes(population.real[target], column))
 
 
 def _rare_numbers(population: Population, spec: SurveySpec) -> Attack:
@@ -92,4 +92,4 @@ def _rare_numbers(population: Population, spec: SurveySpec) -> Attack:
             people = values.map(values.value_counts()).fillna(len(values))
             rare = people < spec.disclosure.floor.people
             flagged |= (rare & values.isin(population.synthetic[name].dropna())).to_numpy()
-    return Attack("rare_numbers", (Score(flagged.astype(float)),), "share of rows")
+    return Attack("rare_numbers", (Score(flagged),), "share of rows")

@@ -37,8 +37,8 @@ def proximity_attacks(
     # How much nearer the synthetic table comes than any stranger does.
     nearness = np.log((isolation + _CLOSE) / (distances.to_synthetic + _CLOSE))
     rank, isolation_rank = _rank(nearness), _rank(isolation)
-    same_quasi = Score.of_flags(distances.quasi_to_synthetic == 0)
-    nearest = tuple(Score.of_flags(rank > 1 - share) for share in NEAREST_SHARES)
+    same_quasi = Score(distances.quasi_to_synthetic == 0)
+    nearest = tuple(Score(rank > 1 - share) for share in NEAREST_SHARES)
     return [
         *_matches(distances, isolation_rank),
         Attack("near_identical", nearest, "share of rows", weight=COPY_WEIGHT / 2),
@@ -53,8 +53,8 @@ def proximity_attacks(
 def _matches(distances: Distances, isolation_rank: np.ndarray) -> list[Attack]:
     """Rows that come out again as they are, and those far from everybody that nearly do."""
     matched = distances.to_synthetic <= _NEAR * distances.to_other
-    alone = Score.of_flags(matched & (isolation_rank > 1 - ISOLATED_SHARE))
-    same = Score.of_flags(distances.to_synthetic == 0)
+    alone = Score(matched & (isolation_rank > 1 - ISOLATED_SHARE))
+    same = Score(distances.to_synthetic == 0)
     return [
         Attack("identical", (same,), "share of rows", weight=COPY_WEIGHT),
         Attack("isolated_matched", (alone,), "share of rows", weight=FEW_WEIGHT),
@@ -70,7 +70,7 @@ def _near_households(nearness: np.ndarray, population: Population, spec: SurveyS
     number = population.household
     members = np.bincount(number)
     rank = _rank(np.bincount(number, nearness) / np.sqrt(members))[number]
-    nearest = tuple(Score.of_flags(rank > 1 - share) for share in NEAREST_HOUSEHOLD_SHARES)
+    nearest = tuple(Score(rank > 1 - share) for share in NEAREST_HOUSEHOLD_SHARES)
     same = None if spec.key("household") else "each household is one row: see near_identical"
     return Attack(
         "near_identical_households",

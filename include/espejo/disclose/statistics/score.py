@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import special
@@ -10,7 +11,8 @@ from scipy import special
 
 @dataclass(frozen=True)
 class Score:
-    """Values float64 (rows,) of the real rows, and which rows they are about (all, if None).
+    """Values (rows,) of the real rows, float64 or yes and no, and which rows they are about (all,
+    if None).
 
     `noise` is the figure's variance from the draw of the synthetic rows, for the interval.
     """
@@ -18,11 +20,6 @@ class Score:
     values: np.ndarray
     among: np.ndarray | None = None
     noise: float = 0.0
-
-    @classmethod
-    def of_flags(cls, rows: np.ndarray) -> Score:
-        """A yes or no, boolean (rows,)."""
-        return cls(rows.astype(float))
 
 
 @dataclass(frozen=True)
@@ -42,13 +39,20 @@ class TrainedHouseholds:
 
     def add_up(self, score: Score) -> Sums:
         """A score by household."""
-        among = np.ones(len(self.number), bool) if score.among is None else score.among
-        values = np.where(among, score.values, 0.0)
+        values, rows = score.values, self.sizes
+        if score.among is not None:
+            values = np.where(score.among, values, 0.0)
+            rows = np.bincount(self.number, score.among, self.count)
         return Sums(
             np.bincount(self.number, values, self.count),
-            np.bincount(self.number, among, self.count),
-            is_flag=bool(np.isin(score.values, (0.0, 1.0)).all()),
+            rows,
+            is_flag=score.values.dtype == bool or bool(np.isin(score.values, (0.0, 1.0)).all()),
         )
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """The rows of each household, float64 (households,)."""
+        return np.bincount(self.number, minlength=self.count).astype(float)
 
     def least_p_value(self) -> float:
         """The smallest that any permutation test can give with so many households."""
