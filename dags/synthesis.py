@@ -9,7 +9,6 @@ from typing import Any
 
 from airflow.sdk import (
     DAG,
-    CronTriggerTimetable,
     chain,
     get_current_context,
     setup,
@@ -26,13 +25,18 @@ from include.espejo.steps.run import Summary
 from include.espejo.steps.table import COMBINE, INGEST, PUBLISH, STAGES, VALIDATE, Step
 from include.espejo.survey import SurveySpec, load_specs
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
-from include.espejo_airflow.connections import lakes_of, release_asset
+from include.espejo_airflow.connections import lakes_of, release_asset, require_rights
 from include.espejo_airflow.docs import synthesis_doc
 from include.espejo_airflow.form import form, job_of, joined_pattern, period_of_run, run_of
 from include.espejo_airflow.guard import guarded
 from include.espejo_airflow.lineage import datasets_of_release, traced
 from include.espejo_airflow.placement import placement
 from include.espejo_airflow.sensor import RawFileSensor
+from include.espejo_airflow.timetable import PublicationTimetable
+from include.espejo_airflow.turns import give_back, other_run, require_turn
+
+# Runs of one period take turns (`turns.py`); those of others need not wait for a file that is late.
+_PERIODS_AT_ONCE = 4
 
 
 def build_synthesis(spec: SurveySpec) -> DAG:
@@ -41,13 +45,10 @@ def build_synthesis(spec: SurveySpec) -> DAG:
     cron = schedule.cron(spec.period)
     with DAG(
         dag_id=f"{spec.survey}_synthesis",
-        # No start date, and a first run of the past only within no time at all: unpausing waits
-        # for the next publication day. (False would mean "within a tenth of the interval".)
-        schedule=None
-        if cron is None
-        else CronTriggerTimetable(cron, timezone=schedule.timezone, run_immediately=timedelta(0)),
+        # No start date: unpausing waits for the next publication day.
+        schedule=None if cron is None else PublicationTimetable(cron, timezone=schedule.timezone),
         catchup=False,
-        max_active_runs=1,
+        max_active_runs=_PERIODS_AT_ONCE,
         params=form(spec),
         doc_md=synthesis_doc(spec),
         tags=["espejo", spec.survey],
@@ -75,17 +76,30 @@ def build_synthesis(spec: SurveySpec) -> DAG:
 
 def _wire(spec: SurveySpec) -> None:
     """The tasks, in the order in which data passes."""
-    _wire_release(spec, _wire_intake(spec))
+    planned = _plan_and_end(spec)
+    _wire_release(spec, _wire_intake(spec, planned))
+    dag = planned.operator.dag
+    dag.get_task("end_run").set_upstream([dag.get_task(name) for name in _last_to_end(spec)])
 
 
-def _wire_intake(spec: SurveySpec) -> Any:
-    """From the plan of a run to a table that is valid; what is not yet valid lies in scratch."""
+def _last_to_end(spec: SurveySpec) -> list[str]:
+    """The tasks that may go on when one beside them has failed, or that come last."""
+    beside = [step.name for stage in STAGES if len(stage) > 1 for step in stage]
+    of_parts = [step.name for stage in STAGES for step in stage if step.of_parts]
+    parts = [f"parts.{of_parts[-1]}"] if spec.model.partition else []
+    return ["close_scratch", *parts, *beside, "publish"]
 
-    @task
+
+def _plan_and_end(spec: SurveySpec) -> Any:
+    """The plan of a run, and its end, which comes whatever happens in between."""
+
+    @setup
     @guarded
     def plan() -> dict[str, str]:
         period = period_of_run(spec, get_current_context())
-        job_of(spec, str(period))  # parameters that make no sense fail here, not after the wait
+        # What makes no sense or is not allowed fails here, and not after the wait and the training.
+        job_of(spec, str(period))
+        require_rights(spec, str(period), publishes=not get_current_context()["params"]["dry_run"])
         return {
             "period": str(period),
             "source": period.format(spec.places.raw),
@@ -93,9 +107,23 @@ def _wire_intake(spec: SurveySpec) -> Any:
             "scratch": scratch(spec.places.restricted, spec.survey, str(period)),
         }
 
+    @teardown(on_failure_fail_dagrun=True)  # type: ignore[untyped-decorator]
+    @guarded
+    def end_run(planned: dict[str, str]) -> None:
+        give_back(spec, planned["period"])
+
+    planned = plan()
+    end_run(planned)
+    return planned
+
+
+def _wire_intake(spec: SurveySpec, planned: Any) -> Any:
+    """From the plan of a run to a table that is valid; what is not yet valid lies in scratch."""
+
     @setup
     @guarded
     def open_scratch(planned: dict[str, str]) -> None:
+        require_turn(spec, planned["period"])
         lakes_of(spec).work.delete_tree(planned["scratch"])
 
     @teardown
@@ -103,7 +131,6 @@ def _wire_intake(spec: SurveySpec) -> Any:
     def close_scratch(planned: dict[str, str]) -> None:
         lakes_of(spec).work.delete_tree(planned["scratch"])
 
-    planned = plan()
     opened, closed = open_scratch(planned), close_scratch(planned)
     ingested, validated = _task_of(spec, INGEST)(planned), _task_of(spec, VALIDATE)(planned)
     planned >> _wait_for_file(spec) >> opened >> ingested >> validated >> closed
@@ -119,6 +146,7 @@ def _wait_for_file(spec: SurveySpec) -> RawFileSensor:
         patterns=[f"{{{{ ti.xcom_pull(task_ids='plan')['{name}'] }}}}" for name in wanted],
         parts=list(wanted.values()),
         connection_id=spec.connections.ingest,
+        other_run=partial(other_run, spec),
         poke_interval=600,
         timeout=limit.total_seconds(),
         execution_timeout=limit + timedelta(hours=1),
@@ -134,6 +162,7 @@ def _wire_release(spec: SurveySpec, validated: Any) -> None:
     def publish(told: Summary, *, outlet_events: Any = None) -> Summary:
         if get_current_context()["params"]["dry_run"]:
             raise AirflowSkipException("dry run: the candidate stays in the restricted area")
+        require_turn(spec, str(told["period"]))
         done = PUBLISH.call(run_of(spec, told))
         shown = {name: done[name] for name in ("rows", "overall", "manifest")}
         outlet_events[asset].extra = {"period": told["period"], **shown}
@@ -176,6 +205,7 @@ def _task_of(spec: SurveySpec, step: Step) -> Any:
     @task(task_id=step.name, execution_timeout=limit, **placement(step))
     @guarded
     def run_step(told: Summary, part: str = "") -> Summary:
+        require_turn(spec, str(told["period"]))
         return {"period": told["period"]} | step.call(run_of(spec, told).of_part(part))
 
     return run_step

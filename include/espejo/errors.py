@@ -6,7 +6,9 @@ carries a value of a person's row: an error ends up in logs that many can read.
 
 from __future__ import annotations
 
+import errno
 import functools
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
@@ -63,12 +65,18 @@ class InputError(EspejoError):
 
 
 class LakeError(EspejoError):
-    """A lake or disk that refuses or does not answer; says whether trying again may help."""
+    """A lake or disk that refuses or does not answer; says whether trying again may help.
 
-    def __init__(self, message: str, *, retryable: bool = False, exit_code: int = 1):
+    `absent`: it has no such object, although it may be asked for it.
+    """
+
+    def __init__(
+        self, message: str, *, retryable: bool = False, exit_code: int = 1, absent: bool = False
+    ):
         super().__init__(message)
         self.retryable = retryable
         self.exit_code = exit_code
+        self.absent = absent
 
 
 class GateError(EspejoError):
@@ -119,6 +127,8 @@ def without_values(step: Callable[Parameters, Result]) -> Callable[Parameters, R
             known: EspejoError = error
         except MemoryError:
             known = LakeError("out of memory: give the task more memory, or ask for fewer rows")
+        except OSError as error:
+            known = _of_disk(step.__name__, error)
         except Exception as error:  # noqa: BLE001  not swallowed: told again without its values
             known = UnexpectedError(_describe(step.__name__, error))
         # Raised outside the handlers, so that no traceback or context keeps the original.
@@ -126,6 +136,16 @@ def without_values(step: Callable[Parameters, Result]) -> Callable[Parameters, R
         raise known.with_traceback(None)
 
     return guarded
+
+
+def _of_disk(step: str, error: OSError) -> EspejoError:
+    """The lake's own failures have been told before here: what is full is this machine's disk."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return UnexpectedError(_describe(step, error))
+    return LakeError(
+        f"{step}: no room for temporary files in {tempfile.gettempdir()}; free space there, or "
+        "name another folder in TMPDIR"
+    )
 
 
 def _describe(step: str, error: BaseException) -> str:

@@ -55,6 +55,7 @@ def lake_by(connection_id: str, uri: str, address: str = "endpoint_url") -> Lake
             "endpoint_url": extra.get(address) or extra.get("endpoint_url"),
             "client_kwargs": client,
         },
+        f"connection {connection_id}",
     )
 
 
@@ -68,6 +69,21 @@ def lakes_of(spec: SurveySpec) -> Lakes:
         work=lake_by(connections.work, places.restricted),
         publish=lake_by(connections.publish, places.public),
     )
+
+
+def require_rights(spec: SurveySpec, period: str, *, publishes: bool) -> None:
+    """Raise LakeError unless the identities may do what a run will ask of them.
+
+    The survey's folder is looked at by the wait for its file. Nothing is written.
+    """
+    from include.espejo.lake import join
+    from include.espejo.lake.keys import scratch
+
+    lakes, place = lakes_of(spec), PublicLocation(spec.places.public, spec.survey)
+    lakes.work.require_write(join(scratch(spec.places.restricted, spec.survey, period), "rights"))
+    if publishes:
+        lakes.publish.exists(place.latest())
+        lakes.publish.require_write(join(place.release(period, "rights"), "rights"))
 
 
 def ledger_of(spec: SurveySpec, lakes: Lakes) -> Ledger:

@@ -12,11 +12,15 @@ from include.espejo.errors import LakeError
 from include.espejo.lake import open_lake
 
 
-def sensor_of(patterns: list[str], parts: list[int]) -> Any:
+def sensor_of(patterns: list[str], parts: list[int], other: str | None = None) -> Any:
     from include.espejo_airflow.sensor import RawFileSensor
 
     return RawFileSensor(
-        task_id="wait_for_file", patterns=patterns, parts=parts, connection_id="espejo_ingest"
+        task_id="wait_for_file",
+        patterns=patterns,
+        parts=parts,
+        connection_id="espejo_ingest",
+        other_run=lambda _: other,
     )
 
 
@@ -43,6 +47,16 @@ def test_the_wait_ends_when_all_files_are_there_by_the_rule_of_ingest(
     assert len(find_input(open_lake(persons), persons, 2)) == 2
 
 
+def test_the_wait_goes_on_while_another_run_is_at_the_period(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p1.csv").write_text("x")
+    capsys.readouterr()
+    assert not sensor_of([str(tmp_path / "p*.csv")], [1], "backfill__7").poke({})
+    assert "run backfill__7 is making this period" in capsys.readouterr().out
+    assert sensor_of([str(tmp_path / "p*.csv")], [1]).poke({})
+
+
 @pytest.mark.parametrize("retryable", [True, False])
 def test_a_lake_that_refuses_ends_the_wait_and_one_that_does_not_answer_does_not(
     monkeypatch: pytest.MonkeyPatch, *, retryable: bool
@@ -60,7 +74,7 @@ def test_a_lake_that_refuses_ends_the_wait_and_one_that_does_not_answer_does_not
     if retryable:
         assert not wait.poke({})
     else:
-        with pytest.raises(AirflowFailException, match="the connection is espejo_ingest"):
+        with pytest.raises(AirflowFailException, match="cannot list it: refused"):
             wait.poke({})
 
 
@@ -72,7 +86,7 @@ def lake_of(monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]) -> dict[str,
     monkeypatch.setattr("airflow.sdk.Connection.get", lambda _: told)
     opened: dict[str, Any] = {}
     monkeypatch.setattr(
-        "include.espejo.lake.open_lake", lambda _, options=None: opened.update(options or {})
+        "include.espejo.lake.open_lake", lambda _, options, who: opened.update(options, who=who)
     )
     connections.lake_by("espejo_ingest", "s3://a/b")
     return opened
@@ -94,6 +108,7 @@ def test_all_that_a_connection_says_is_honoured(monkeypatch: pytest.MonkeyPatch)
         "token": "token",
         "endpoint_url": "https://lake",
         "client_kwargs": {"region_name": "mx-central-1", "verify": "/etc/ca.pem"},
+        "who": "connection espejo_ingest",
     }
 
 

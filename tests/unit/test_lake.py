@@ -68,9 +68,9 @@ def test_only_a_file_exists(lake, at) -> None:
 
 
 def test_the_kind_of_lake_follows_from_the_uri(at, monkeypatch) -> None:
-    monkeypatch.setattr(lake_store, "S3Lake", lambda options: ("s3", options))
+    monkeypatch.setattr(lake_store, "S3Lake", lambda *given: ("s3", *given))
     opened: object = open_lake("s3://bucket/key", {"key": "k"})
-    assert opened == ("s3", {"key": "k"})
+    assert opened == ("s3", {"key": "k"}, "")
     assert isinstance(open_lake(at("x")), LocalLake)
     assert isinstance(open_lake("file:///x"), LocalLake)
 

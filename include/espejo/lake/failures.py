@@ -29,31 +29,36 @@ class PreconditionError(EspejoError):
 
 
 @contextmanager
-def told_clearly(uri: str, action: str) -> Iterator[None]:
-    """Turn any failure of storage inside the block into a LakeError about `uri`."""
+def told_clearly(uri: str, action: str, identity: str = "") -> Iterator[None]:
+    """Turn any failure of storage inside the block into a LakeError about `uri`.
+
+    `identity`: the connection whose rights these are.
+    """
     try:
         yield
     except EspejoError:
         raise
     except Exception as error:  # noqa: BLE001  not swallowed: told again without the server's text
-        told = _translate(error, uri, action)
+        told = _translate(error, uri, action, identity)
     else:
         return
     raise told from None
 
 
-def _translate(error: BaseException, uri: str, action: str) -> EspejoError:
+def _translate(error: BaseException, uri: str, action: str, identity: str) -> EspejoError:
     code, status = _server_answer(error)
     if status in (409, 412) or code in ("PreconditionFailed", "ConditionalRequestConflict"):
         return PreconditionError(f"{uri}: another process changed or created it")
     if code in _FULL or status == 507 or getattr(error, "errno", None) in _FULL_ERRNO:
         return _failure(uri, action, "the storage is full; free space or raise its quota")
     if isinstance(error, FileNotFoundError) or status == 404:
-        return _failure(uri, action, "not found; check the path, the bucket and the period")
+        text = "not found; check the path, the bucket and the period"
+        return _failure(uri, action, text, absent=code != "NoSuchBucket")
     if isinstance(error, IsADirectoryError):
         return _failure(uri, action, "it is a directory; name a file")
     if isinstance(error, PermissionError) or status in (401, 403):
-        return _failure(uri, action, "refused; check this connection's credentials and rights")
+        whose = identity or "this connection"
+        return _failure(uri, action, f"refused; check {whose}'s credentials and rights")
     if code in _PASSING or status == 429 or (status or 0) >= 500:
         return _failure(uri, action, f"the server failed ({code or status})", retryable=True)
     if status is not None:
@@ -62,12 +67,16 @@ def _translate(error: BaseException, uri: str, action: str) -> EspejoError:
         text = "no answer; check the endpoint's address and that the server is up"
         return _failure(uri, action, text, retryable=True)
     if _names_no_credentials(error):
-        return _failure(uri, action, "no credentials; give the connection a login and password")
+        whose = identity or "the connection"
+        return _failure(uri, action, f"no credentials; give {whose} a login and password")
     return _failure(uri, action, f"{type(error).__name__}")
 
 
-def _failure(uri: str, action: str, reason: str, *, retryable: bool = False) -> LakeError:
-    return LakeError(f"{uri}: cannot {action}: {reason}", retryable=retryable, exit_code=2)
+def _failure(
+    uri: str, action: str, reason: str, *, retryable: bool = False, absent: bool = False
+) -> LakeError:
+    told = f"{uri}: cannot {action}: {reason}"
+    return LakeError(told, retryable=retryable, exit_code=2, absent=absent)
 
 
 def _server_answer(error: BaseException | None) -> tuple[str | None, int | None]:

@@ -118,8 +118,13 @@ def ledger_place(restricted: str, survey: str) -> str:
 
 
 def scratch(restricted: str, survey: str, period: str) -> str:
-    """Where a run keeps what is not yet validated; one run of a survey at a time."""
+    """Where a run keeps what is not yet validated; one run of a period at a time."""
     return join(restricted, survey, period, "scratch")
+
+
+def period_lock(restricted: str, survey: str, period: str) -> str:
+    """Which run is at a period."""
+    return join(restricted, survey, period, "lock.json")
 
 
 @dataclass(frozen=True)

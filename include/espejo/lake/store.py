@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
@@ -70,6 +70,9 @@ class Lake(Protocol):
     def link(self, uri: str, seconds: int, name: str) -> str:
         """An address that gives the object to whoever has it, as a file of this name."""
 
+    def require_write(self, uri: str) -> None:
+        """Raise LakeError unless an object could be written there; nothing is written."""
+
     def delete_tree(self, uri: str) -> None:
         """Delete all below a prefix; harmless where there is nothing."""
 
@@ -83,9 +86,10 @@ class Lakes:
     publish: Lake
 
 
-def open_lake(uri: str, options: Mapping[str, Any] | None = None) -> Lake:
-    """A lake for URIs like this one; `options` are s3fs's (key, secret, endpoint_url)."""
-    return S3Lake(options or {}) if uri.startswith("s3://") else LocalLake()
+def open_lake(uri: str, options: Mapping[str, Any] | None = None, identity: str = "") -> Lake:
+    """A lake for URIs like this one; `options` are s3fs's (key, secret, endpoint_url), `identity`
+    is what messages call whoever has these rights."""
+    return S3Lake(options or {}, identity) if uri.startswith("s3://") else LocalLake()
 
 
 def join(base: str, *parts: str) -> str:
@@ -93,11 +97,18 @@ def join(base: str, *parts: str) -> str:
     return "/".join([base.rstrip("/"), *(part.strip("/") for part in parts)])
 
 
-class S3Lake:
-    """An S3 bucket through s3fs."""
+_NO_TAG = '"00000000000000000000000000000000"'
 
-    def __init__(self, options: Mapping[str, Any]):
+
+class S3Lake:
+    """An S3 bucket through s3fs. `identity`: whose rights these are, for messages."""
+
+    _identity = ""
+
+    def __init__(self, options: Mapping[str, Any], identity: str = ""):
         import s3fs
+
+        self._identity = identity
 
         config = {
             "connect_timeout": 10,
@@ -113,17 +124,20 @@ class S3Lake:
             **options, config_kwargs=config, use_listings_cache=False, skip_instance_cache=True
         )
 
+    def _told(self, uri: str, action: str) -> AbstractContextManager[None]:
+        return told_clearly(uri, action, self._identity)
+
     def open(self, uri: str) -> IO[bytes]:
-        with told_clearly(uri, "read it"):
+        with self._told(uri, "read it"):
             handle = self._fs.open(uri, "rb", block_size=8 << 20, cache_type="readahead")
             return cast(IO[bytes], handle)
 
     def read(self, uri: str) -> bytes:
-        with told_clearly(uri, "read it"):
+        with self._told(uri, "read it"):
             return bytes(self._fs.cat_file(uri))
 
     def read_tagged(self, uri: str) -> Stored | None:
-        with told_clearly(uri, "read it"):
+        with self._told(uri, "read it"):
             try:
                 # The tag first: if the object changes in between, the replacement is refused.
                 tag = self._fs.info(uri)["ETag"]
@@ -132,12 +146,12 @@ class S3Lake:
                 return None
 
     def write(self, uri: str, content: bytes) -> None:
-        with told_clearly(uri, "write it"):
+        with self._told(uri, "write it"):
             self._fs.pipe_file(uri, content)
 
     def create(self, uri: str, content: bytes) -> bool:
         try:
-            with told_clearly(uri, "write it"):
+            with self._told(uri, "write it"):
                 self._fs.pipe_file(uri, content, mode="create")
         except PreconditionError:
             return False
@@ -145,11 +159,11 @@ class S3Lake:
 
     def replace(self, uri: str, content: bytes, tag: str) -> None:
         bucket, key, _ = self._fs.split_path(uri)
-        with told_clearly(uri, "replace it"):
+        with self._told(uri, "replace it"):
             self._fs.call_s3("put_object", Bucket=bucket, Key=key, Body=content, IfMatch=tag)
 
     def exists(self, uri: str) -> bool:
-        with told_clearly(uri, "look for it"):
+        with self._told(uri, "look for it"):
             try:
                 self._fs.info(uri)
             except FileNotFoundError:
@@ -157,7 +171,7 @@ class S3Lake:
             return True
 
     def list(self, pattern: str) -> list[str]:
-        with told_clearly(pattern, "list it"):
+        with self._told(pattern, "list it"):
             folder, _, last = pattern.rpartition("/")
             try:
                 found = self._fs.ls(folder, detail=True)
@@ -168,22 +182,36 @@ class S3Lake:
 
     def tree(self, folder: str) -> dict[str, Entry]:
         base = folder.removeprefix("s3://").rstrip("/") + "/"
-        with told_clearly(folder, "list it"):
+        with self._told(folder, "list it"):
             found = self._fs.find(base, detail=True)
             if not found:  # nothing there, or no such bucket, which is an error
                 self._fs.call_s3("head_bucket", Bucket=base.partition("/")[0])
+        # Consoles make folders, as empty objects whose name ends with a slash: they are no files.
         return {
             path.removeprefix(base): Entry(int(info["size"]), str(info["ETag"]))
             for path, info in found.items()
+            if info["type"] == "file" and "ETag" in info and not info["name"].endswith("/")
         }
 
     def link(self, uri: str, seconds: int, name: str) -> str:
         disposition = f'attachment; filename="{name}"'
-        with told_clearly(uri, "make a link to it"):
+        with self._told(uri, "make a link to it"):
             return str(self._fs.url(uri, expires=seconds, ResponseContentDisposition=disposition))
 
+    def require_write(self, uri: str) -> None:
+        bucket, key, _ = self._fs.split_path(uri)
+        try:
+            with self._told(uri, "write it"):
+                # No object has this tag: whoever may write is told so, and nothing is written.
+                self._fs.call_s3("put_object", Bucket=bucket, Key=key, Body=b"", IfMatch=_NO_TAG)
+        except PreconditionError:
+            return
+        except LakeError as error:
+            if not error.absent:
+                raise
+
     def delete_tree(self, uri: str) -> None:
-        with told_clearly(uri, "delete it"):
+        with self._told(uri, "delete it"):
             try:
                 self._fs.rm(uri, recursive=True)
             except FileNotFoundError:
@@ -250,6 +278,12 @@ class LocalLake:
 
     def link(self, uri: str, seconds: int, name: str) -> str:
         raise LakeError(f"{uri}: a local disk has no links; read the file itself")
+
+    def require_write(self, uri: str) -> None:
+        place = next(folder for folder in _path(uri).absolute().parents if folder.exists())
+        with told_clearly(uri, "write it"):
+            if not os.access(place, os.W_OK):
+                raise PermissionError
 
     def delete_tree(self, uri: str) -> None:
         with told_clearly(uri, "delete it"):

@@ -24,7 +24,7 @@ def disclose(run: Run) -> Summary:
     With a ledger the release counts as an attempt, before anything is known of it, and is also
     held against the training data of earlier periods.
     """
-    from include.espejo.steps.earlier import earlier_releases
+    from include.espejo.steps.earlier import earlier_releases, is_outdated
 
     work, lake, job = run.work, run.lakes.work, run.job
     if run.ledger is not None:
@@ -33,7 +33,7 @@ def disclose(run: Run) -> Summary:
     earlier = earlier_releases(run)
     stored = lake.read_tagged(work.audit)
     audit = None if stored is None else read_audit(stored.content)
-    if audit is None or _is_outdated(audit, run, earlier):
+    if audit is None or is_outdated(audit, run, earlier):
         audit = _audited(run, earlier)
         # It tells an older verdict. First: a task killed in between leaves none beside a new audit.
         lake.delete_tree(work.candidate)
@@ -46,7 +46,7 @@ def disclose(run: Run) -> Summary:
 def _audited(run: Run, earlier: Sequence[PastRelease]) -> Audit:
     from include.espejo.disclose import across_periods
     from include.espejo.disclose.audit import audit_population, audited_population
-    from include.espejo.steps.earlier import join_periods
+    from include.espejo.steps.earlier import join_periods, names_of
 
     spec, period, seed = run.spec, run.job.period, run.facts().seed
     # The tables are not kept beside the population: together they would take twice the memory.
@@ -58,15 +58,4 @@ def _audited(run: Run, earlier: Sequence[PastRelease]) -> Audit:
         del train, control
         audit = across_periods(audit, audit_population(population, spec, period, seed))
     periods = {period, *(past.period for past in earlier)}
-    return audit.model_copy(update={"periods": len(periods), "against": _names(earlier)})
-
-
-def _is_outdated(audit: Audit, run: Run, earlier: Sequence[PastRelease]) -> bool:
-    """Whether an audit has been made against other releases, and nothing was published by it."""
-    if run.ledger is None or audit.against == _names(earlier):
-        return False
-    return not run.ledger.has_entered(run.job.period, run.release)
-
-
-def _names(earlier: Sequence[PastRelease]) -> tuple[str, ...]:
-    return tuple(sorted(past.work.base for past in earlier))
+    return audit.model_copy(update={"periods": len(periods), "against": names_of(earlier)})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from include.espejo.disclose.gates import Audit
 from include.espejo.lake import Lakes
 from include.espejo.lake.keys import Workspace
 from include.espejo.steps.run import Run, read_sides
@@ -59,6 +60,18 @@ def _recorded(run: Run) -> list[PastRelease]:
 
 def _has_rows(past: PastRelease, lakes: Lakes) -> bool:
     return lakes.work.exists(past.work.train) and lakes.work.exists(past.work.holdout)
+
+
+def names_of(releases: Iterable[PastRelease]) -> tuple[str, ...]:
+    """Releases as an audit names those that it was made against."""
+    return tuple(sorted(past.work.base for past in releases))
+
+
+def is_outdated(audit: Audit, run: Run, earlier: Iterable[PastRelease]) -> bool:
+    """Whether an audit has been made against other releases, and nothing was published by it."""
+    if run.ledger is None or audit.against == names_of(earlier):
+        return False
+    return not run.ledger.has_entered(run.job.period, run.release)
 
 
 def join_periods(

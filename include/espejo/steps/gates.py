@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.espejo.disclose.gates import read_audit
+from include.espejo.disclose.gates import Audit, read_audit
 from include.espejo.disclose.verdict import Override, require
 from include.espejo.errors import GateError
 from include.espejo.steps.run import Run
@@ -14,7 +14,9 @@ def require_gates(run: Run) -> Override | None:
     The first reason given for a release is the one that stands: what is published is not changed.
     """
     beyond = _reason_beyond_attempts(run)
-    passed = require(read_audit(run.lakes.work.read(run.work.audit)), run.override)
+    audit = read_audit(run.lakes.work.read(run.work.audit))
+    _refuse_outdated(audit, run)
+    passed = require(audit, run.override)
     gates, reasons = [], []
     if beyond is not None:
         gates.append("attempts")
@@ -27,6 +29,17 @@ def require_gates(run: Run) -> Override | None:
     override = Override(gates=tuple(gates), reason=" / ".join(dict.fromkeys(reasons)))
     run.lakes.work.create(run.work.override, override.to_json())
     return run.read(Override, run.work.override)
+
+
+def _refuse_outdated(audit: Audit, run: Run) -> None:
+    """An earlier period may have been published since the table was held against those before."""
+    from include.espejo.steps.earlier import earlier_releases, is_outdated
+
+    if is_outdated(audit, run, earlier_releases(run)):
+        raise GateError(
+            f"audit: releases of earlier periods have come or gone since {run.job.period} was held "
+            "against them; clear the task disclose, and all that follows it"
+        )
 
 
 def override_in_force(run: Run) -> Override | None:

@@ -16,10 +16,12 @@ log = logging.getLogger(__name__)
 def ingest(run: Run) -> Summary:
     """Read the file, or the files, that the run's source names."""
     from include.espejo.ingest import find_input, read_survey
+    from include.espejo.process.private_folder import require_room
     from include.espejo.report.drawings.browser import require_browser
     from include.espejo.table.frames import to_parquet
 
     require_browser()  # now, rather than after hours of training
+    require_room()
     lake = run.lakes.ingest
     sources = find_input(lake, run.source, run.spec.source.parts)
     joined = find_input(lake, run.joined)[0] if run.joined else None

@@ -14,6 +14,7 @@ from include.espejo.steps.documents import (
     RestrictedFacts,
     RunFacts,
 )
+from include.espejo.steps.ingest import ingest
 from include.espejo.steps.run import Job, Run, Summary
 from include.espejo.survey.load import spec_digest
 
@@ -33,6 +34,9 @@ def validate(run: Run) -> Summary:
     from include.espejo.validate import check_survey
 
     lake, job = run.lakes.work, run.job
+    if not lake.exists(run.ingested):
+        log.info("what was read of the file is no longer there: it is read again")
+        ingest(run)
     facts = run.read(IngestedFile, run.ingested)
     content = lake.read(run.scratch_table)
     frame = read_frame(content)

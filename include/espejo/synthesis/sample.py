@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
+from include.espejo.process.private_folder import private_folder
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.synthesis.engines import make_engine
 from include.espejo.synthesis.interface.engine import SampleRequest
@@ -27,12 +27,12 @@ def sampled_parquet(
     Gives the file, which is gone at the end of the block, and the seconds it took.
     """
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
+    with private_folder() as folder:
         for name, content in files.items():
-            (Path(folder) / name).write_bytes(content)
-        drawn = Path(folder) / "drawn.parquet"
+            (folder / name).write_bytes(content)
+        drawn = folder / "drawn.parquet"
         writer: pq.ParquetWriter | None = None
-        for chunk in make_engine(engine).sample(Path(folder), spec, request):
+        for chunk in make_engine(engine).sample(folder, spec, request):
             writer = writer or pq.ParquetWriter(drawn, chunk.schema, compression="zstd")
             writer.write_table(chunk)
         if writer is not None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +14,7 @@ import pyarrow as pa
 from include.espejo.errors import InputError
 from include.espejo.lake import Lake
 from include.espejo.parameters import Parameters
+from include.espejo.process.private_folder import private_folder
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.synthesis.engines import make_engine
 from include.espejo.synthesis.interface.engine import (
@@ -94,7 +93,7 @@ def fit_model(
         threads=parameters.threads,
         device=parameters.device,
     )
-    with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
+    with private_folder() as folder:
         engine = make_engine(parameters.engine)
         with epoch_progress(parameters.epochs) as show:
 
@@ -102,8 +101,8 @@ def fit_model(
                 show(told)
                 tell(told)
 
-            result = engine.fit(learning, settings, Path(folder), progress, store)
-        return result, {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+            result = engine.fit(learning, settings, folder, progress, store)
+        return result, {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 @contextmanager

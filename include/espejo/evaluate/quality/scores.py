@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 
 import pandas as pd
 
@@ -29,6 +27,7 @@ from include.espejo.evaluate.quality.references import score_references
 from include.espejo.evaluate.scoring.references import ReferencedScore, least_people
 from include.espejo.evaluate.scoring.timing import timed
 from include.espejo.process.child import run_child
+from include.espejo.process.private_folder import private_folder
 from include.espejo.survey import Column, SurveySpec
 from include.espejo.table.document import BrokenRule
 
@@ -174,8 +173,8 @@ def _metrics(
     seed: int,
 ) -> tuple[Metric, ...]:
     found = []
-    with tempfile.TemporaryDirectory(prefix="espejo-") as folder:
-        paths = {name: str(Path(folder) / f"{name}.parquet") for name in ("real", "synthetic")}
+    with private_folder() as folder:
+        paths = {name: str(folder / f"{name}.parquet") for name in ("real", "synthetic")}
         real.to_parquet(paths["real"])
         synthetic.to_parquet(paths["synthetic"])
         request = {"seed": seed, "metadata": metadata, "paired": paired, **paths}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import tempfile
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from include.espejo.errors import BrowserError
+from include.espejo.process.private_folder import private_folder
 
 _MOST_SECONDS = 120  # a page in a language, or one picture
 _PICTURE = {"format": "png", "width": 900, "height": 480, "scale": 1}
@@ -64,10 +64,10 @@ def open_browser() -> Iterator[Browser]:
     # Without MathJax kaleido asks the network for nothing; what Chromium itself would ask its maker
     # ends at a proxy that is not there.
     chromium = kaleido.Kaleido(n=1, mathjax=False, proxy_server=_NOWHERE)
-    with tempfile.TemporaryDirectory(prefix="espejo-") as folder, _loop() as wait:
+    with private_folder() as folder, _loop() as wait:
         wait(chromium.open())
         try:
-            yield Browser(chromium, Path(folder), wait)
+            yield Browser(chromium, folder, wait)
         finally:
             wait(chromium.close())
 

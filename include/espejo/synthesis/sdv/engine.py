@@ -8,7 +8,6 @@ it touches the process that runs the flow.
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 
 from include.espejo.errors import ParameterError
 from include.espejo.process.child import run_child
+from include.espejo.process.private_folder import private_folder
 from include.espejo.process.resources import PeakMemory
 from include.espejo.survey import SurveySpec
 from include.espejo.synthesis.interface.engine import (
@@ -73,8 +73,8 @@ class SdvEngine:
         if request.conditions:
             raise ParameterError("engine sdv: it cannot sample with conditions; use ctgan")
         order = json.loads((model / "columns.json").read_text())["order"]
-        with tempfile.TemporaryDirectory(prefix="espejo-") as name:
-            drawn = Path(name) / "drawn.parquet"
+        with private_folder() as folder:
+            drawn = folder / "drawn.parquet"
             asked = {
                 "task": "sample",
                 "rows": request.rows,
@@ -103,7 +103,6 @@ def _write_empty_schema(empty: pa.Table, model: Path) -> None:
 @contextmanager
 def _exchange(table: pa.Table) -> Iterator[Path]:
     """A private folder holding the table, gone at the end: the child's input."""
-    with tempfile.TemporaryDirectory(prefix="espejo-") as name:
-        folder = Path(name)
+    with private_folder() as folder:
         pq.write_table(table, folder / "table.parquet")
         yield folder

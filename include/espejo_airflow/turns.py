@@ -1,0 +1,85 @@
+"""Runs of one period take turns: a lock in the lake says whose it is.
+
+Airflow's `max_active_runs` neither counts backfills nor knows of periods. Two runs of one period
+would delete each other's scratch, and the slower one would write over what the other published.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.espejo.errors import LakeError
+from include.espejo.lake.keys import period_lock
+from include.espejo.survey import SurveySpec
+from include.espejo_airflow.connections import lake_by
+
+_AT_WORK = ["queued", "running"]
+_FAILED = {"failed", "upstream_failed"}
+
+
+class RunNotFinished(AirflowFailException):
+    """A run that did not get to its end: what failed has been told already."""
+
+
+def other_run(spec: SurveySpec, context: Any) -> str | None:
+    """Take the period that was planned; the run that is at it instead, None for none."""
+    return _take(spec, context["ti"].xcom_pull(task_ids="plan")["period"], context)
+
+
+def _take(spec: SurveySpec, period: str, context: Any) -> str | None:
+    from include.espejo.lake.lock import take_lock
+
+    run = context["dag_run"]
+    lake = lake_by(spec.connections.work, spec.places.restricted)
+    uri = period_lock(spec.places.restricted, spec.survey, period)
+    return take_lock(lake, uri, run.run_id, partial(_is_working, context["ti"], run.dag_id))
+
+
+def require_turn(spec: SurveySpec, period: str) -> None:
+    """Raise a LakeError, to be tried again, where another run is at the period."""
+    other = _take(spec, period, get_current_context())
+    if other is not None:
+        raise LakeError(
+            f"period {period}: run {other} is making it; wait until that run has ended, then clear "
+            "this task",
+            retryable=True,
+        )
+
+
+def give_back(spec: SurveySpec, period: str) -> None:
+    """The end of a run, however it came: the next one of its period may begin.
+
+    Raises RunNotFinished where a task failed, or the run was ended by hand: Airflow takes the state
+    of the last task for that of the run.
+    """
+    from include.espejo.lake.lock import free_lock
+
+    context = get_current_context()
+    run = context["dag_run"]
+    lake = lake_by(spec.connections.work, spec.places.restricted)
+    uri = period_lock(spec.places.restricted, spec.survey, period)
+    free_lock(lake, uri, run.run_id)
+    states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
+    told = _unfinished(states.get(run.run_id, {}), dry_run=context["params"]["dry_run"])
+    if told:
+        raise RunNotFinished(f"the run did not get to its end: {told}")
+
+
+def _is_working(instance: Any, dag_id: str, run_id: str) -> bool:
+    return bool(instance.get_dr_count(dag_id, run_ids=[run_id], states=_AT_WORK))
+
+
+def _unfinished(states: dict[str, str | None], *, dry_run: bool) -> str:
+    """What kept a run from its end; empty for nothing."""
+    failed = sorted(name for name, state in states.items() if state == "failed")
+    if failed:
+        return f"{', '.join(failed)} failed"
+    if _FAILED & set(states.values()):
+        return "a task before others failed"
+    if not dry_run and states.get("publish") == "skipped":
+        return "it was ended before it published"
+    return ""
