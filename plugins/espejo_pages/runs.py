@@ -27,6 +27,7 @@ TASKS = (
     "close_scratch",
     *(step.name for step in with_combine()),
     PUBLISH.name,
+    "end_run",
 )
 # Of a task that each part of a table has, the state that readers must know first.
 _URGENT = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "scheduled", "None")

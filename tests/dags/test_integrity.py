@@ -152,7 +152,9 @@ def next_date(
     info = None
     if last is not None:
         kind, at = last[0], pendulum.parse(last[1])
-        run = SimpleNamespace(run_type=kind, run_after=at, logical_date=at, partition_date=None)
+        run: Any = SimpleNamespace(
+            run_type=kind, run_after=at, logical_date=at, partition_date=None
+        )
         run.data_interval_start = run.data_interval_end = at
         run.partition_key = None
         info = timetable.run_info_from_dag_run(dag_run=run)

@@ -124,6 +124,20 @@ def put_candidate(work: Workspace, *gates: Gate) -> None:
     write(work.audit, Audit(gates=gates).to_json())
 
 
+def audits_find(monkeypatch: pytest.MonkeyPatch, *gates: Gate) -> list[tuple[int, int]]:
+    """Audits find this without looking; the rows of train and control that each was given."""
+    import include.espejo.disclose.audit as audits_module
+
+    seen: list[tuple[int, int]] = []
+
+    def gathered(train: pd.DataFrame, control: pd.DataFrame, *_: Any) -> None:
+        seen.append((len(train), len(control)))
+
+    monkeypatch.setattr(audits_module, "audited_population", gathered)
+    monkeypatch.setattr(audits_module, "audit_population", lambda *_: Audit(gates=gates))
+    return seen
+
+
 def write(path: str, content: bytes) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_bytes(content)
@@ -229,15 +243,7 @@ def test_attempts_are_counted_before_anything_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The spec allows three; the fourth release is refused before its audit."""
-    import include.espejo.disclose.audit as audits_module
-
-    audits = []
-
-    def attacked(*_: Any) -> Audit:
-        audits.append(1)
-        return Audit(gates=(SAFE, LEAK))
-
-    monkeypatch.setattr(audits_module, "run_audit", attacked)
+    audits = audits_find(monkeypatch, SAFE, LEAK)
     office = Office(tmp_path / "lake", load_spec(SPEC))
     write_parks(tmp_path / "parks.csv")
     jobs = [office.job("2015T2", seed=seed) for seed in range(4)]
@@ -342,15 +348,7 @@ def test_the_second_audit_is_also_held_against_the_first_quarters_people(panel: 
 def test_two_releases_of_one_quarter_count_its_people_once(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import include.espejo.disclose.audit as audits_module
-
-    seen = []
-
-    def attacked(train: pd.DataFrame, holdout: pd.DataFrame, *_: Any, **__: Any) -> Audit:
-        seen.append((len(train), len(holdout)))
-        return Audit(gates=(SAFE,))
-
-    monkeypatch.setattr(audits_module, "run_audit", attacked)
+    seen = audits_find(monkeypatch, SAFE)
     office, root = panel.office, Path(panel.first.base)
     again = root.with_name("again")
     write(str(again / "train.parquet"), Path(panel.first.train).read_bytes())
@@ -368,9 +366,7 @@ def test_two_releases_of_one_quarter_count_its_people_once(
 def test_an_audit_is_made_again_when_earlier_people_come_to_light_before_it_is_published(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import include.espejo.disclose.audit as audits_module
-
-    monkeypatch.setattr(audits_module, "run_audit", lambda *_, **__: Audit(gates=(SAFE,)))
+    audits_find(monkeypatch, SAFE)
     office, work = panel.office, panel.second
     release = work.base.rpartition("/")[2]
     write(work.synthetic, Path(work.train).read_bytes())
@@ -386,7 +382,11 @@ def test_an_audit_is_made_again_when_earlier_people_come_to_light_before_it_is_p
     for name in ("train.parquet", "holdout.parquet"):
         write(str(revised / name), Path(panel.first.base, name).read_bytes())
     office.ledger.enter(Period(2015, 2), "revised", np.zeros(1, dtype=np.uint64))
+    # Before it was audited again it could not be published by the verdict of before.
+    with pytest.raises(GateError, match="releases of earlier periods have come or gone"):
+        require_gates(office.run(panel.job, work))
     assert against() == sorted([*before, str(revised)])
+    assert require_gates(office.run(panel.job, work)) is None
     assert not Path(work.candidate).exists(), "it told the verdict of the older audit"
     office.ledger.enter(panel.job.period, release, np.zeros(1, dtype=np.uint64))
     write(f"{work.candidate}/manifest.json", b"{}")
@@ -397,15 +397,24 @@ def test_an_audit_is_made_again_when_earlier_people_come_to_light_before_it_is_p
     assert Path(work.candidate).exists()
 
 
+def test_validating_alone_reads_the_file_again(tmp_path: Path) -> None:
+    """Clearing the task `validate` deletes what `ingest` had left for it."""
+    office = Office(tmp_path / "lake", load_spec(SPEC))
+    write_parks(tmp_path / "parks.csv")
+    run = office.run(office.job("2015T2"), source=str(tmp_path / "parks.csv"))
+    ingest(run)
+    before = validate(run)
+    run.lakes.work.delete_tree(run.scratch)
+    assert validate(run) == before
+
+
 def test_a_task_killed_before_its_audit_is_kept_leaves_no_older_verdict(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import include.espejo.disclose.audit as audits_module
-
     def killed(_: LocalLake, uri: str, content: bytes) -> None:
         raise LakeError(f"{uri}: {len(content)} bytes were not written")
 
-    monkeypatch.setattr(audits_module, "run_audit", lambda *_, **__: Audit(gates=(SAFE,)))
+    audits_find(monkeypatch, SAFE)
     work = panel.second
     Path(work.audit).unlink(missing_ok=True)
     write(work.synthetic, Path(work.train).read_bytes())

@@ -69,3 +69,34 @@ def test_a_link_gives_one_object_for_a_while_by_the_rights_of_who_signed_it(
         with pytest.raises(HTTPError) as error:
             urlopen(refused, timeout=30)
         assert error.value.code == 403
+
+
+def test_folders_that_a_console_made_are_no_files(lake_server: LakeServer) -> None:
+    """They are empty objects whose name ends with a slash; the pages listed them and fell over."""
+    admin, consumer = lake_server.client("admin"), lake_of(lake_server, "consumer")
+    for key in ("marked/", "marked/2026T3/", "marked/2026T3/abc/"):
+        admin.put_object(Bucket=PUBLIC_BUCKET, Key=f"listing/{key}", Body=b"")
+    assert consumer.tree(f"{AT}/marked") == {}
+    admin.put_object(Bucket=PUBLIC_BUCKET, Key="listing/marked/2026T3/abc/a.csv", Body=b"1")
+    assert set(consumer.tree(f"{AT}/marked")) == {"2026T3/abc/a.csv"}
+    assert consumer.list(f"{AT}/marked/*") == []
+
+
+def test_who_may_write_is_known_without_writing(lake_server: LakeServer) -> None:
+    at = f"{AT}/rights/probe"
+    lake_of(lake_server, "publish").require_write(at)
+    assert lake_of(lake_server, "consumer").tree(f"{AT}/rights") == {}
+    for name in ("consumer", "ingest", "work"):
+        with pytest.raises(LakeError, match="refused"):
+            lake_of(lake_server, name).require_write(at)
+    with pytest.raises(LakeError, match="espejo-absent"):
+        lake_of(lake_server, "publish").require_write("s3://espejo-absent/x")
+
+
+def test_a_refusal_names_the_connection(lake_server: LakeServer) -> None:
+    consumer = lake_server.identities["consumer"]
+    options = {"key": consumer.access_key, "secret": "wrong"}
+    options["endpoint_url"] = lake_server.endpoint_url
+    lake = open_lake("s3://", options, "connection espejo_consumer")
+    with pytest.raises(LakeError, match="check connection espejo_consumer's credentials"):
+        lake.read(f"{AT}/x")

@@ -177,7 +177,7 @@ class S3Lake:
                 found = self._fs.ls(folder, detail=True)
             except FileNotFoundError:
                 return []
-            files = [f"s3://{item['name']}" for item in found if item["type"] == "file"]
+            files = [f"s3://{item['name']}" for item in found if _is_file(item)]
             return sorted(f for f in files if fnmatch.fnmatch(f.rpartition("/")[2], last))
 
     def tree(self, folder: str) -> dict[str, Entry]:
@@ -186,11 +186,10 @@ class S3Lake:
             found = self._fs.find(base, detail=True)
             if not found:  # nothing there, or no such bucket, which is an error
                 self._fs.call_s3("head_bucket", Bucket=base.partition("/")[0])
-        # Consoles make folders, as empty objects whose name ends with a slash: they are no files.
         return {
             path.removeprefix(base): Entry(int(info["size"]), str(info["ETag"]))
             for path, info in found.items()
-            if info["type"] == "file" and "ETag" in info and not info["name"].endswith("/")
+            if _is_file(info)
         }
 
     def link(self, uri: str, seconds: int, name: str) -> str:
@@ -216,6 +215,11 @@ class S3Lake:
                 self._fs.rm(uri, recursive=True)
             except FileNotFoundError:
                 return
+
+
+def _is_file(info: Mapping[str, Any]) -> bool:
+    """Consoles make folders as empty objects whose name ends with a slash: these are no files."""
+    return info["type"] == "file" and not str(info["name"]).endswith("/")
 
 
 _FOR_OTHERS = 0o644  # what is created or replaced on condition is a release or a pointer

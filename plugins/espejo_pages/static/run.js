@@ -26,6 +26,7 @@ const STEPS = {
   disclose: text("Disclose"),
   report: text("Report"),
   publish: text("Publish"),
+  end_run: text("End of the run"),
 };
 const STATES = {
   success: ["good", text("done")],
