@@ -10,6 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+def end_in_order() -> None:
+    """Have SIGTERM, and a terminal that is closed, end this program as Ctrl-C does: what it started
+    is stopped then, and not left behind."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, interrupt)
+
+
 class ProcessGroup:
     """A running program and its children. A signal to the parent alone would orphan them."""
 

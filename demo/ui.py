@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from urllib.error import URLError
@@ -15,7 +16,7 @@ from urllib.request import urlopen
 from demo.airflow_home import airflow_environment, free_port
 from demo.enoe_like import generate_survey, write_survey
 from demo.lake_server import LakeServer
-from demo.process_group import ProcessGroup
+from demo.process_group import ProcessGroup, end_in_order
 from demo.run import BUILD, upload
 from include.espejo.survey import Period, load_spec
 
@@ -49,6 +50,7 @@ class AirflowStandalone:
     def __enter__(self) -> AirflowStandalone:
         command = [sys.executable, "-m", "airflow", "standalone"]
         self.log_path.unlink(missing_ok=True)
+        self.home.chmod(0o700)  # Airflow keeps its users' passwords there
         self._group = ProcessGroup(command, self.environment, self.log_path)
         try:
             self._wait_until_healthy()
@@ -107,6 +109,7 @@ def main() -> int:
     parser.add_argument("--survey", default="enoe_sdem")
     parser.add_argument("--period", default="2015T2")
     options = parser.parse_args()
+    end_in_order()
     spec, period = load_spec(options.survey), Period.parse(options.period)
     survey = BUILD / "survey" / "demo.csv"
     survey.parent.mkdir(parents=True, exist_ok=True)
@@ -120,10 +123,9 @@ Airflow: {airflow.url}   user/usuario: admin   password/contraseña: {airflow.pa
 The lake holds {spec.survey} {period}: trigger {spec.survey}_synthesis with that period.
 El lago tiene {spec.survey} {period}: dispare {spec.survey}_synthesis con ese periodo.
 S3: {server.endpoint_url}   Ctrl-C to stop / para terminar""")
-            try:
+            with suppress(KeyboardInterrupt):
                 signal.pause()
-            except KeyboardInterrupt:
-                print("stopping / terminando")
+            print("stopping / terminando")
     return 0
 
 
