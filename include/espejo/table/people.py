@@ -74,14 +74,23 @@ def gather(
     )
     households = _households(sides, key, names)
     order = np.lexsort((households, np.repeat(np.arange(len(sides)), [len(s) for s in sides])))
-    real = pd.concat([side[names] for side in sides], ignore_index=True)
-    shuffled = np.random.default_rng([seed, 0]).permutation(len(rows))
+    shuffled, train_rows = np.random.default_rng([seed, 0]).permutation(len(rows)), len(one)
     return Population(
-        real=real.iloc[order].reset_index(drop=True),
+        real=_arranged(sides, names, order),
         household=pd.factorize(households[order])[0].astype(np.int64),
-        train_rows=len(sides[0]),
-        synthetic=rows.iloc[shuffled].reset_index(drop=True),
+        train_rows=train_rows,
+        synthetic=_arranged([rows], names, shuffled),
     )
+
+
+def _arranged(frames: list[pd.DataFrame], names: Sequence[str], order: np.ndarray) -> pd.DataFrame:
+    """The tables as one, its rows in this order. Each column leaves its table, so that there are
+    never two copies of all of them."""
+    found = {}
+    for name in names:
+        values = pd.concat([frame.pop(name) for frame in frames], ignore_index=True)
+        found[name] = values.iloc[order].reset_index(drop=True)
+    return pd.DataFrame(found, copy=False)
 
 
 def _typed(frame: pd.DataFrame, source: str, spec: SurveySpec) -> pd.DataFrame:

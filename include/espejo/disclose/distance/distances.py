@@ -38,11 +38,11 @@ class Distances:
 def measure_distances(encoded: Encoded, population: Population, threads: int) -> Distances:
     """Every synthetic row against every real one, and every real one against all others."""
     train_rows, operations = population.train_rows, encoded.operations
+    quasi, nearest = _by_quasi(encoded, threads)  # first: its trees are gone when the others grow
     parts = np.split(encoded.real, [train_rows], axis=1)
     synthetic = index_rows(encoded.synthetic, operations)
     sides = [index_rows(part, operations) for part in parts if part.shape[1]]
     whose = np.split(population.household, [train_rows])[: len(sides)]
-    quasi, nearest = _by_quasi(encoded, threads)
     shared = _share(synthetic, sides, threads)
     return Distances(
         to_synthetic=np.concatenate([_nearest(side, synthetic, threads) for side in sides]),
