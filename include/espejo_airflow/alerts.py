@@ -18,7 +18,12 @@ _NEVER_DUE = {"backfill", "manual"}  # of the kinds of runs: people wait for the
 
 
 def notify_failure(context: Any, connection_id: str) -> None:
-    """Callback of a task that has failed for good."""
+    """Callback of a task that has failed for good; what only repeats another's failure sends
+    nothing."""
+    from include.espejo_airflow.turns import RunNotFinished
+
+    if isinstance(context.get("exception"), RunNotFinished):
+        return
     instance = context["ti"]
     send(
         connection_id,

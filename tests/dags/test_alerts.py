@@ -40,3 +40,21 @@ def test_nobody_is_told_of_a_run_that_has_ended_or_was_never_due(
 ) -> None:
     late(dag_run_id="x", state=state, run_type=kind)
     assert sent == []
+
+
+def test_a_failure_is_told_once(sent: list[dict[str, str]]) -> None:
+    """The last task fails where another has: whoever watches knows already."""
+    from types import SimpleNamespace
+
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.espejo_airflow.turns import RunNotFinished
+
+    for name, error in (
+        ("ingest", AirflowFailException("refused")),
+        ("end_run", RunNotFinished("ingest failed")),
+        ("end_run", AirflowFailException("no answer")),
+    ):
+        instance = SimpleNamespace(dag_id="parks_synthesis", run_id="x", task_id=name)
+        alerts.notify_failure({"ti": instance, "exception": error}, "espejo_alert")
+    assert [message["task"] for message in sent] == ["ingest", "end_run"]

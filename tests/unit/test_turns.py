@@ -46,8 +46,13 @@ def test_one_at_a_time_and_the_next_when_it_is_given_back(uri: str) -> None:
 
 def test_the_lock_of_a_run_that_is_no_more_is_taken_over(uri: str) -> None:
     take_lock(LAKE, uri, "killed", working)
-    asked = []
-    assert take_lock(LAKE, uri, "next", lambda other: bool(asked.append(other))) is None
+    asked: list[str] = []
+
+    def asks(other: str) -> bool:
+        asked.append(other)
+        return False
+
+    assert take_lock(LAKE, uri, "next", asks) is None
     assert asked == ["killed"]
     assert holder(uri) == "next"
     free_lock(LAKE, uri, "killed")
