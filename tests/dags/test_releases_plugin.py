@@ -161,7 +161,7 @@ def test_a_lake_that_does_not_answer_is_told_and_hides_no_other_survey(
     client: TestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from include.espejo.errors import LakeError
-    from include.espejo.lake.store import LocalLake
+    from include.espejo.lake.local import LocalLake
 
     def down(self: LocalLake, folder: str) -> Any:
         raise LakeError(f"{folder}: cannot list it: no answer", retryable=True)

@@ -20,7 +20,7 @@ from include.espejo.disclose.gates import Audit, Gate, Outcome
 from include.espejo.errors import GateError, LakeError, ParameterError
 from include.espejo.lake import Lakes, open_lake
 from include.espejo.lake.keys import PublicLocation, Workspace, scratch, workspace
-from include.espejo.lake.store import LocalLake
+from include.espejo.lake.local import LocalLake
 from include.espejo.parameters import Parameters
 from include.espejo.releases.ledger import Ledger
 from include.espejo.releases.pointer import read_pointer

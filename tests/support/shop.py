@@ -11,7 +11,7 @@ from typing import Any
 
 from include.espejo.lake import join
 from include.espejo.lake.keys import PublicLocation, workspace
-from include.espejo.lake.store import LocalLake
+from include.espejo.lake.local import LocalLake
 from include.espejo.releases.catalog import Catalog, Release
 from include.espejo.releases.publish import publish_release
 

@@ -15,7 +15,7 @@ from include.espejo.disclose.verdict import failed_gates
 from include.espejo.errors import LakeError
 from include.espejo.lake import Lake
 from include.espejo.lake.keys import workspace
-from include.espejo.lake.store import LocalLake
+from include.espejo.lake.local import LocalLake
 from include.espejo.releases import catalog as catalog_module
 from include.espejo.releases.publish import withdraw_release
 from include.espejo.synthesis import progress as progress_module

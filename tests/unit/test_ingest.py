@@ -14,7 +14,7 @@ import pytest
 
 from include.espejo.errors import EspejoError, InputError, LakeError
 from include.espejo.ingest import find_input, read_survey
-from include.espejo.lake.store import LocalLake
+from include.espejo.lake.local import LocalLake
 from include.espejo.table.frames import arrow_type, from_parquet, to_frame, to_parquet, to_table
 from tests.support.made import zipped
 

@@ -18,10 +18,10 @@ from botocore.parsers import ResponseParserError
 from s3fs.errors import translate_boto_error
 
 from include.espejo.errors import EspejoError, InputError, LakeError
-from include.espejo.lake import join, open_lake
-from include.espejo.lake import store as lake_store
+from include.espejo.lake import join, open_lake, opening
 from include.espejo.lake.failures import PreconditionError, told_clearly
-from include.espejo.lake.store import LocalLake, S3Lake
+from include.espejo.lake.local import LocalLake
+from include.espejo.lake.s3 import S3Lake
 
 URI = "s3://espejo-public/parks/latest.json"
 SERVER_TEXT = "request ZQX7 of tenant 777777"
@@ -68,7 +68,7 @@ def test_only_a_file_exists(lake, at) -> None:
 
 
 def test_the_kind_of_lake_follows_from_the_uri(at, monkeypatch) -> None:
-    monkeypatch.setattr(lake_store, "S3Lake", lambda *given: ("s3", *given))
+    monkeypatch.setattr(opening, "S3Lake", lambda *given: ("s3", *given))
     opened: object = open_lake("s3://bucket/key", {"key": "k"})
     assert opened == ("s3", {"key": "k"}, "")
     assert isinstance(open_lake(at("x")), LocalLake)

@@ -17,7 +17,7 @@ import yaml
 
 from include.espejo.errors import InputError, SpecError
 from include.espejo.evaluate.scoring.subsample import subsample_people, subsample_rows
-from include.espejo.lake.store import LocalLake
+from include.espejo.lake.local import LocalLake
 from include.espejo.releases.changes import read_contents
 from include.espejo.releases.lineage import read_release
 from include.espejo.releases.tables import read_released

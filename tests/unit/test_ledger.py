@@ -16,7 +16,7 @@ from include.espejo.errors import EspejoError, GateError, LakeError
 from include.espejo.lake import open_lake
 from include.espejo.lake.failures import PreconditionError
 from include.espejo.lake.keys import workspace
-from include.espejo.lake.store import LocalLake
+from include.espejo.lake.local import LocalLake
 from include.espejo.releases.ledger import Ledger
 from include.espejo.survey import Period
 

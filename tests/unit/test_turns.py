@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from include.espejo.errors import LakeError
+from include.espejo.lake.local import LocalLake
 from include.espejo.lake.lock import Lock, free_lock, take_lock
-from include.espejo.lake.store import LocalLake
 
 LAKE = LocalLake()
 

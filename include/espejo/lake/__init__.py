@@ -2,7 +2,8 @@
 
 from include.espejo.lake.conditional import change_object
 from include.espejo.lake.document import Document, document_bytes
-from include.espejo.lake.store import Lake, Lakes, Stored, join, open_lake
+from include.espejo.lake.opening import open_lake
+from include.espejo.lake.store import Lake, Lakes, Stored, join
 
 __all__ = [
     "Document",

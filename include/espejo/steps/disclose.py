@@ -46,7 +46,7 @@ def disclose(run: Run) -> Summary:
 def _audited(run: Run, earlier: Sequence[PastRelease]) -> Audit:
     from include.espejo.disclose import across_periods
     from include.espejo.disclose.audit import audit_population, audited_population
-    from include.espejo.steps.earlier import join_periods, names_of
+    from include.espejo.steps.earlier import join_periods, names_in_audit
 
     spec, period, seed = run.spec, run.job.period, run.facts().seed
     # The tables are not kept beside the population: together they would take twice the memory.
@@ -58,4 +58,4 @@ def _audited(run: Run, earlier: Sequence[PastRelease]) -> Audit:
         del train, control
         audit = across_periods(audit, audit_population(population, spec, period, seed))
     periods = {period, *(past.period for past in earlier)}
-    return audit.model_copy(update={"periods": len(periods), "against": names_of(earlier)})
+    return audit.model_copy(update={"periods": len(periods), "against": names_in_audit(earlier)})

@@ -62,14 +62,14 @@ def _has_rows(past: PastRelease, lakes: Lakes) -> bool:
     return lakes.work.exists(past.work.train) and lakes.work.exists(past.work.holdout)
 
 
-def names_of(releases: Iterable[PastRelease]) -> tuple[str, ...]:
+def names_in_audit(releases: Iterable[PastRelease]) -> tuple[str, ...]:
     """Releases as an audit names those that it was made against."""
     return tuple(sorted(past.work.base for past in releases))
 
 
 def is_outdated(audit: Audit, run: Run, earlier: Iterable[PastRelease]) -> bool:
     """Whether an audit has been made against other releases, and nothing was published by it."""
-    if run.ledger is None or audit.against == names_of(earlier):
+    if run.ledger is None or audit.against == names_in_audit(earlier):
         return False
     return not run.ledger.has_entered(run.job.period, run.release)
 
