@@ -574,7 +574,7 @@ def states(api: Api, run: str) -> dict[str, str | None]:
     return {name: task["state"] for name, task in api.tasks(run).items()}
 
 
-def state_of(api: Api, run: str, task: str) -> str | None:
+def task_state(api: Api, run: str, task: str) -> str | None:
     return states(api, run)[task]
 
 
@@ -586,17 +586,17 @@ def end(api: Api, run: str) -> None:
 def test_two_runs_of_one_period_take_turns(stage: Stage, api: Api, tmp_path: Path) -> None:
     put_survey(stage, tmp_path, "2014T2", survey("2014T2"))
     first = api.trigger(period="2014T2", **QUICK)
-    until(lambda: state_of(api, first, "ingest") == "running", "the first run's ingest")
+    until(lambda: task_state(api, first, "ingest") == "running", "the first run's ingest")
     second = api.trigger(period="2014T2", **(QUICK | {"seed": 7}))
-    until(lambda: state_of(api, second, "wait_for_file") == "up_for_reschedule", "its wait")
+    until(lambda: task_state(api, second, "wait_for_file") == "up_for_reschedule", "its wait")
     assert holder(stage, "2014T2") == first
     assert f"run {first} is making this period" in api.log(second, "wait_for_file")
-    assert state_of(api, second, "open_scratch") is None
+    assert task_state(api, second, "open_scratch") is None
     end(api, first)
     assert api.wait(DAG, first) == "failed"
     assert holder(stage, "2014T2") == ""
     api.clear(second, "wait_for_file")  # rather than at the next look
-    until(lambda: state_of(api, second, "ingest") == "success", "the second run's turn")
+    until(lambda: task_state(api, second, "ingest") == "success", "the second run's turn")
     assert holder(stage, "2014T2") == second
     end(api, second)
     assert api.wait(DAG, second) == "failed"
@@ -607,14 +607,14 @@ def test_a_wait_that_is_ended_by_hand_is_a_failed_run_and_holds_nobody_up(
     stage: Stage, api: Api, done: str
 ) -> None:
     run = api.trigger(period="2013T1", **QUICK)
-    until(lambda: state_of(api, run, "wait_for_file") == "up_for_reschedule", "the wait")
+    until(lambda: task_state(api, run, "wait_for_file") == "up_for_reschedule", "the wait")
     # Another period does not wait for this file.
     other = api.trigger(period="2015T2", **QUICK)
     assert api.wait(DAG, other) == "success", states(api, other)
     end(api, run)
     assert api.wait(DAG, run) == "failed"
     assert "the run did not get to its end" in api.log(run, "end_run")
-    assert state_of(api, run, "publish") == "skipped"
+    assert task_state(api, run, "publish") == "skipped"
 
 
 def test_a_backfill_of_the_past_starts_no_other_run(stage: Stage, api: Api, done: str) -> None:
