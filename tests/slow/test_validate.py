@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -540,3 +541,16 @@ def test_text_in_place_of_a_number_fails(ingested, enoe, period, assert_no_canar
     with pytest.raises(MetricError, match=r"rule range .* could not be evaluated") as caught:
         check_survey(to_frame(table), enoe, period)
     assert_no_canary(caught.value)
+
+
+def test_a_large_table_is_checked_by_columns_with_the_same_findings(
+    enoe: SurveySpec, period: Period, ingested: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = to_frame(ingested.table)
+    frame.loc[frame.index[:3], "EDA"] = 150.0
+    frame.loc[frame.index[5:9], "SEX"] = None
+    frame = pd.concat([frame, frame.iloc[[20]]], ignore_index=True)  # a person twice
+    whole = check_survey(frame, enoe, period)
+    assert len(whole.errors) >= 3
+    monkeypatch.setattr(check, "_LARGE", 10)
+    assert check_survey(frame, enoe, period) == whole
