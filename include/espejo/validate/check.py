@@ -122,7 +122,14 @@ def _results(some: Sequence[Any], frame: pd.DataFrame, form: dict[str, object]) 
     with warnings.catch_warnings():
         # Its warnings may quote values.
         warnings.simplefilter("ignore")
-        return list(batch.validate(suite, result_format=form).results)
+        results = batch.validate(suite, result_format=form).results
+    # The library has an order of its own.
+    found = {_named(result.expectation_config): result for result in results}
+    return [found[_named(expectation)] for expectation in some]
+
+
+def _named(expectation: Any) -> tuple[str, ...]:
+    return (str(expectation.meta["rule"]), *expectation.meta["columns"])
 
 
 def _columns_read(expectation: Any, frame: pd.DataFrame) -> tuple[str, ...]:
