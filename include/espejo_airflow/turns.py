@@ -80,6 +80,7 @@ def _unfinished(states: dict[str, str | None], *, dry_run: bool) -> str:
         return f"{', '.join(failed)} failed"
     if _FAILED & set(states.values()):
         return "a task before others failed"
-    if not dry_run and states.get("publish") == "skipped":
-        return "it was ended before it published"
+    skipped = {name for name, state in states.items() if state == "skipped"}
+    if skipped - ({"publish"} if dry_run else set()):
+        return "it was ended before it was done"
     return ""

@@ -73,7 +73,8 @@ def test_a_run_waits_for_one_that_airflow_knows_to_be_going_on(airflow: Airflow)
     [
         ({"publish": "success"}, False, None),
         ({"publish": "skipped"}, True, None),
-        ({"publish": "skipped"}, False, "ended before it published"),
+        ({"publish": "skipped"}, False, "ended before it was done"),
+        ({"report": "skipped", "publish": "skipped"}, True, "ended before it was done"),
         ({"wait_for_file": "failed", "publish": "upstream_failed"}, False, "wait_for_file failed"),
         ({"parts.train_2": "failed", "publish": "upstream_failed"}, True, "parts.train_2 failed"),
         ({"train": "upstream_failed", "publish": "removed"}, False, "a task before others failed"),

@@ -17,6 +17,7 @@ import yaml
 
 from include.espejo.errors import InputError, SpecError
 from include.espejo.evaluate.scoring.subsample import subsample_people, subsample_rows
+from include.espejo.lake.keys import parquet_files, part_file
 from include.espejo.lake.local import LocalLake
 from include.espejo.releases.changes import read_contents
 from include.espejo.releases.lineage import read_release
@@ -107,6 +108,11 @@ def test_a_table_too_large_for_a_csv_is_released_without_one(
     # Its columns are told all the same, and compared with those of other releases.
     assert set(read_contents(LocalLake(), str(tmp_path)).fields) == set(table.column_names)
     assert frictionless.validate(str(tmp_path / "datapackage.json")).valid
+
+
+def test_parts_come_in_the_order_of_their_numbers() -> None:
+    names = [part_file(number) for number in (1, 2, 9_999, 10_000, 10_001)]
+    assert parquet_files([*reversed(names), "synthetic.csv", "synthetic/other.parquet"]) == names
 
 
 def test_a_release_without_its_table_is_refused(parks: SurveySpec, tmp_path: Path) -> None:

@@ -167,7 +167,8 @@ def part_file(number: int) -> str:
 
 def parquet_files(names: Iterable[str]) -> list[str]:
     """Those of a release's files that together are its table, in the order of its rows."""
-    return sorted(name for name in names if name == PARQUET or _PART.fullmatch(name))
+    found = [name for name in names if name == PARQUET or _PART.fullmatch(name)]
+    return sorted(found, key=lambda name: (len(name), name))  # part-10000 after part-9999
 
 
 def plot_file(column: str) -> str:

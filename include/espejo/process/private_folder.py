@@ -28,8 +28,10 @@ def private_folder() -> Iterator[Path]:
     sweep_folders()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
-        with (folder / _LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (folder / "unlocked").open("w") as lock:
+            # Under its name only once it is held: no other process can take it in between.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / "unlocked").rename(folder / _LOCK)
             inside = folder / "work"
             inside.mkdir(mode=0o700)
             yield inside

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from include.espejo.errors import without_values
 from include.espejo.steps.documents import SamplingSummary
 from include.espejo.steps.run import Run, Summary
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from include.espejo.evaluate.specific.document import WeightTotal
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +19,13 @@ def evaluate(run: Run) -> Summary:
     from include.espejo.evaluate.general.utility import general_utility
     from include.espejo.evaluate.quality.document import Quality
     from include.espejo.evaluate.quality.scores import metrics_beside, score_reports
-    from include.espejo.evaluate.scoring.subsample import subsample_people
+    from include.espejo.evaluate.scoring.subsample import (
+        MOST_ROWS,
+        subsample_people,
+        subsample_rows,
+    )
     from include.espejo.evaluate.specific.utility import specific_utility
+    from include.espejo.evaluate.specific.weight_totals import weight_totals
 
     work, lake, spec = run.work, run.lakes.work, run.spec
     stored = lake.read_tagged(work.figure("quality.json"))
@@ -34,8 +33,13 @@ def evaluate(run: Run) -> Summary:
         log.info("scored by an earlier run of this release")
         return {"overall": round(Quality.of_json(stored.content).overall, 2)}
     seed = run.facts().seed
-    synthetic, rows, totals = _synthetic(run, seed)
-    sides = subsample_people(*run.sides(), spec, seed)  # with the keys, which tell households
+    whole, sides = run.synthetic(), run.sides()  # with the keys, which tell households
+    totals = weight_totals(whole, run.weight_margins(), spec)
+    is_large = max(len(whole), sum(map(len, sides))) > MOST_ROWS
+    synthetic, sides = subsample_rows(whole, seed), subsample_people(*sides, spec, seed)
+    del whole
+    if is_large:
+        log.info("at most %d rows of a table are scored, drawn at random", MOST_ROWS)
     train, holdout = (side[list(spec.model_columns())] for side in sides)
     with metrics_beside(train, synthetic, spec, seed) as metrics:
         scores = score_reports(train, synthetic, spec, seed, holdout)
@@ -43,7 +47,7 @@ def evaluate(run: Run) -> Summary:
             general=general_utility(*sides, synthetic, spec, seed),
             specific=specific_utility(*sides, synthetic, spec, run.job.period, seed, totals),
         )
-    scores = replace(scores, metrics=metrics.result(), drawn_from=rows)
+    scores = replace(scores, metrics=metrics.result(), subsample=MOST_ROWS if is_large else None)
     broken = run.read(SamplingSummary, work.sampling).broken_rules
     for name, details in (
         ("column_shapes.csv", scores.quality.shape_details),
@@ -56,17 +60,3 @@ def evaluate(run: Run) -> Summary:
     overall = round(scores.quality.overall, 2)  # exact figures stay in the workspace
     log.info("overall quality %.2f", overall)
     return {"overall": overall}
-
-
-def _synthetic(run: Run, seed: int) -> tuple[pd.DataFrame, int, tuple[WeightTotal, ...]]:
-    """The synthetic rows that are scored, how many there are, and what all their weights sum to."""
-    from include.espejo.evaluate.scoring.subsample import MOST_ROWS, subsample_rows
-    from include.espejo.evaluate.specific.weight_totals import weight_totals
-
-    synthetic = run.synthetic()
-    totals = weight_totals(synthetic, run.weight_margins(), run.spec)
-    if len(synthetic) > MOST_ROWS:
-        log.info(
-            "%d rows of %d are scored: a table has too many to score", MOST_ROWS, len(synthetic)
-        )
-    return subsample_rows(synthetic, seed), len(synthetic), totals

@@ -50,8 +50,8 @@ class Sides(FigureDocument):
 class QualitySettings(FigureDocument):
     """What the scores depend on beside the tables. Pairs are scored among `paired_columns`.
 
-    `quality_report_subsample`: how many synthetic rows were drawn to be scored here and in
-    utility.json, and about as many rows of real people; None: all.
+    `quality_report_subsample`: the most rows of real people, and of the synthetic table, that were
+    drawn to be scored here and in utility.json; None: all were scored.
     """
 
     sdmetrics: str

@@ -40,7 +40,7 @@ _METRICS_MODULE = "include.espejo.evaluate.quality.metrics"
 class Scores:
     """Everything the notebook shows of a synthetic table beside the real one.
 
-    `drawn_from`: the synthetic rows of which `rows` were scored; None: those.
+    `subsample`: the most rows of a table that were scored; None: all.
     """
 
     quality: reports.QualityFigures
@@ -50,7 +50,7 @@ class Scores:
     rows: Sides
     seed: int
     metrics: tuple[Metric, ...] = ()
-    drawn_from: int | None = None
+    subsample: int | None = None
 
     @property
     def aggregate(self) -> float | None:
@@ -74,16 +74,12 @@ class Scores:
             broken_rules=broken_rules,
         )
 
-    def _subsample(self) -> int | None:
-        scored = self.rows.synthetic
-        return scored if self.drawn_from is not None and self.drawn_from > scored else None
-
     def _settings(self) -> QualitySettings:
         return QualitySettings(
             sdmetrics=version("sdmetrics"),
             real_correlation_threshold=reports.CORRELATION_THRESHOLD,
             real_association_threshold=reports.ASSOCIATION_THRESHOLD,
-            quality_report_subsample=self._subsample(),
+            quality_report_subsample=self.subsample,
             paired_columns=len(self.quality.paired),
             metric_rows={name: most for name, most in METRICS.items() if most},
             rows=self.rows,
