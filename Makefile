@@ -12,7 +12,7 @@ SURVEY ?= enoe_sdem
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser services demo ui test cluster coverage check unit bench clean figures schemas texts architecture
+.PHONY: help setup lock browser services demo ui test cluster coverage check unit bench clean figures schemas texts architecture sbom audit-packages upgrade
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -96,6 +96,15 @@ texts: setup  ## the catalogue of texts for readers, from the code; new ones wai
 
 architecture: setup  ## the drawing of the wings in docs/architecture.md, from the imports
 	$(BIN)/python -m checks.architecture
+
+sbom: setup  ## the bill of materials of this environment, in build/sbom.json
+	$(BIN)/python -m checks.sbom
+
+audit-packages: setup  ## known weaknesses of the pinned packages, from the advisories of PyPI
+	$(BIN)/uv tool run pip-audit@2.10.1 --requirement requirements.lock --disable-pip --require-hashes
+
+upgrade: setup  ## moves the pins, runs the tests, writes what changed to build/upgrade.md
+	$(BIN)/python -m checks.upgrade
 
 clean:  ## removes what the commands made, but for the virtual environment
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache

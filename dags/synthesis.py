@@ -16,7 +16,7 @@ from airflow.sdk import (
     task_group,
     teardown,
 )
-from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -24,6 +24,7 @@ from include.espejo.lake.keys import scratch
 from include.espejo.steps.run import Summary
 from include.espejo.steps.table import COMBINE, INGEST, PUBLISH, STAGES, VALIDATE, Step
 from include.espejo.survey import SurveySpec, load_specs
+from include.espejo_airflow import metrics
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
 from include.espejo_airflow.connections import lakes_of, release_asset, require_rights
 from include.espejo_airflow.docs import synthesis_doc
@@ -56,9 +57,13 @@ def build_synthesis(spec: SurveySpec) -> DAG:
             # Of a run by hand, which has no such date, somebody waits for the end.
             reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
             interval=timedelta(days=schedule.wait_days, hours=schedule.deadline_hours),
-            callback=SyncCallback(
+            callback=AsyncCallback(
                 notify_deadline,
-                kwargs={"connection_id": connections.alert, "dag_id": f"{spec.survey}_synthesis"},
+                kwargs={
+                    "connection_id": connections.alert,
+                    "dag_id": f"{spec.survey}_synthesis",
+                    "survey": spec.survey,
+                },
             ),
         ),
         default_args={
@@ -67,7 +72,9 @@ def build_synthesis(spec: SurveySpec) -> DAG:
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=30),
             "execution_timeout": timedelta(hours=schedule.step_hours),
-            "on_failure_callback": partial(notify_failure, connection_id=connections.alert),
+            "on_failure_callback": partial(
+                notify_failure, connection_id=connections.alert, survey=spec.survey
+            ),
         },
     ) as dag:
         _wire(spec)
@@ -206,7 +213,12 @@ def _task_of(spec: SurveySpec, step: Step) -> Any:
     @guarded
     def run_step(told: Summary, part: str = "") -> Summary:
         require_turn(spec, str(told["period"]))
-        return {"period": told["period"]} | step.call(run_of(spec, told).of_part(part))
+        run = run_of(spec, told).of_part(part)
+        with metrics.watched(spec.survey, step.name):
+            done = step.call(run)
+        # `validate` names the release that its figures are of.
+        metrics.tell_step(run.of_release(str(done.get("release", run.release))), step.name, done)
+        return {"period": told["period"]} | done
 
     return run_step
 

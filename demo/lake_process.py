@@ -107,8 +107,11 @@ def _s3_options(ports: Ports, config: Path) -> list[str]:
     ]
 
 
-def server_environment(temporary: Path) -> dict[str, str]:
-    """The caller's environment without what could configure the server or reach it as a secret."""
+def server_environment(temporary: Path, encryption_key: str = "") -> dict[str, str]:
+    """The caller's environment without what could configure the server or reach it as a secret.
+
+    `encryption_key`: what objects are encrypted with where a writer asks for it.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -116,7 +119,8 @@ def server_environment(temporary: Path) -> dict[str, str]:
     }
     # With a signing key, the gRPC ports take no new identity from whoever reaches them.
     signing_key = secrets.token_urlsafe(32)
-    return {**kept, "TMPDIR": str(temporary), "WEED_JWT_FILER_SIGNING_KEY": signing_key}
+    own = {"TMPDIR": str(temporary), "WEED_JWT_FILER_SIGNING_KEY": signing_key}
+    return {**kept, **own} | ({"WEED_S3_SSE_KEY": encryption_key} if encryption_key else {})
 
 
 def remove_dead_sockets(ports: Ports) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import secrets
 import signal
 import subprocess
 import time
@@ -162,6 +163,13 @@ class LakeServer:
     def _ports_path(self) -> Path:
         return self.directory / "ports.json"
 
+    def _encryption_key(self) -> str:
+        """Made at the first start, and kept: without it what it encrypted could not be read."""
+        path = self.directory / "encryption.json"
+        if not path.exists():
+            write_private(path, {"key": secrets.token_urlsafe(32)})
+        return str(json.loads(path.read_text(encoding="utf-8"))["key"])
+
     def _folders(self) -> dict[str, Path]:
         return {name: self.directory / name for name in ("data", "log", "tmp")}
 
@@ -193,7 +201,7 @@ class LakeServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=server_environment(folders["tmp"]),
+                env=server_environment(folders["tmp"], self._encryption_key()),
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )

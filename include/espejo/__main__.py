@@ -80,7 +80,21 @@ def _parser() -> argparse.ArgumentParser:
     withdraw.add_argument("--release", required=True)
     withdraw.add_argument("--reason", required=True)
     withdraw.add_argument("--public", metavar="PLACE", help="instead of the spec's public place")
+    _add_forget(commands.add_parser("forget", help="take households out of later trainings"))
+    _add_forget(
+        commands.add_parser("learnt-from", help="which releases learnt from households; no writing")
+    )
     return parser
+
+
+def _add_forget(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--survey", required=True, help="a spec's name, or the path of its file")
+    parser.add_argument(
+        "--households", required=True, metavar="FILE", help="CSV of the panel key's columns"
+    )
+    parser.add_argument(
+        "--restricted", metavar="PLACE", help="instead of the spec's restricted place"
+    )
 
 
 def _add_draft(draft: argparse.ArgumentParser) -> None:

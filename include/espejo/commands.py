@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from include.espejo.errors import LakeError, ParameterError, without_values
+from include.espejo.forget_commands import forget_command, learnt_from_command
 from include.espejo.ingest import Ingested, find_input, read_survey
 from include.espejo.lake import Lakes, join, open_lake
 from include.espejo.lake.document import read_json
@@ -262,4 +263,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Result]] = {
     "audit": audit_command,
     "synthesize": synthesize_command,
     "withdraw": withdraw_command,
+    "forget": forget_command,
+    "learnt-from": learnt_from_command,
 }

@@ -120,8 +120,16 @@ def named_in(reason: str) -> set[str]:
     return {word.strip(":") for word in re.split(r"[^\w:]+", reason)}
 
 
-def release_name(input_sha256: str, spec_digest: str, parameters: Parameters, period: str) -> str:
+def release_name(
+    input_sha256: str,
+    spec_digest: str,
+    parameters: Parameters,
+    period: str,
+    forgotten: str | None = None,
+) -> str:
     """The release's name: 12 hex digits of all that determines it.
+
+    `forgotten`: which of the input's households withdrew, as a digest; None where none did.
 
     The same input, spec, code and parameters give the same name, so a rerun finds its own work.
     """
@@ -131,7 +139,7 @@ def release_name(input_sha256: str, spec_digest: str, parameters: Parameters, pe
         "code": code_version(),
         "period": period,
         "parameters": parameters.model_dump(),
-    }
+    } | ({} if forgotten is None else {"forgotten": forgotten})
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -12,11 +12,18 @@ from include.espejo.survey import SurveySpec
 
 if TYPE_CHECKING:
     from include.espejo.lake import Lake, Lakes
+    from include.espejo.releases.catalog import Catalog
     from include.espejo.releases.ledger import Ledger
 
 
 # The extra fields of a connection that are honoured; any other is refused rather than dropped.
 _KNOWN = {"aws_session_token", "endpoint_url", "link_endpoint_url", "region_name", "verify"}
+# Of these, what every object that is written asks for: encryption at rest, as S3 names it.
+_WITH_EACH_WRITE = {
+    "server_side_encryption": "ServerSideEncryption",
+    "sse_kms_key_id": "SSEKMSKeyId",
+}
+_KNOWN |= set(_WITH_EACH_WRITE)
 
 
 def lake_by(connection_id: str, uri: str, address: str = "endpoint_url") -> Lake:
@@ -54,6 +61,9 @@ def lake_by(connection_id: str, uri: str, address: str = "endpoint_url") -> Lake
             "token": extra.get("aws_session_token"),
             "endpoint_url": extra.get(address) or extra.get("endpoint_url"),
             "client_kwargs": client,
+            "s3_additional_kwargs": {
+                name: extra[field] for field, name in _WITH_EACH_WRITE.items() if field in extra
+            },
         },
         f"connection {connection_id}",
     )
@@ -84,6 +94,14 @@ def require_rights(spec: SurveySpec, period: str, *, publishes: bool) -> None:
     if publishes:
         lakes.publish.exists(place.latest())
         lakes.publish.require_write(join(place.release(period, "rights"), "rights"))
+
+
+def catalog_of(spec: SurveySpec, lakes: Lakes) -> Catalog:
+    """The survey's releases, which the copies of the restricted area vouch for."""
+    from include.espejo.releases.catalog import Catalog
+
+    place = PublicLocation(spec.places.public, spec.survey)
+    return Catalog(lakes.publish, place, lakes.work, spec.places.restricted)
 
 
 def ledger_of(spec: SurveySpec, lakes: Lakes) -> Ledger:

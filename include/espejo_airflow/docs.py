@@ -31,6 +31,25 @@ def synthesis_doc(spec: SurveySpec) -> str:
     )
 
 
+def maintenance_doc(spec: SurveySpec) -> str:
+    """Of the DAG that keeps the lake in order, in both languages."""
+    keeps = (
+        text("It deletes nothing: the spec has no `keep`.")
+        if spec.keep is None
+        else text(
+            "It deletes rows and models that are older than {days} days, but for those that later "
+            "releases are held against.",
+            days=str(spec.keep.days),
+        )
+    )
+    about = text(
+        "Once a week it holds every published file of `{survey}` against its hash, and measures "
+        "the space that the survey takes.",
+        survey=spec.survey,
+    )
+    return f"{about.es} {keeps.es}\n\n{about.en} {keeps.en}\n"
+
+
 def indicators_doc(spec: SurveySpec) -> str:
     """Of the DAG that reads releases as any consumer does, in both languages."""
     about = text(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from airflow.sdk import Param, get_current_context
 
@@ -100,8 +99,7 @@ def period_of_run(spec: SurveySpec, context: Mapping[str, Any]) -> Period:
     if asked or spec.schedule.by_hand:
         return spec.parse_period(asked or FORMS["none"].written)
     due: datetime = context.get("logical_date") or context["dag_run"].run_after
-    local = due.astimezone(ZoneInfo(spec.schedule.timezone))
-    return spec.schedule.last_out(spec.period, local.date())
+    return spec.schedule.last_out(spec.period, spec.schedule.local(due))
 
 
 def job_of(spec: SurveySpec, period: str) -> Job:

@@ -11,6 +11,17 @@ from airflow.sdk.exceptions import AirflowFailException
 from include.espejo.errors import EspejoError
 
 
+class Refused(AirflowFailException):
+    """A failure that trying again cannot mend; `kind`: the name of the library's own error."""
+
+    def __init__(self, message: str, kind: str):
+        super().__init__(message)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[type[Refused], tuple[str, str]]:
+        return type(self), (str(self), self.kind)
+
+
 def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     """A task that fails at once where trying again cannot help, and without foreign messages."""
 
@@ -21,7 +32,7 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         except EspejoError as error:
             if error.retryable:
                 raise
-            refusal = AirflowFailException(str(error))
+            refusal = Refused(str(error), type(error).__name__)
         raise refusal
 
     return task

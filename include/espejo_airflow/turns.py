@@ -6,6 +6,8 @@ would delete each other's scratch, and the slower one would write over what the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -39,6 +41,25 @@ def _take(spec: SurveySpec, period: str, context: Any) -> str | None:
     return take_lock(lake, uri, run.run_id, partial(_is_working, context["ti"], run.dag_id))
 
 
+@contextmanager
+def turn_of_upkeep(spec: SurveySpec, context: Any, period: str) -> Iterator[bool]:
+    """Whether the maintenance may delete in a period: no run is at it or begins meanwhile."""
+    from include.espejo.lake.lock import free_lock, take_lock
+
+    run = context["dag_run"]
+    holder = f"{run.dag_id}:{run.run_id}"
+    lake = lake_by(spec.connections.work, spec.places.restricted)
+    uri = period_lock(spec.places.restricted, spec.survey, period)
+    working = partial(_is_working, context["ti"], f"{spec.survey}_synthesis")
+    if take_lock(lake, uri, holder, working) is not None:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        free_lock(lake, uri, holder)
+
+
 def require_turn(spec: SurveySpec, period: str) -> None:
     """Raise a LakeError, to be tried again, where another run is at the period."""
     other = _take(spec, period, get_current_context())
@@ -70,6 +91,10 @@ def give_back(spec: SurveySpec, period: str) -> None:
 
 
 def _is_working(instance: Any, dag_id: str, run_id: str) -> bool:
+    """Whether Airflow knows the holder of a lock to be at it: a run of the DAG, or the upkeep."""
+    upkeep = f"{dag_id.removesuffix('_synthesis')}_maintenance"
+    if run_id.startswith(f"{upkeep}:"):
+        dag_id, run_id = upkeep, run_id.removeprefix(f"{upkeep}:")
     return bool(instance.get_dr_count(dag_id, run_ids=[run_id], states=_AT_WORK))
 
 

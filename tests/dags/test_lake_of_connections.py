@@ -100,6 +100,8 @@ def test_all_that_a_connection_says_is_honoured(monkeypatch: pytest.MonkeyPatch)
             "verify": "/etc/ca.pem",
             "endpoint_url": "https://lake",
             "region_name": "mx-central-1",
+            "server_side_encryption": "aws:kms",
+            "sse_kms_key_id": "alias/espejo",
         },
     )
     assert opened == {
@@ -108,6 +110,10 @@ def test_all_that_a_connection_says_is_honoured(monkeypatch: pytest.MonkeyPatch)
         "token": "token",
         "endpoint_url": "https://lake",
         "client_kwargs": {"region_name": "mx-central-1", "verify": "/etc/ca.pem"},
+        "s3_additional_kwargs": {
+            "ServerSideEncryption": "aws:kms",
+            "SSEKMSKeyId": "alias/espejo",
+        },
         "who": "connection espejo_ingest",
     }
 
@@ -140,7 +146,9 @@ def test_two_specs_of_one_survey_are_an_import_error_that_names_both(
     bag = DagBag(str(ROOT / "dags"))
     (problem,) = bag.import_errors.values()
     assert "copy.yml and parks.yaml: `survey` is parks in each" in problem
-    assert set(bag.dags) == {"gardens_synthesis", "gardens_indicators"}
+    assert set(bag.dags) == {
+        f"gardens_{kind}" for kind in ("synthesis", "indicators", "maintenance")
+    }
     (tmp_path / "gardens.yaml").write_text(other, encoding="utf-8")
     from include.espejo.errors import SpecError
     from include.espejo.survey import load_spec

@@ -107,8 +107,8 @@ def test_an_override_goes_beyond_the_limit_and_is_recorded(ledger: Ledger) -> No
     assert ledger.attempt(PERIOD, "bbb", 1, REASON) == 2
     recorded = json.loads(attempts_file(ledger).read_text())["attempts"]
     assert recorded == [
-        {"release": "aaa", "override": None},
-        {"release": "bbb", "override": REASON},
+        {"release": "aaa", "override": None, "forgotten": 0},
+        {"release": "bbb", "override": REASON, "forgotten": 0},
     ]
     assert ledger.reason_beyond(PERIOD, "aaa", 1) is None
     assert ledger.reason_beyond(PERIOD, "bbb", 1) == REASON
@@ -294,3 +294,66 @@ def test_a_ledger_that_others_keep_writing_may_be_tried_again(tmp_path: Path) ->
     with pytest.raises(LakeError, match="other processes keep writing it") as caught:
         Ledger(Busy(), str(tmp_path), "parks").attempt(PERIOD, "bbb", 3, None)
     assert caught.value.retryable
+
+
+# --- households that withdrew -------------------------------------------------------------------
+
+
+def hashes(*numbers: int) -> np.ndarray:
+    return np.array(numbers, dtype=np.uint64)
+
+
+def test_nobody_is_forgotten_at_first(ledger: Ledger) -> None:
+    assert ledger.forgotten().tolist() == []
+
+
+def test_a_household_is_put_on_the_list_once(ledger: Ledger) -> None:
+    assert ledger.forget(hashes(7, 2**64 - 1)) == 2
+    assert ledger.forget(hashes(7, 8)) == 1
+    assert ledger.forgotten().tolist() == [7, 8, 2**64 - 1]
+    assert ledger.forgotten().dtype == np.uint64
+
+
+def test_a_list_that_lost_a_household_ends_the_run(ledger: Ledger) -> None:
+    ledger.salt()
+    ledger.forget(hashes(1, 2))
+    ledger.attempt(PERIOD, "a1", 3, None)
+    ledger.forget(hashes(3))
+    ledger.lake.write(f"{ledger.root}/forgotten.json", b'{"households": ["0000000000000001"]}')
+    with pytest.raises(GateError, match="it names 1 households, and there were 2; restore"):
+        ledger.forgotten()
+    ledger.lake.delete_tree(f"{ledger.root}/forgotten.json")
+    for act in (ledger.forgotten, lambda: ledger.forget(hashes(4))):
+        with pytest.raises(GateError, match="it names 0 households, and there were 2"):
+            act()
+
+
+def test_without_its_salt_a_list_says_nothing(ledger: Ledger) -> None:
+    ledger.salt()
+    ledger.forget(hashes(1))
+    ledger.lake.delete_tree(f"{ledger.root}/salt")
+    with pytest.raises(GateError, match="it is missing, and there are 1 entries"):
+        ledger.salt()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"households": ["CD_A=09"]}'])
+def test_a_list_that_is_none_is_refused(ledger: Ledger, content: bytes) -> None:
+    ledger.lake.write(f"{ledger.root}/forgotten.json", content)
+    with pytest.raises(GateError, match="it is not what was written"):
+        ledger.forgotten()
+
+
+def test_attempts_of_before_there_was_a_list_are_read(ledger: Ledger) -> None:
+    ledger.lake.write(
+        str(attempts_file(ledger)), b'{"attempts": [{"release": "a1", "override": null}]}'
+    )
+    assert ledger.forgotten().tolist() == []
+    assert ledger.attempts(PERIOD) == 1
+
+
+def test_which_releases_learnt_from_a_household_is_known(ledger: Ledger) -> None:
+    ledger.enter(Period(2026, 2), "a1", hashes(1, 2, 3))
+    ledger.enter(PERIOD, "b2", hashes(3, 4))
+    told = [(one.period, one.release, one.households) for one in ledger.learnt_from(hashes(2, 3))]
+    assert told == [("2026T2", "a1", 2), ("2026T3", "b2", 1)]
+    assert ledger.learnt_from(hashes(9)) == ()

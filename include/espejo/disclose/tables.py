@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from include.espejo.errors import InputError
-from include.espejo.ingest import narrowed, read_survey
+from include.espejo.ingest import csv_of, read_survey
 from include.espejo.lake import open_lake
 from include.espejo.survey import SurveySpec
 from include.espejo.table.frames import arrow_type, from_parquet, to_frame
@@ -41,10 +41,7 @@ def _read(uri: str, spec: SurveySpec, names: list[str]) -> tuple[pd.DataFrame, i
         known = [name for name in names if name in table.column_names]
         return _typed(uri, table.select(known), spec), table.num_columns - len(known)
     # Of the spec, the parser is told these columns only: a table without the others is whole.
-    as_csv: dict[str, object] = {"format": "csv", "layout": {}, "join": None, "parts": 1}
-    source = spec.source.model_copy(update=as_csv)
-    of_csv = narrowed(spec, set(names)).model_copy(update={"source": source})
-    found = read_survey(lake, uri, of_csv)
+    found = read_survey(lake, uri, csv_of(spec, set(names)))
     return to_frame(found.table), found.other_columns
 
 

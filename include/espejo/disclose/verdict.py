@@ -96,6 +96,15 @@ def _how_much(gate: Gate) -> str:
     return gate.reason  # no figure, or counts of synthetic rows
 
 
+def margins(audit: Audit) -> dict[str, float]:
+    """How far each attack is below its limit, to two decimals; below 0 beyond the limit."""
+    return {
+        gate.name: round(gate.limit - gate.figure, 2)
+        for gate in audit.gates
+        if gate.name not in ABSOLUTE and gate.applicable and gate.figure is not None
+    }
+
+
 def failed_gates(lake: Lake, work: Workspace) -> list[dict[str, str]]:
     """Name and remedy of the gates that hold a run's candidate back; by how much stays there.
 

@@ -103,6 +103,13 @@ def narrowed(spec: SurveySpec, names: set[str]) -> SurveySpec:
     return spec.model_copy(update={"columns": columns})
 
 
+def csv_of(spec: SurveySpec, names: set[str]) -> SurveySpec:
+    """The spec of one CSV with some of the columns, whatever the survey's own files are."""
+    as_csv: dict[str, object] = {"format": "csv", "layout": {}, "join": None, "parts": 1}
+    source = spec.source.model_copy(update=as_csv)
+    return narrowed(spec, names).model_copy(update={"source": source})
+
+
 def _read_table(lake: Lake, sources: tuple[str, ...], spec: SurveySpec) -> Ingested:
     read = [_read(lake, uri, spec) for uri in sources]
     raw = stacked([one.table for one in read], sources)

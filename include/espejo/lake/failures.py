@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -63,6 +64,12 @@ def _translate(error: BaseException, uri: str, action: str, identity: str) -> Es
         return _failure(uri, action, f"the server failed ({code or status})", retryable=True)
     if status is not None:
         return _failure(uri, action, f"the server answered {status} ({code})")
+    if _distrusts(error):
+        text = (
+            "the server's certificate is not trusted; name the file of your authority's "
+            "certificate as `verify` in the connection's extra field"
+        )
+        return _failure(uri, action, text)
     if _is_connection_loss(error):
         text = "no answer; check the endpoint's address and that the server is up"
         return _failure(uri, action, text, retryable=True)
@@ -88,6 +95,15 @@ def _server_answer(error: BaseException | None) -> tuple[str | None, int | None]
             return response["Error"].get("Code"), status
         error = error.__cause__
     return None, None
+
+
+def _distrusts(error: BaseException | None) -> bool:
+    """Whether TLS failed since nobody known vouches for the server."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _is_connection_loss(error: BaseException | None) -> bool:

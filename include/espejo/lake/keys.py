@@ -102,6 +102,11 @@ class Workspace:
         return join(self.base, "candidate")
 
     @property
+    def bill_of_materials(self) -> str:
+        """Every package that made the release."""
+        return join(self.base, "sbom.json")
+
+    @property
     def manifest(self) -> str:
         """The restricted manifest: what the public one says, and seed and input's hash."""
         return join(self.base, "manifest.json")

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -84,7 +85,9 @@ class LocalLake:
 
     def delete_tree(self, uri: str) -> None:
         with told_clearly(uri, "delete it"):
-            if _path(uri).exists():
+            if _path(uri).is_file():
+                _path(uri).unlink()
+            elif _path(uri).exists():
                 shutil.rmtree(_path(uri))
 
 
@@ -93,7 +96,8 @@ def _path(uri: str) -> Path:
 
 
 def _entry(stat: os.stat_result) -> Entry:
-    return Entry(stat.st_size, f"{stat.st_ino}-{stat.st_mtime_ns}-{stat.st_size}")
+    tag = f"{stat.st_ino}-{stat.st_mtime_ns}-{stat.st_size}"
+    return Entry(stat.st_size, tag, datetime.fromtimestamp(stat.st_mtime, UTC))
 
 
 @contextmanager

@@ -101,7 +101,9 @@ class S3Lake:
             if not found:  # nothing there, or no such bucket, which is an error
                 self._fs.call_s3("head_bucket", Bucket=base.partition("/")[0])
         return {
-            path.removeprefix(base): Entry(int(info["size"]), str(info["ETag"]))
+            path.removeprefix(base): Entry(
+                int(info["size"]), str(info["ETag"]), info["LastModified"]
+            )
             for path, info in found.items()
             if _is_file(info)
         }

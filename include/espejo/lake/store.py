@@ -4,6 +4,7 @@ stands on."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO, Protocol
 
 
@@ -17,10 +18,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a listing says of an object: its size in bytes, and a tag that changes with it."""
+    """What a listing says of an object: its size in bytes, a tag that changes with it, and when it
+    was last written."""
 
     size: int
     tag: str
+    modified: datetime
 
 
 class Lake(Protocol):
@@ -60,7 +63,7 @@ class Lake(Protocol):
         """Raise LakeError unless an object could be written there; nothing is written."""
 
     def delete_tree(self, uri: str) -> None:
-        """Delete all below a prefix; harmless where there is nothing."""
+        """Delete an object, or all below a folder; harmless where there is nothing."""
 
 
 @dataclass(frozen=True)

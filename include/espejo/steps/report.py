@@ -12,6 +12,7 @@ from include.espejo.errors import without_values
 from include.espejo.lake import join
 from include.espejo.lake.document import document_bytes
 from include.espejo.lake.keys import MANIFEST
+from include.espejo.parameters import code_version
 from include.espejo.releases.manifest import ReleaseManifest
 from include.espejo.steps.comparison import write_comparison
 from include.espejo.steps.documents import ProtectionSummary, SamplingSummary, TrainingSummary
@@ -59,12 +60,14 @@ def report(run: Run) -> Summary:
 def _candidate(run: Run, override: Override | None) -> ReleaseManifest:
     from include.espejo.report.candidate import build_candidate
     from include.espejo.report.drawings.browser import open_browser
+    from include.espejo.report.files.sbom import bill_of_materials
     from include.espejo.report.public import public_figures
     from include.espejo.table.floors import few_of_each
     from include.espejo.table.frames import read_frame
     from include.espejo.table.households import household_numbers
 
     work, lake, spec = run.work, run.lakes.work, run.spec
+    lake.write(work.bill_of_materials, bill_of_materials(code_version()))
     audit = read_audit(lake.read(work.audit))
     write_comparison(run)
     figures = public_figures({name: lake.read(work.figure(name)) for name in FIGURES})

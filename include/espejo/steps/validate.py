@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from typing import TYPE_CHECKING
 
 from include.espejo.errors import without_values
 from include.espejo.parameters import code_version, release_name, seed_for
@@ -17,6 +19,10 @@ from include.espejo.steps.documents import (
 from include.espejo.steps.ingest import ingest
 from include.espejo.steps.run import Job, Run, Summary
 from include.espejo.survey.load import spec_digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +48,16 @@ def validate(run: Run) -> Summary:
     frame = read_frame(content)
     before = _blank_shares_before(run)
     result = check_survey(frame, job.spec, job.period, facts.warnings, before)
-    named = run.of_release(_release(job, facts.sha256))
+    stays, forgotten = _without_forgotten(run, frame)
+    named = run.of_release(_release(job, facts.sha256, forgotten))
     if not result.errors:
         _clear_other_run(named)
     lake.write(named.work.validation, result.to_json())
     for warning in result.warnings:
         log.warning("%s", warning)
     result.require(facts.source)
-    if any(rule.at_most for rule in job.spec.rules):
-        kept = without_tolerated(frame, job.spec, job.period)
+    if forgotten or any(rule.at_most for rule in job.spec.rules):
+        kept = without_tolerated(frame, job.spec, job.period) & stays
         content = to_parquet(from_parquet(content).filter(pa.array(kept)))
     lake.write(named.work.typed, content)
     run.write(named.work.run, _run_facts(named, facts))
@@ -69,8 +76,28 @@ def _blank_shares_before(run: Run) -> dict[str, float] | None:
     return None
 
 
-def _release(job: Job, sha256: str) -> str:
-    return release_name(sha256, spec_digest(job.spec), job.parameters, str(job.period))
+def _without_forgotten(run: Run, frame: pd.DataFrame) -> tuple[np.ndarray, str | None]:
+    """The rows of households that did not withdraw: boolean, shape (rows,); and a digest of those
+    that did, None where there are none in the table."""
+    import numpy as np
+
+    from include.espejo.protect import household_hashes
+
+    gone = np.zeros(0, dtype=np.uint64) if run.ledger is None else run.ledger.forgotten()
+    if not len(gone) or run.ledger is None:
+        return np.ones(len(frame), dtype=bool), None
+    hashes = household_hashes(frame, run.spec, run.ledger.salt())
+    stays = ~np.isin(hashes, gone)
+    here = np.unique(hashes[~stays])
+    if not len(here):
+        return stays, None
+    log.info("households on the list of those that withdrew are left out: %d", len(here))
+    return stays, hashlib.sha256(here.tobytes()).hexdigest()
+
+
+def _release(job: Job, sha256: str, forgotten: str | None) -> str:
+    digest, period = spec_digest(job.spec), str(job.period)
+    return release_name(sha256, digest, job.parameters, period, forgotten)
 
 
 def _run_facts(run: Run, facts: IngestedFile) -> RunFacts:

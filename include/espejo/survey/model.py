@@ -168,6 +168,15 @@ class Derived(Strict):
         return Column(kind="decimal", label=self.label, unit=self.unit)
 
 
+class Keep(Strict):
+    """How long the restricted area keeps a run's rows and model: `days` after it was last written.
+
+    What later releases are held against (`disclosure.periods`) is kept as long as it is needed.
+    """
+
+    days: int = Field(ge=1, le=36_500)
+
+
 class SurveySpec(Strict):
     """All that is particular to a survey."""
 
@@ -189,6 +198,7 @@ class SurveySpec(Strict):
     derived: dict[str, Derived] = Field(default_factory=dict)
     disclosure: Disclosure
     outputs: Outputs
+    keep: Keep | None = None
     indicators: tuple[Indicator, ...] = Field(default=())
 
     @cached_property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
@@ -51,6 +52,10 @@ class Schedule(Strict):
         # A week ends on a Sunday, which is cron's day 0.
         weekday = (self.days_after or 0) % 7 if kind == "week" else "*"
         return f"0 {self.hour} * * {weekday}"
+
+    def local(self, moment: datetime) -> date:
+        """The day that a moment is on where the survey is."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date()
 
     def last_out(self, kind: PeriodKind, day: date) -> Period:
         """The last period of a kind that is out on a day, of a schedule that has dates."""
