@@ -52,7 +52,7 @@ def moved(text: str, newest: Mapping[str, str]) -> str:
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """A table row for each package that moved, came or went, in the order of names."""
-    rows = [(name, before.get(name, "-"), after.get(name, "-")) for name in before | after]
+    rows = [(name, before.get(name, "-"), after.get(name, "-")) for name in {*before, *after}]
     return [f"| {name} | {old} | {new} |" for name, old, new in sorted(rows) if old != new]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +17,7 @@ import pytest
 
 from tests.conftest import ROOT
 
+KINDS = ("synthesis", "indicators", "maintenance")
 SPECS = [*sorted((ROOT / "include/surveys").glob("*.yaml")), ROOT / "tests/surveys/parks.yaml"]
 
 
@@ -47,7 +50,7 @@ def bag(surveys: Path) -> Any:
 
 def test_every_survey_has_its_dags(bag: Any) -> None:
     assert bag.import_errors == {}
-    expected = {f"{p.stem}_{kind}" for p in SPECS for kind in ("synthesis", "indicators")}
+    expected = {f"{p.stem}_{kind}" for p in SPECS for kind in KINDS}
     assert set(bag.dags) == expected
 
 
@@ -234,7 +237,7 @@ def test_parsing_imports_nothing_heavy() -> None:
         "from airflow.dag_processing.dagbag import DagBag\n"
         "import airflow.sdk\n"
         "before = set(sys.modules)\n"
-        "import dags.synthesis, dags.indicators, dags.check_specs\n"
+        "import dags.synthesis, dags.indicators, dags.maintenance, dags.check_specs\n"
         "heavy = {'pandas', 'numpy', 'torch', 'sdv', 'sdmetrics', 'great_expectations',"
         " 'pyarrow', 'plotly', 's3fs', 'fsspec'}\n"
         "print(sorted(heavy & (set(sys.modules) - before)))\n"
@@ -250,6 +253,7 @@ def test_a_failure_is_told_where_a_connection_for_it_exists(
     from threading import Thread
 
     from include.espejo_airflow.alerts import notify_deadline, notify_failure
+    from include.espejo_airflow.guard import Refused
 
     received: list[bytes] = []
 
@@ -261,13 +265,22 @@ def test_a_failure_is_told_where_a_connection_for_it_exists(
 
         def log_message(self, *_: Any) -> None: ...
 
-    task = SimpleNamespace(dag_id="d", run_id="r", task_id="validate")
-    notify_failure({"ti": task}, connection_id="espejo_alert_absent")  # nobody to tell: no error
+    planned = {"period": "2026T3"}
+    task = SimpleNamespace(
+        dag_id="d", run_id="r", task_id="validate", xcom_pull=lambda task_ids: planned
+    )
+    told: dict[str, Any] = {"ti": task, "exception": Refused("column A: blank", "InputError")}
+    # Nobody to tell: no error.
+    notify_failure(told, connection_id="espejo_alert_absent", survey="parks")
     with HTTPServer(("127.0.0.1", 0), Ear) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("AIRFLOW_CONN_EAR", f"http://127.0.0.1:{server.server_port}/")
-        notify_failure({"ti": task}, connection_id="ear")
-        notify_deadline(connection_id="ear", dag_id="d")
+        notify_failure(told, connection_id="ear", survey="parks")
+        asyncio.run(notify_deadline(connection_id="ear", dag_id="d", survey="enoe_sdem"))
         server.shutdown()
-    assert b'"task": "validate"' in received[0]
-    assert b'"event": "late"' in received[1]
+    failed, late = map(json.loads, received)
+    assert (failed["task"], failed["period"], failed["survey"]) == ("validate", "2026T3", "parks")
+    assert failed["cause"] == "column A: blank"
+    assert "mend the survey's file" in failed["remedy"]
+    assert failed["link"].endswith("/dags/d/runs/r/tasks/validate")
+    assert late["event"] == "late"

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from demo import lake_process
 from demo import lake_server as module
 from demo.lake_identities import ADMIN, BUCKETS, PUBLIC_BUCKET
 from demo.lake_server import REGION, LakeServer
@@ -66,7 +67,7 @@ def test_both_languages_state_the_same_rights() -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakeServer]:
     """A server whose administrator may make users, as an office's does."""
-    patch, command = pytest.MonkeyPatch(), module.server_command
+    patch, command = pytest.MonkeyPatch(), lake_process.server_command
 
     def with_users(*of: Any) -> list[str]:
         kept = [word for word in command(*of) if not word.startswith("-s3.iam")]

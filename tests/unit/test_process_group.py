@@ -34,6 +34,8 @@ def test_a_signal_leaves_nothing_behind(sign: signal.Signals, tmp_path: Path) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # Whoever runs the tests in the background of a script has this signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert program.stdout is not None
     started = int(program.stdout.readline())
