@@ -7,12 +7,13 @@ INPUT ?=
 NATIONAL ?=
 PERIOD ?= 2015T2
 SURVEY ?= enoe_sdem
+ONLY ?=
 # Three processes for the tests, since one often waits for Airflow. Each takes a file at a time, in
 # the order of the folders: Airflow, the longest, is started in one of them near the beginning.
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser services demo ui test cluster coverage check unit bench clean figures schemas texts architecture sbom audit-packages upgrade
+.PHONY: help setup lock browser services demo ui test cluster chaos coverage check unit bench clean figures schemas texts architecture sbom audit-packages upgrade
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +76,11 @@ services:
 cluster: setup browser services  ## Airflow over two workers: one is lost while it trains, the other goes on
 	$(BIN)/python -m pytest -s tests/cluster
 
+chaos: setup browser  ## the DAG in Airflow, broken in every way: which faults it recovers from, in an hour
+	$(BIN)/python -m include.espejo.disclose.distance.compile
+	ESPEJO_CASES=2000 $(BIN)/python -m pytest -q tests/slow/test_bulk_input.py
+	$(BIN)/python -m tests.chaos $(if $(ONLY),--only "$(ONLY)")
+
 # Not part of `test`: Python 3.11 has no sys.monitoring, and what follows every line costs half an hour.
 coverage: setup browser  ## which lines and branches of include/ the unit and integration tests take
 	$(BIN)/python -m coverage erase
@@ -82,7 +88,8 @@ coverage: setup browser  ## which lines and branches of include/ the unit and in
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
-bench: setup  ## speed, memory and engines, beside the notebook's own; INPUT=file.csv and NATIONAL=file.csv for files of yours
+bench: setup  ## after its own tests: speed, memory and engines, beside the notebook's own; INPUT=file.csv and NATIONAL=file.csv for files of yours
+	$(BIN)/python -m pytest -q tests/bench
 	$(BIN)/python -m bench.run --engines --period $(PERIOD) $(if $(INPUT),--input "$(INPUT)") $(if $(NATIONAL),--national "$(NATIONAL)")
 
 figures: setup  ## the shape of the code: circles, names, types, lengths

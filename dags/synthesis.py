@@ -28,7 +28,14 @@ from include.espejo_airflow import metrics
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
 from include.espejo_airflow.connections import lakes_of, release_asset, require_rights
 from include.espejo_airflow.docs import synthesis_doc
-from include.espejo_airflow.form import form, job_of, joined_pattern, period_of_run, run_of
+from include.espejo_airflow.form import (
+    form,
+    job_of,
+    joined_pattern,
+    period_if_any,
+    period_of_run,
+    run_of,
+)
 from include.espejo_airflow.guard import guarded
 from include.espejo_airflow.lineage import datasets_of_release, traced
 from include.espejo_airflow.placement import placement
@@ -98,9 +105,10 @@ def _last_to_end(spec: SurveySpec) -> list[str]:
 
 
 def _plan_and_end(spec: SurveySpec) -> Any:
-    """The plan of a run, and its end, which comes whatever happens in between."""
+    """The plan of a run, and its end, which comes whatever happens in between: also where the run
+    is ended before it has planned anything, so that the end asks nothing of the plan."""
 
-    @setup
+    @task
     @guarded
     def plan() -> dict[str, str]:
         period = period_of_run(spec, get_current_context())
@@ -116,12 +124,11 @@ def _plan_and_end(spec: SurveySpec) -> Any:
 
     @teardown(on_failure_fail_dagrun=True)  # type: ignore[untyped-decorator]
     @guarded
-    def end_run(planned: dict[str, str]) -> None:
-        give_back(spec, planned["period"])
+    def end_run() -> None:
+        give_back(spec, period_if_any(spec, get_current_context()))
 
-    planned = plan()
-    end_run(planned)
-    return planned
+    end_run()
+    return plan()
 
 
 def _wire_intake(spec: SurveySpec, planned: Any) -> Any:

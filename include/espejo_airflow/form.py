@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.sdk import Param, get_current_context
 
+from include.espejo.errors import ParameterError
 from include.espejo.lake.keys import PublicLocation, scratch, workspace
 from include.espejo.language import Label, text
 from include.espejo.parameters import SHORTEST_REASON, Parameters, schema_of
@@ -100,6 +101,14 @@ def period_of_run(spec: SurveySpec, context: Mapping[str, Any]) -> Period:
         return spec.parse_period(asked or FORMS["none"].written)
     due: datetime = context.get("logical_date") or context["dag_run"].run_after
     return spec.schedule.last_out(spec.period, spec.schedule.local(due))
+
+
+def period_if_any(spec: SurveySpec, context: Mapping[str, Any]) -> str | None:
+    """The same, as it is written; None where the form asks for none that there is."""
+    try:
+        return str(period_of_run(spec, context))
+    except ParameterError:
+        return None
 
 
 def job_of(spec: SurveySpec, period: str) -> Job:

@@ -71,8 +71,8 @@ def require_turn(spec: SurveySpec, period: str) -> None:
         )
 
 
-def give_back(spec: SurveySpec, period: str) -> None:
-    """The end of a run, however it came: the next one of its period may begin.
+def give_back(spec: SurveySpec, period: str | None) -> None:
+    """The end of a run, however it came: the next one of its period may begin. None: it has none.
 
     Raises RunNotFinished where a task failed, or the run was ended by hand: Airflow takes the state
     of the last task for that of the run.
@@ -81,9 +81,9 @@ def give_back(spec: SurveySpec, period: str) -> None:
 
     context = get_current_context()
     run = context["dag_run"]
-    lake = lake_by(spec.connections.work, spec.places.restricted)
-    uri = period_lock(spec.places.restricted, spec.survey, period)
-    free_lock(lake, uri, run.run_id)
+    if period is not None:
+        lake = lake_by(spec.connections.work, spec.places.restricted)
+        free_lock(lake, period_lock(spec.places.restricted, spec.survey, period), run.run_id)
     states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
     told = _unfinished(states.get(run.run_id, {}), dry_run=context["params"]["dry_run"])
     if told:

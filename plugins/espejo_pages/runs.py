@@ -12,6 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from include.espejo.disclose.verdict import failed_gates
+from include.espejo.errors import LakeError
+from include.espejo.language import text
 from include.espejo.steps.table import INGEST, PUBLISH, VALIDATE, with_combine
 from include.espejo.synthesis.progress import read_progress
 from plugins.espejo_pages.surveys import Survey
@@ -29,6 +31,13 @@ TASKS = (
     PUBLISH.name,
     "end_run",
 )
+# Of the restricted area, where it does not answer.
+_NOTHING_KNOWN: Answer = {
+    "lake_answers": False,
+    "progress": None,
+    "failed_gates": [],
+    "candidate": None,
+}
 # Of a task that each part of a table has, the state that readers must know first.
 _URGENT = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "scheduled", "None")
 
@@ -55,20 +64,28 @@ def describe_run(survey: Survey, run_id: str, session: Session) -> Answer | None
         "fit_for": uses_of(reported.get("fit_for", {})),
         "tasks": tasks,
     }
-    return told | _workspace_facts(survey, told, states)
+    try:
+        facts = _workspace_facts(survey, told, states)
+    except LakeError:  # what Airflow itself knows of the run is told all the same
+        facts = _NOTHING_KNOWN
+    return told | facts
 
 
 def _workspace_facts(survey: Survey, told: Answer, states: dict[str, str | None]) -> Answer:
     """What the restricted area says of the run that may be shown: no row, no exact figure."""
     if told["release"] is None:
-        return {"progress": None, "failed_gates": [], "candidate": None}
+        return _NOTHING_KNOWN | {"lake_answers": True}
     work = survey.workspace(told["period"], told["release"])
     audited = states.get("disclose") == "success" and not told["published"]
     failed = failed_gates(survey.work, work) if audited else []
     progress = read_progress(survey.work, work.progress)
     return {
+        "lake_answers": True,
         "progress": None if progress is None else progress.model_dump(mode="json"),
-        "failed_gates": [gate_name(g["name"]) | {"remedy": g["remedy"]} for g in failed],
+        "failed_gates": [
+            gate_name(name) | {"remedy": text(remedy).model_dump()}
+            for name, remedy in ((gate["name"], gate["remedy"]) for gate in failed)
+        ],
         "candidate": work.candidate if states.get("report") == "success" else None,
     }
 

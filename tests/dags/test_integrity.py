@@ -76,7 +76,7 @@ def test_a_synthesis_has_deadline_setup_teardown_and_asset(bag: Any) -> None:
         if not dag_id.endswith("_synthesis"):
             continue
         assert dag.deadline
-        assert [t.task_id for t in dag.tasks if t.is_setup] == ["plan", "open_scratch"]
+        assert [t.task_id for t in dag.tasks if t.is_setup] == ["open_scratch"]
         teardowns = {t.task_id: t.on_failure_fail_dagrun for t in dag.tasks if t.is_teardown}
         assert teardowns == {"end_run": True, "close_scratch": False}
         # The period is given back when nothing of the run is going on any more.

@@ -282,6 +282,7 @@ def test_that_nothing_was_published_is_said_only_where_it_is_sure(
 ) -> None:
     """Publishing may also fail when the release is out, at the pointers or the journal."""
     label = {"es": "Pertenencia", "en": "Membership"}
+    remedy = {"es": "espere", "en": "wait"}
     task = {"id": step, "state": "failed", "try_number": 4, "most_tries": 4, "seconds": 1}
     state = {
         "state": "failed",
@@ -293,7 +294,8 @@ def test_that_nothing_was_published_is_said_only_where_it_is_sure(
         "tasks": [task],
         "progress": None,
         "candidate": None,
-        "failed_gates": [{"gate": "membership", "label": label, "remedy": "wait"}] * gates,
+        "lake_answers": True,
+        "failed_gates": [{"gate": "membership", "label": label, "remedy": remedy}] * gates,
     }
     text = shown("/runs/parks_synthesis/manual__1", "failed.", state)
     assert ("failed. Nothing was published." in text) == nothing
@@ -330,3 +332,31 @@ def test_of_a_task_of_each_part_the_state_that_matters_is_told_in_the_flow_s_ord
         ("publish", None),
         ("of_the_office", "success"),
     ]
+
+
+def test_with_the_lake_down_airflow_s_own_steps_are_still_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from include.espejo.errors import LakeError
+    from plugins.espejo_pages import runs
+
+    class Gone:
+        def __getattr__(self, name: str) -> Any:
+            def fail(*_: object) -> None:
+                raise LakeError("s3://espejo-restricted: no answer", retryable=True)
+
+            return fail
+
+    made = {"validate": {"period": PERIOD, "release": A}}
+    monkeypatch.setattr(runs, "_tasks", lambda *_: [{"id": "train", "state": "running"}])
+    monkeypatch.setattr(runs, "_returned", lambda *words: made.get(words[-1]))
+    survey: Any = SimpleNamespace(
+        dag_id="parks_synthesis",
+        work=Gone(),
+        workspace=lambda *_: SimpleNamespace(progress="progress", candidate="candidate"),
+    )
+    session: Any = SimpleNamespace(scalar=lambda _: SimpleNamespace(state="running", conf={}))
+    told = runs.describe_run(survey, "manual__1", session)
+    assert told is not None
+    assert told["tasks"] == [{"id": "train", "state": "running"}]
+    assert (told["lake_answers"], told["progress"], told["failed_gates"]) == (False, None, [])

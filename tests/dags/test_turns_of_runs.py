@@ -95,3 +95,33 @@ def test_the_end_of_a_run_gives_the_period_back_and_says_how_it_went(
         with pytest.raises(AirflowFailException, match=told):
             airflow.turns.give_back(airflow.spec, PERIOD)
     assert airflow.holder() == ""
+
+
+def test_a_run_that_asks_for_no_period_has_none_to_give_back(airflow: Airflow) -> None:
+    from include.espejo_airflow.form import period_if_any
+
+    airflow.in_task_of("one")
+    assert period_if_any(airflow.spec, {"params": {"period": "2026T3"}}) == "2026T3"
+    assert period_if_any(airflow.spec, {"params": {"period": "yesterday"}}) is None
+    airflow.states["one"] = {"plan": "failed", "publish": "upstream_failed"}
+    with pytest.raises(airflow.turns.RunNotFinished, match="plan failed"):
+        airflow.turns.give_back(airflow.spec, None)
+
+
+def test_the_upkeep_takes_its_turn_and_waits_for_none(airflow: Airflow) -> None:
+    airflow.working = {"one"}
+    airflow.in_task_of("one")
+    airflow.turns.require_turn(airflow.spec, PERIOD)
+    context = dict(airflow.context)
+    context["dag_run"] = SimpleNamespace(run_id="weekly", dag_id="enoe_sdem_maintenance")
+    with airflow.turns.turn_of_upkeep(airflow.spec, context, PERIOD) as mine:
+        assert not mine
+    assert airflow.holder() == "one"
+    airflow.working = {"weekly"}
+    with airflow.turns.turn_of_upkeep(airflow.spec, context, PERIOD) as mine:
+        assert mine
+        assert airflow.holder() == "enoe_sdem_maintenance:weekly"
+        airflow.in_task_of("two")
+        assert airflow.turns.other_run(airflow.spec, airflow.context) is not None
+    assert airflow.holder() == ""
+    airflow.turns.require_turn(airflow.spec, PERIOD)

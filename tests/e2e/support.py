@@ -8,25 +8,25 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pandas as pd
 
-from demo.cluster import AirflowCluster
 from demo.enoe_like import generate_survey, write_survey
 from demo.lake_identities import RESTRICTED_BUCKET
 from demo.lake_server import LakeServer
 from demo.run import upload
-from demo.ui import AirflowStandalone
 from include.espejo.survey import Period, load_spec
 from tests.support.canaries import found_in_text, plant
+from tests.support.ears import Ear
 
 SURVEY = "enoe_sdem"
 DAG, INDICATORS = f"{SURVEY}_synthesis", f"{SURVEY}_indicators"
+MAINTENANCE = f"{SURVEY}_maintenance"
 SEED = 987_654_321  # must be nowhere but in the run's own parameters and the restricted area
 # Some seconds of training: one test kills it half way.
 QUICK = {"epochs": 10, "batch_size": 100, "rows": 700, "seed": SEED}
@@ -36,12 +36,23 @@ _BY_CHANCE = re.compile(
 )
 
 
+class RunningAirflow(Protocol):
+    """Airflow, however it was started: its home, and the address of UI and API."""
+
+    home: Path
+    url: str
+
+    def password(self, user: str = "admin") -> str:
+        """Of a user of this home."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """The running lake and Airflow."""
 
     lake: LakeServer
-    airflow: AirflowStandalone | AirflowCluster
+    airflow: RunningAirflow
+    ear: Ear = field(default_factory=Ear)  # it hears alerts and figures where Airflow is told of it
 
     def read(self, bucket: str, key: str) -> bytes:
         body = self.lake.client("admin").get_object(Bucket=bucket, Key=key)["Body"]

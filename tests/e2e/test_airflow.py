@@ -30,6 +30,7 @@ from tests.support.chromium import browser_path
 from .panel import next_quarter, plant_leak, put_attempts
 from .support import (
     DAG,
+    MAINTENANCE,
     QUICK,
     SEED,
     SURVEY,
@@ -162,7 +163,55 @@ def test_a_bad_file_fails_once_and_publishes_nothing(
     assert "column POS_OCU, rule code list: 1 rows" in text
     assert canary not in text
     assert keys(stage, PUBLIC_BUCKET) == before
+    # Who watches is told once, with what the log says.
+    (told,) = [message for message in stage.ear.messages if message["run"] == run]
+    assert (told["event"], told["survey"], told["period"]) == ("failed", SURVEY, "2015T4")
+    assert told["task"] == "validate"
+    assert "column INGOCUP, rule range 0 to 999998: 3 rows" in told["cause"]
+    assert "mend the survey's file" in told["remedy"]
+    assert told["link"] == f"{stage.airflow.url}/dags/{DAG}/runs/{quote(run)}/tasks/validate"
+    assert not told_of_people(json.dumps(told))
     assert not [key for key in Restricted(stage, "2015T4").under() if "parquet" in key]
+
+
+def test_figures_of_a_run_reach_who_collects_them(stage: Stage, done: str) -> None:
+    def told() -> bool:
+        names = {figure[0] for figure in stage.ear.figures}
+        return {f"airflow.espejo.{name}" for name in FIGURES} <= names
+
+    until(told, "the figures")
+    figures = stage.ear.figures
+    assert figures["airflow.espejo.step.rows", "step=sample", f"survey={SURVEY}"] == 700
+    assert figures["airflow.espejo.step.memory_mb", "step=train", f"survey={SURVEY}"] > 100
+    assert figures["airflow.espejo.gate.passed", "gate=membership", f"survey={SURVEY}"] == 1
+    assert 0 < figures["airflow.espejo.training.held_out_score", f"survey={SURVEY}"] < 1
+    assert figures["airflow.espejo.attempts.left", f"survey={SURVEY}"] == 2
+
+
+FIGURES = (
+    *("step.seconds", "step.memory_mb", "step.rows", "training.held_out_score"),
+    *("release.overall", "gate.passed", "gate.margin", "attempts.left"),
+)
+
+
+def test_the_maintenance_finds_a_public_file_that_was_changed(
+    stage: Stage, api: Api, done: str
+) -> None:
+    run = api.start(MAINTENANCE, {})
+    assert api.wait(MAINTENANCE, run) == "success"
+    tasks = {name: task["state"] for name, task in api.tasks(run, MAINTENANCE).items()}
+    # The spec says nothing of how long runs are kept.
+    assert tasks == {"expire": "skipped", "measure_space": "success", "verify": "success"}
+    key = next(key for key in keys(stage, PUBLIC_BUCKET) if key.endswith("/synthetic.csv"))
+    content = stage.read(PUBLIC_BUCKET, key)
+    admin = stage.lake.client("admin")
+    admin.put_object(Bucket=PUBLIC_BUCKET, Key=key, Body=b"other")
+    run = api.start(MAINTENANCE, {})
+    assert api.wait(MAINTENANCE, run) == "failed"
+    admin.put_object(Bucket=PUBLIC_BUCKET, Key=key, Body=content)
+    (told,) = [message for message in stage.ear.messages if message["run"] == run]
+    assert told["task"] == "verify"
+    assert f"{key.removeprefix(f'{SURVEY}/')} changed" in told["cause"]
 
 
 def test_the_trigger_form_in_a_browser(stage: Stage, api: Api, tmp_path: Path) -> None:
@@ -615,6 +664,16 @@ def test_a_wait_that_is_ended_by_hand_is_a_failed_run_and_holds_nobody_up(
     assert api.wait(DAG, run) == "failed"
     assert "the run did not get to its end" in api.log(run, "end_run")
     assert task_state(api, run, "publish") == "skipped"
+
+
+def test_a_run_that_is_ended_before_it_has_planned_is_a_failed_run(api: Api, done: str) -> None:
+    api.pause(DAG, True)
+    run = api.trigger(period="2013T2", **QUICK)
+    end(api, run)
+    api.pause(DAG, False)
+    until(lambda: task_state(api, run, "end_run") == "failed", "its end")
+    assert api.wait(DAG, run) == "failed"
+    assert task_state(api, run, "plan") == "skipped"
 
 
 def test_a_backfill_of_the_past_starts_no_other_run(stage: Stage, api: Api, done: str) -> None:

@@ -21,6 +21,7 @@ from demo.lake_server import LakeServer
 from include.espejo.__main__ import main
 from tests.conftest import ROOT
 from tests.support.canaries import found_in_file, found_in_table, found_in_text, plant
+from tests.support.watched import Watch
 
 COLUMNS = [
     "LOC",
@@ -83,9 +84,11 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """One whole `synthesize`, and what it said."""
+    """One whole `synthesize`, what it said, and whom it asked."""
     out = tmp_path_factory.mktemp("made") / "release"
-    done = run("synthesize", str(survey), str(out), *SURVEY, *SETTINGS)
+    watch = Watch(tmp_path_factory.mktemp("watch"))
+    assert watch.works()
+    done = run("synthesize", str(survey), str(out), *SURVEY, *SETTINGS, **watch.environment)
     assert done.returncode == 0, done.stderr
     restricted = out.with_name(out.name + ".restricted")
     return {
@@ -93,6 +96,7 @@ def made(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
         "restricted": restricted,
         "said": json.loads(done.stdout.splitlines()[-1]),
         "log": done.stderr,
+        "addresses": watch.addresses(),
     }
 
 
@@ -133,6 +137,10 @@ def test_synthesize_says_what_the_contract_lists(made: dict[str, Any]) -> None:
     assert set(said["fit_for"].values()) <= {"fit", "care", "not_fit"}
     assert said["fit_for"]["structure"] == "fit"
     assert "fit for: structure" in made["log"]
+
+
+def test_no_step_looks_up_or_connects_to_an_outside_address(made: dict[str, Any]) -> None:
+    assert made["addresses"] == set()
 
 
 def test_the_release_has_its_files_and_the_manifest_knows_them(made: dict[str, Any]) -> None:

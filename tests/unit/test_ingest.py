@@ -15,8 +15,10 @@ import pytest
 from include.espejo.errors import EspejoError, InputError, LakeError
 from include.espejo.ingest import find_input, read_survey
 from include.espejo.lake.local import LocalLake
+from include.espejo.survey import load_spec
 from include.espejo.table.frames import arrow_type, from_parquet, to_frame, to_parquet, to_table
 from tests.support.made import zipped
+from tests.surveys.parks import SPEC, parks_csv, parks_rows
 
 WIDTHS = ("R_DEF", "LOC", "MUN", "MAN", "AGEB", "ENT", "CD_A", "NAC_DIA", "NAC_MES", "CS_P13_1")
 
@@ -557,3 +559,16 @@ def test_the_one_file_of_a_period_is_found(tmp_path: Path) -> None:
         InputError, match="2 files match; leave exactly one file for each period there"
     ):
         find_input(LocalLake(), pattern)
+
+
+def test_lines_of_another_width_are_counted_in_any_encoding(tmp_path: Path) -> None:
+    """The parser reads such a line as UTF-8 to whoever counts it."""
+    rows = parks_csv(parks_rows(20)).decode().split("\n")
+    rows[5] += ";ñandú;\x80"
+    rows[9] = "é;" + rows[9].rpartition(";")[0].rpartition(";")[0]
+    path = tmp_path / "parks.csv"
+    path.write_bytes("\n".join(rows).encode("latin-1"))
+    spec = load_spec(str(SPEC))
+    source = spec.source.model_copy(update={"encodings": ("latin-1",)})
+    with pytest.raises(InputError, match="rule fields: 2 lines do not have the header's 14"):
+        read_survey(LocalLake(), str(path), spec.model_copy(update={"source": source}))

@@ -16,6 +16,7 @@ from include.espejo.disclose.distance.encode import encode_population
 from include.espejo.disclose.gates import Audit, Gate, Outcome, finite, not_applicable
 from include.espejo.disclose.statistics.excess import Excess, holm, measure_excess
 from include.espejo.disclose.statistics.score import TrainedHouseholds
+from include.espejo.language import message
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.people import Population, gather
 
@@ -153,7 +154,7 @@ def _outcome(
 
 
 def _untested(attack: Attack, outcome: Outcome) -> Gate:
-    remedy = "hold out whole households as a control; if there are too few, hold out more"
+    remedy = message("hold out whole households as a control; if there are too few, hold out more")
     return Gate(
         name=attack.name,
         figure=None,

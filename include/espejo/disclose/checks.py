@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.disclose.gates import Gate, Outcome, not_applicable
+from include.espejo.language import message
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.disclosure import Floor
 from include.espejo.table.floors import Counts, count_behind
@@ -13,8 +14,10 @@ from include.espejo.table.keeping import breaches
 from include.espejo.table.people import Population
 from include.espejo.table.rules import group_numbers
 
-_REMEDY_RULES = "correct the engine or its constraints so that sampled rows satisfy the spec"
-_REMEDY_FLOOR = "run protect again with this floor, train again, and publish that table"
+_REMEDY_RULES = message(
+    "correct the engine or its constraints so that sampled rows satisfy the spec"
+)
+_REMEDY_FLOOR = message("run protect again with this floor, train again, and publish that table")
 
 
 def check_rules(population: Population, spec: SurveySpec, period: Period) -> Gate:

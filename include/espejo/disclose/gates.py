@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError, computed_field
 
 from include.espejo.errors import GateError
 from include.espejo.lake.document import Document
+from include.espejo.language import message
 
 
 class Outcome(StrEnum):
@@ -33,7 +34,7 @@ REASONS = {
     Outcome.NOT_COMPUTED: "the figure could not be computed",
 }
 # What mends an audit that cannot be read.
-NEW_AUDIT = "delete figures/disclosure.json and run `disclose` again"
+NEW_AUDIT = message("delete figures/disclosure.json and run `disclose` again")
 
 
 class Gate(Document):

@@ -57,6 +57,9 @@ def _translate(error: BaseException, uri: str, action: str, identity: str) -> Es
         return _failure(uri, action, text, absent=code != "NoSuchBucket")
     if isinstance(error, IsADirectoryError):
         return _failure(uri, action, "it is a directory; name a file")
+    if code == "RequestTimeTooSkewed":
+        text = "this machine's clock and the server's differ; set the clock, by NTP"
+        return _failure(uri, action, text, retryable=True)
     if isinstance(error, PermissionError) or status in (401, 403):
         whose = identity or "this connection"
         return _failure(uri, action, f"refused; check {whose}'s credentials and rights")

@@ -164,11 +164,14 @@ function heldBack(told, failed) {
   return notice("warn", told.dry_run
     ? say("These gates would stop the release:")
     : say("These gates stopped the release:"),
-  el("ul", {}, told.failed_gates.map((gate) => el("li", {}, el("b", {}, label(gate.label)), " ", el("code", {}, gate.gate), el("br"), gate.remedy))),
+  el("ul", {}, told.failed_gates.map((gate) => el("li", {}, el("b", {}, label(gate.label)), " ", el("code", {}, gate.gate), el("br"), label(gate.remedy)))),
   say("The exact figures are in the restricted area (internal.html). A reason can override an attack, never a floor or a rule."));
 }
 
 function waiting(told) {
+  if (!told.lake_answers) {
+    return notice("warn", say("The lake does not answer: the training and the gates cannot be shown now."));
+  }
   if (told.dry_run && told.candidate) {
     return notice("info", say("Dry run: nothing was published."),
       say("The candidate is in the restricted area, for those who may read it:"), el("code", {}, told.candidate));

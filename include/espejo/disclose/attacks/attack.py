@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.espejo.disclose.statistics.score import Score
+from include.espejo.language import message
 
-REMEDY = (
+REMEDY = message(
     "sample without calibration, raise the floors, or drop or coarsen a column; limits are "
     "changed only in the spec"
 )

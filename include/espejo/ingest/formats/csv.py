@@ -11,7 +11,7 @@ import pyarrow.csv as pa_csv
 from include.espejo.errors import InputError
 from include.espejo.ingest.formats.header import Header, read_header
 from include.espejo.ingest.formats.raw import RawColumn, RawTable
-from include.espejo.ingest.formats.stream import SourceStream
+from include.espejo.ingest.formats.stream import SourceStream, from_utf8
 from include.espejo.survey import SurveySpec
 
 
@@ -32,7 +32,7 @@ def read_csv(file: IO[bytes], source: str, spec: SurveySpec) -> RawTable:
     if cut:
         warnings.append("last line: it has no line end; make sure that the file is not truncated")
     columns = {
-        name: RawColumn.of(raw.column(f"f{position}"))
+        name: RawColumn.of(raw.column(f"f{position}")).mapped(from_utf8)
         for name, position in header.positions.items()
     }
     encodings = spec.source.encodings

@@ -46,6 +46,10 @@ class RawColumn:
             values += part.values
         return cls(values, np.concatenate(indices))
 
+    def mapped(self, change: Callable[[bytes], bytes]) -> RawColumn:
+        """The same rows, each distinct value changed."""
+        return RawColumn([change(value) for value in self.values], self.indices)
+
     def count(self, chosen: Iterable[int]) -> int:
         """How many rows hold one of these values."""
         return int(np.isin(self.indices, np.fromiter(chosen, dtype=np.int64)).sum())

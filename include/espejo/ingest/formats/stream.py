@@ -22,8 +22,19 @@ _OTHER_FILES = {
 }
 
 
+def as_utf8(content: bytes) -> bytes:
+    """Any bytes as UTF-8, each byte as the character of its number: the parser reads a line with
+    too many fields as UTF-8 to us, and fails on others. `from_utf8` gives them back."""
+    return content if content.isascii() else content.decode("latin-1").encode()
+
+
+def from_utf8(content: bytes) -> bytes:
+    """What `as_utf8` was given."""
+    return content if content.isascii() else content.decode().encode("latin-1")
+
+
 class SourceStream(io.RawIOBase):
-    """Reads on from an open file in one pass.
+    """Reads on from an open file in one pass, as UTF-8 whatever it is written in (`as_utf8`).
 
     The header line is taken out first (`header`), so that the parser can be told the columns.
     """
@@ -84,8 +95,8 @@ class SourceStream(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         if self._pending:
             chunk, self._pending = self._pending, b""
-            return chunk
-        return self._next(max(size, CHUNK))
+            return as_utf8(chunk)
+        return as_utf8(self._next(max(size, CHUNK)))
 
     def looks_like(self) -> str | None:
         """What the file is if it is no text in an ASCII-like encoding."""
