@@ -180,7 +180,7 @@ def told_of_people(text: str) -> list[str]:
     return [*found_in_text(text), *(["the seed"] if str(SEED) in text else [])]
 
 
-def until(holds: Callable[[], Any], what: str, seconds: float = 300, every: float = 0.3) -> Any:
+def until(holds: Callable[[], Any], what: str, seconds: float = 300, every: float = 0.5) -> Any:
     """What the function gives, once it gives something."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):

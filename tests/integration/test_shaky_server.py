@@ -19,7 +19,7 @@ from tests.support.shaky_server import ShakyServer, shaky_server
 
 from .test_publish import PERIOD, candidate
 
-TIMES = 6  # publications: some hundred requests
+TIMES = 3  # publications: some hundred requests
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Work that needs seeded global generators, or memory given back, runs in a child process.
 
 The child is a module of this library: it reads one JSON request on standard input and tells
-its results as JSON lines on standard output. Nothing here touches the caller's random state.
+its results as JSON lines on standard output. It ends with its caller, however that one ends.
+Nothing here touches the caller's random state.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from include.espejo.errors import EspejoError, LakeError, UnexpectedError, without_values
+from include.espejo.process.environment import environment_of_children
 
 Request = dict[str, Any]  # of JSON; what is in it, each child says
 Message = dict[str, Any]
@@ -36,14 +40,14 @@ def run_child(module: str, request: Request) -> Iterator[Message]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # the libraries' own messages may hold values of rows
         # The order of sets enters SDV's encodings: fixed, or a seed would not repeat.
-        env=os.environ | {"PYTHONPATH": paths, "PYTHONHASHSEED": "0"},
+        env=environment_of_children() | {"PYTHONPATH": paths, "PYTHONHASHSEED": "0"},
         text=True,
     )
     assert child.stdin is not None
     assert child.stdout is not None
     try:
-        child.stdin.write(json.dumps(request))
-        child.stdin.close()
+        child.stdin.write(json.dumps(request) + "\n")
+        child.stdin.flush()  # it stays open: its end tells the child that the caller is gone
         for line in child.stdout:
             message = json.loads(line)
             if "failed" in message:
@@ -54,6 +58,8 @@ def run_child(module: str, request: Request) -> Iterator[Message]:
     finally:
         child.kill()
         child.wait()
+        with suppress(BrokenPipeError):
+            child.stdin.close()
         child.stdout.close()
 
 
@@ -68,7 +74,9 @@ def _ended(module: str, code: int) -> EspejoError:
 
 def answer(handle: Callable[[Request], None]) -> None:
     """The child process: seed it, handle the request, report a failure without values."""
-    request = json.load(sys.stdin)
+    request = json.loads(sys.stdin.readline())
+    if sys.stdin is not None and sys.stdin is sys.__stdin__:
+        threading.Thread(target=_end_with_caller, args=(sys.stdin.fileno(),), daemon=True).start()
     warnings.simplefilter("ignore")
     _seed_everything(request["seed"])
     # Libraries print what they please, also on standard output: only messages may go there.
@@ -78,6 +86,12 @@ def answer(handle: Callable[[Request], None]) -> None:
     except EspejoError as error:
         tell({"failed": str(error)})
         sys.exit(1)
+
+
+def _end_with_caller(pipe: int) -> None:
+    """Wait for the end of the caller's pipe, which only its own end brings while we work."""
+    os.read(pipe, 1)
+    os._exit(1)
 
 
 def tell(message: Message) -> None:

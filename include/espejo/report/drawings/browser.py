@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from include.espejo.errors import BrowserError
+from include.espejo.process.environment import environment_of_children
 from include.espejo.process.private_folder import private_folder
 
 _MOST_SECONDS = 120  # a page in a language, or one picture
@@ -61,15 +62,35 @@ def open_browser() -> Iterator[Browser]:
 
     for name in ("kaleido", "choreographer"):
         logging.getLogger(name).setLevel(logging.WARNING)  # dozens of lines a page otherwise
-    # Without MathJax kaleido asks the network for nothing; what Chromium itself would ask its maker
-    # ends at a proxy that is not there.
-    chromium = kaleido.Kaleido(n=1, mathjax=False, proxy_server=_NOWHERE)
     with private_folder() as folder, _loop() as wait:
+        # All that they write is in this folder, which is gone even if this process is killed.
+        page = folder / "plots.html"
+        # Without MathJax kaleido asks the network for nothing; what Chromium itself would ask its
+        # maker ends at a proxy that is not there.
+        page.write_text(kaleido.PageGenerator(mathjax=False).generate_index(), encoding="utf-8")
+        chromium = kaleido.Kaleido(
+            n=1,
+            page_generator=page,
+            proxy_server=_NOWHERE,
+            tmp_dir=str(folder),
+            browser_cls=_chromium_without_keys(),
+        )
         wait(chromium.open())
         try:
             yield Browser(chromium, folder, wait)
         finally:
             wait(chromium.close())
+
+
+def _chromium_without_keys() -> type[Any]:
+    """Kaleido's Chromium, whose environment holds nobody's keys."""
+    from choreographer.browsers.chromium import Chromium
+
+    class ChromiumWithoutKeys(Chromium):
+        def get_env(self) -> dict[str, str]:
+            return environment_of_children()
+
+    return ChromiumWithoutKeys
 
 
 @contextmanager
