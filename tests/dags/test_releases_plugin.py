@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from playwright.sync_api import Route, sync_playwright
 
 from include.espejo.survey.load import SURVEYS_VARIABLE
 from tests.conftest import ROOT
+from tests.support.mutations import BULK
 from tests.support.shop import PERIOD, Shop
 
 PAGES = ROOT / "plugins" / "espejo_pages"
@@ -360,3 +364,44 @@ def test_with_the_lake_down_airflow_s_own_steps_are_still_told(
     assert told is not None
     assert told["tasks"] == [{"id": "train", "state": "running"}]
     assert (told["lake_answers"], told["progress"], told["failed_gates"]) == (False, None, [])
+
+
+_ODD = st.sampled_from(
+    (
+        *("parks_synthesis", "lakes_synthesis", "nobody_synthesis", "parks", "_synthesis"),
+        *(PERIOD, "2015T9", A, "manual__1", "..", "%2e%2e", "latest.json", "links", "report"),
+        *(
+            "check",
+            "about",
+            "state",
+            "synthetic.csv",
+            "manifest.json",
+            "\x00",
+            "a" * 3000,
+            "%",
+            "é",
+        ),
+    )
+) | st.text(max_size=8)
+_HEADERS = st.dictionaries(
+    st.sampled_from(("Accept", "Accept-Language", "Authorization", "Cookie", "If-None-Match")),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40),
+    max_size=2,
+)
+
+
+@settings(BULK, suppress_health_check=[*HealthCheck])
+@given(
+    method=st.sampled_from(("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")),
+    start=st.sampled_from(("/releases", "/runs", "/static", "")),
+    parts=st.lists(_ODD, max_size=5),
+    headers=_HEADERS,
+)
+def test_no_odd_request_breaks_a_page(
+    client: TestClient, method: str, start: str, parts: list[str], headers: dict[str, str]
+) -> None:
+    path = "/".join([start, *(quote(part, safe="%") for part in parts)])
+    answer = client.request(method, path or "/", headers=headers)
+    assert answer.status_code < 500
+    if answer.status_code >= 400:
+        assert "Traceback" not in answer.text

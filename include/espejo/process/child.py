@@ -75,8 +75,9 @@ def _ended(module: str, code: int) -> EspejoError:
 def answer(handle: Callable[[Request], None]) -> None:
     """The child process: seed it, handle the request, report a failure without values."""
     request = json.loads(sys.stdin.readline())
-    if sys.stdin is not None and sys.stdin is sys.__stdin__:
-        threading.Thread(target=_end_with_caller, args=(sys.stdin.fileno(),), daemon=True).start()
+    pipe = sys.__stdin__
+    if pipe is not None and pipe is sys.stdin:
+        threading.Thread(target=_end_with_caller, args=(pipe.fileno(),), daemon=True).start()
     warnings.simplefilter("ignore")
     _seed_everything(request["seed"])
     # Libraries print what they please, also on standard output: only messages may go there.

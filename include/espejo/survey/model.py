@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from include.espejo.language import Label
 from include.espejo.survey.column import Column, Role, Strict
@@ -25,6 +25,7 @@ from include.espejo.survey.settings import (
 )
 from include.espejo.survey.source import Source
 
+SPEC_FORMAT = 1
 MOST_COLUMNS = 254  # to model: the audit compares rows by a byte (disclose/distance/)
 
 
@@ -178,8 +179,9 @@ class Keep(Strict):
 
 
 class SurveySpec(Strict):
-    """All that is particular to a survey."""
+    """All that is particular to a survey. `format`: of the spec itself, where it ever changes."""
 
+    format: int = SPEC_FORMAT
     survey: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: Label
     description: Label
@@ -200,6 +202,16 @@ class SurveySpec(Strict):
     outputs: Outputs
     keep: Keep | None = None
     indicators: tuple[Indicator, ...] = Field(default=())
+
+    @field_validator("format")
+    @classmethod
+    def _is_read(cls, value: int) -> int:
+        if value != SPEC_FORMAT:
+            raise ValueError(
+                f"this version of Espejo reads specs of format {SPEC_FORMAT}; take the version "
+                "that this spec was written for, or write it anew"
+            )
+        return value
 
     @cached_property
     def columns_of_expressions(self) -> Columns:

@@ -68,7 +68,9 @@ function current(told) {
         el("a", { class: "button", href: address }, say("Open the report")),
         release.readable && downloadButton(address, "synthetic.csv", "CSV"),
         release.readable && downloadButton(address, "synthetic.parquet", "Parquet"))),
-    el("ul", { class: "cards" }, cards));
+    el("ul", { class: "cards" }, cards),
+    Object.values(release.ceilings).some((one) => one != null) && el("p", { class: "sub" },
+      say("A score beside its ceiling is of as many rows as the ceiling; the manifest has that of all rows.")));
 }
 
 // One release a period: the last one that stands.
