@@ -49,7 +49,7 @@ def _wire(spec: SurveySpec) -> None:
     @task
     @guarded
     def expire() -> Summary:
-        from include.espejo.upkeep.expiry import expire as expire_runs
+        from include.espejo.upkeep.expiry import expire_runs
 
         if spec.keep is None:
             raise AirflowSkipException("the spec does not say how long runs are kept")
@@ -61,13 +61,13 @@ def _wire(spec: SurveySpec) -> None:
     @task
     @guarded
     def verify() -> Summary:
-        from include.espejo.upkeep.verification import verify as verify_releases
+        from include.espejo.upkeep.verification import verify_releases
 
         found = verify_releases(catalog_of(spec, lakes_of(spec)))
-        metrics.tell("espejo.release.changed_files", len(found.changes), spec.survey)
+        metrics.send_figure("espejo.release.changed_files", len(found.changes), spec.survey)
         if found.last is not None:
             age = datetime.now(UTC) - found.last
-            metrics.tell("espejo.release.age_days", age.days, spec.survey)
+            metrics.send_figure("espejo.release.age_days", age.days, spec.survey)
         found.require()
         return {"releases": found.releases, "files": found.files, "vouched": found.vouched}
 
@@ -78,7 +78,7 @@ def _wire(spec: SurveySpec) -> None:
 
         used = space_used(lakes_of(spec), spec)
         for area, size in used.items():
-            metrics.tell("espejo.space.bytes", size, spec.survey, area=area)
+            metrics.send_figure("espejo.space.bytes", size, spec.survey, area=area)
         return dict(used)
 
     expire() >> measure_space()

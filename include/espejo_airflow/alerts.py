@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from include.espejo.errors import EspejoError
 from include.espejo.survey import SurveySpec, load_spec
-from include.espejo_airflow.guard import Refused
+from include.espejo_airflow.guard import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def notify_failure(context: Any, connection_id: str, survey: str) -> None:
 def _cause(error: object) -> tuple[str, str]:
     """The kind of a failure, and its words where they are the library's: these hold no person's
     value. Of others only the kind is told."""
-    if isinstance(error, Refused):
+    if isinstance(error, Refusal):
         return error.kind, str(error)
     if isinstance(error, EspejoError):
         return type(error).__name__, str(error)

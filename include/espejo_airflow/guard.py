@@ -11,14 +11,14 @@ from airflow.sdk.exceptions import AirflowFailException
 from include.espejo.errors import EspejoError
 
 
-class Refused(AirflowFailException):
+class Refusal(AirflowFailException):
     """A failure that trying again cannot mend; `kind`: the name of the library's own error."""
 
     def __init__(self, message: str, kind: str):
         super().__init__(message)
         self.kind = kind
 
-    def __reduce__(self) -> tuple[type[Refused], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[Refusal], tuple[str, str]]:
         return type(self), (str(self), self.kind)
 
 
@@ -32,7 +32,7 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         except EspejoError as error:
             if error.retryable:
                 raise
-            refusal = Refused(str(error), type(error).__name__)
+            refusal = Refusal(str(error), type(error).__name__)
         raise refusal
 
     return task

@@ -36,7 +36,7 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def tell(name: str, value: float, survey: str, **labels: str) -> None:
+def send_figure(name: str, value: float, survey: str, **labels: str) -> None:
     """Send a figure."""
     from airflow.sdk.observability import stats
 
@@ -51,17 +51,17 @@ def watched(survey: str, step: str) -> Iterator[None]:
     start = time.monotonic()
     with PeakMemory() as memory:
         yield
-    tell("espejo.step.seconds", round(time.monotonic() - start, 1), survey, step=step)
-    tell("espejo.step.memory_mb", round(memory.peak_mb), survey, step=step)
+    send_figure("espejo.step.seconds", round(time.monotonic() - start, 1), survey, step=step)
+    send_figure("espejo.step.memory_mb", round(memory.peak_mb), survey, step=step)
 
 
 def tell_step(run: Run, step: str, told: Summary) -> None:
     """What a step found, beyond its time and memory. No step fails for it."""
     survey = run.spec.survey
     if isinstance(told.get("rows"), int):
-        tell("espejo.step.rows", int(str(told["rows"])), survey, step=step)
+        send_figure("espejo.step.rows", int(str(told["rows"])), survey, step=step)
     if isinstance(told.get("overall"), float):
-        tell("espejo.release.overall", round(float(str(told["overall"])), 3), survey)
+        send_figure("espejo.release.overall", round(float(str(told["overall"])), 3), survey)
     try:
         if step == "train":
             _tell_training(run)
@@ -76,7 +76,7 @@ def _tell_training(run: Run) -> None:
 
     progress = read_progress(run.lakes.work, run.work.progress)
     if progress is not None and progress.score is not None:
-        tell("espejo.training.held_out_score", progress.score, run.spec.survey)
+        send_figure("espejo.training.held_out_score", progress.score, run.spec.survey)
 
 
 def _tell_gates(run: Run) -> None:
@@ -86,9 +86,9 @@ def _tell_gates(run: Run) -> None:
     survey = run.spec.survey
     audit = read_audit(run.lakes.work.read(run.work.audit))
     for gate in audit.gates:
-        tell("espejo.gate.passed", int(gate.passed), survey, gate=gate.name)
+        send_figure("espejo.gate.passed", int(gate.passed), survey, gate=gate.name)
     for name, margin in margins(audit).items():
-        tell("espejo.gate.margin", margin, survey, gate=name)
+        send_figure("espejo.gate.margin", margin, survey, gate=name)
     if run.ledger is not None:
         left = run.spec.disclosure.attempts - run.ledger.attempts(run.job.period)
-        tell("espejo.attempts.left", max(left, 0), survey)
+        send_figure("espejo.attempts.left", max(left, 0), survey)

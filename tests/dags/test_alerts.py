@@ -75,10 +75,10 @@ def test_a_failure_is_told_once(sent: Sent) -> None:
 
 
 def test_a_refusal_is_told_with_its_cause_remedy_period_and_link(sent: Sent) -> None:
-    from include.espejo_airflow.guard import Refused
+    from include.espejo_airflow.guard import Refusal
 
-    failed("disclose", Refused("gate attempts: 3 of 3", "GateError"), {"period": "2026T3"})
-    failed("plan", Refused("parameter rows: too few", "ParameterError"))
+    failed("disclose", Refusal("gate attempts: 3 of 3", "GateError"), {"period": "2026T3"})
+    failed("plan", Refusal("parameter rows: too few", "ParameterError"))
     gate, parameter = sent
     assert gate["cause"] == "gate attempts: 3 of 3"
     assert gate["remedy"].startswith("read the gates in the run's tab")

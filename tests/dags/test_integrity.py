@@ -253,7 +253,7 @@ def test_a_failure_is_told_where_a_connection_for_it_exists(
     from threading import Thread
 
     from include.espejo_airflow.alerts import notify_deadline, notify_failure
-    from include.espejo_airflow.guard import Refused
+    from include.espejo_airflow.guard import Refusal
 
     received: list[bytes] = []
 
@@ -269,7 +269,7 @@ def test_a_failure_is_told_where_a_connection_for_it_exists(
     task = SimpleNamespace(
         dag_id="d", run_id="r", task_id="validate", xcom_pull=lambda task_ids: planned
     )
-    told: dict[str, Any] = {"ti": task, "exception": Refused("column A: blank", "InputError")}
+    told: dict[str, Any] = {"ti": task, "exception": Refusal("column A: blank", "InputError")}
     # Nobody to tell: no error.
     notify_failure(told, connection_id="espejo_alert_absent", survey="parks")
     with HTTPServer(("127.0.0.1", 0), Ear) as server:

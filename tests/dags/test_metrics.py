@@ -96,7 +96,7 @@ def test_no_step_fails_for_its_figures(sent: Sent, caplog: pytest.LogCaptureFixt
 
 def test_a_figure_has_the_labels_that_are_declared() -> None:
     with pytest.raises(KeyError, match="other labels"):
-        metrics.tell("espejo.step.rows", 1, "parks")
+        metrics.send_figure("espejo.step.rows", 1, "parks")
 
 
 def test_dashboard_and_documents_have_every_figure() -> None:

@@ -16,9 +16,9 @@ from include.espejo.lake import Lakes, open_lake
 from include.espejo.releases.ledger import Ledger
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.survey.model import Keep
-from include.espejo.upkeep.expiry import Expiry, expire
+from include.espejo.upkeep.expiry import Expiry, expire_runs
 from include.espejo.upkeep.space import space_used
-from include.espejo.upkeep.verification import verify
+from include.espejo.upkeep.verification import verify_releases
 from tests.support.shop import PERIOD, Shop
 
 OLD, NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 11, 30, tzinfo=UTC)
@@ -54,7 +54,7 @@ class Office:
         yield period not in self.busy
 
     def expire(self) -> Expiry:
-        return expire(self.ledger.lake, self.ledger, self.spec, NOW, self.turn)
+        return expire_runs(self.ledger.lake, self.ledger, self.spec, NOW, self.turn)
 
 
 def write(path: Path, when: datetime = OLD) -> None:
@@ -142,12 +142,12 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 def test_what_is_as_it_was_published_passes(shop: Shop) -> None:
     shop.release("a" * 12)
-    found = verify(shop.catalog)
+    found = verify_releases(shop.catalog)
     found.require()
     assert (found.releases, found.vouched, found.changes) == (1, 1, ())
     assert found.files > 1
     assert found.last is not None
-    assert verify(Shop(shop.root / "empty").catalog).last is None
+    assert verify_releases(Shop(shop.root / "empty").catalog).last is None
 
 
 def test_a_changed_a_missing_and_an_added_file_are_named(shop: Shop) -> None:
@@ -157,7 +157,7 @@ def test_a_changed_a_missing_and_an_added_file_are_named(shop: Shop) -> None:
     (folder / "synthetic.csv").write_bytes(b"other")
     (folder / "report.html").unlink(missing_ok=True)
     (folder / "extra.txt").write_bytes(b"")
-    found = verify(shop.catalog)
+    found = verify_releases(shop.catalog)
     with pytest.raises(GateError, match=f"{PERIOD}/{name}/synthetic.csv changed") as told:
         found.require()
     assert f"{name}/extra.txt unlisted" in str(told.value)
@@ -170,7 +170,7 @@ def test_many_changes_are_counted_and_not_all_named(shop: Shop) -> None:
     for number in range(14):
         Path(shop.place.release(PERIOD, name), f"extra-{number:02d}.txt").write_bytes(b"")
     with pytest.raises(GateError, match="and 4 more; find out"):
-        verify(shop.catalog).require()
+        verify_releases(shop.catalog).require()
 
 
 def test_space_is_counted_for_each_area(tmp_path: Path) -> None:

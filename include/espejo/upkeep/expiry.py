@@ -43,7 +43,7 @@ class Expiry:
     busy: tuple[str, ...]
 
 
-def expire(lake: Lake, ledger: Ledger, spec: SurveySpec, now: datetime, turn: Turn) -> Expiry:
+def expire_runs(lake: Lake, ledger: Ledger, spec: SurveySpec, now: datetime, turn: Turn) -> Expiry:
     """Delete of each run what may go, where nobody has written for `keep.days` days.
 
     Raises ParameterError where the spec does not say how long runs are kept.

@@ -40,7 +40,7 @@ class Verification:
         )
 
 
-def verify(catalog: Catalog) -> Verification:
+def verify_releases(catalog: Catalog) -> Verification:
     """Hash every file of every release that the survey's pointer knows, withdrawn or not."""
     changes: list[str] = []
     files = vouched = 0
