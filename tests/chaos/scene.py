@@ -219,8 +219,7 @@ class Scene:
 
     def retry(self, run: str, task: str) -> None:
         """Have the next attempt now, and not in the minutes that the DAG waits."""
-        self.wait_for(run, task, "up_for_retry", "running", "queued", "scheduled", "success")
-        if self.state(run, task) == "up_for_retry":
+        if self.wait_for(run, task, "up_for_retry", "success") == "up_for_retry":
             retry_at_once(self.stage, run, task)
 
     def kill(self, run: str, task: str) -> None:
