@@ -241,9 +241,6 @@ def every_fault() -> Iterator[Fault]:
     """All of them, in the order in which they come."""
     for step, path in WRITES.items():
         yield Fault(f"kill -9 in {step}", "kills", partial(kill, step=step, path=path))
-        if step == "train":
-            ends = partial(kill, step=step, path="/model/", act="hold after")
-            yield Fault("kill -9 in train, at its end", "kills", ends)
     for name, path in (
         ("its first file", IN_PUBLIC),
         ("the table", "/synthetic[.]csv$"),
@@ -296,6 +293,7 @@ def every_fault() -> Iterator[Fault]:
         AFTER,
         partial(full, bucket=PUBLIC_BUCKET, step="publish", forget="."),
     )
+    yield Fault("kill -9 at the end of train", AFTER, killed_at_the_end_of_training)
     yield Fault("temporary folder full", AFTER, no_room)
     yield Fault("survey's file replaced while it is read", AFTER, replaced)
     yield Fault("clock a day ahead", AFTER, skewed)
@@ -304,6 +302,17 @@ def every_fault() -> Iterator[Fault]:
     yield Fault("two runs of one period at once", FRESH, together)
     yield Fault("run marked failed in train", "own", marked_failed)
     yield Fault("run deleted in train", "own 2", deleted)
+
+
+def killed_at_the_end_of_training(scene: Scene, run: str) -> str:
+    """kill -9 of a training that has written its model, and not yet that it is whole."""
+    scene.wait(run)
+    _forget(scene, RESTRICTED_BUCKET, "/model/|/training[.]json$|/losses[.]csv$")
+    scene.api.clear(run, "train")
+    until(lambda: scene.state(run, "train") != "success", "the clearing", 60)
+    told = kill(scene, run, "train", "/model/", "hold after")
+    assert scene.wait(run) == "success", scene.api.tasks(run)
+    return told
 
 
 def again(scene: Scene, run: str, step: str, path: str) -> str:
