@@ -13,7 +13,7 @@ ONLY ?=
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser services demo ui test cluster chaos coverage check unit bench clean figures schemas texts architecture sbom audit-packages upgrade
+.PHONY: help setup lock browser services demo ui test test-long cluster chaos coverage check unit bench clean figures schemas texts architecture sbom audit-packages upgrade
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,9 +59,13 @@ unit: setup  ## the tests that take seconds, a minute together
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit
 
 # The audit's search is compiled before: of several processes each would compile it.
-test: setup browser check  ## all tests, after lint, format and types
+test: setup browser check  ## the tests, after lint, format and types
 	$(BIN)/python -m include.espejo.disclose.distance.compile
-	$(BIN)/python -m pytest $(BOTH_CORES)
+	$(BIN)/python -m pytest $(BOTH_CORES) -m "not long"
+
+test-long: setup browser  ## what `make test` leaves out for its time: awkward surveys to the end, a lake that fails now and then
+	$(BIN)/python -m include.espejo.disclose.distance.compile
+	$(BIN)/python -m pytest $(BOTH_CORES) -m long
 
 services:
 	@if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || ! command -v redis-server >/dev/null; then \

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.long
 SEED = 86420975
 # A DAG with a task as `publish` is, run in one process as `make demo` does.
 RUN = """

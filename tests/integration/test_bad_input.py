@@ -33,7 +33,7 @@ from include.espejo.table.frames import from_parquet, to_frame
 from include.espejo.table.rules import relations
 from tests.surveys.made import PERIOD, codes, content_of, independent, spec_of, write
 
-pytestmark = pytest.mark.usefixtures("metrics_here")
+pytestmark = [pytest.mark.usefixtures("metrics_here"), pytest.mark.long]
 
 ROWS = 900
 

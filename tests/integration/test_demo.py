@@ -40,6 +40,7 @@ def demo(build: Path, survey: Path, *more: str) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.mark.long
 def test_a_second_survey_goes_through_the_same_dag(tmp_path: Path) -> None:
     survey = tmp_path / "parks.csv"
     write_parks(survey, rows=400)

@@ -19,6 +19,7 @@ from tests.support.shaky_server import ShakyServer, shaky_server
 
 from .test_publish import PERIOD, candidate
 
+pytestmark = pytest.mark.long
 TIMES = 3  # publications: some hundred requests
 
 

@@ -155,6 +155,7 @@ def test_a_killed_fit_goes_on_to_the_same_end(epochs: int, stop: int) -> None:
     assert_same(fitted(parks_learning(), epochs=epochs, store=store), whole)
 
 
+@pytest.mark.long
 def test_a_fit_goes_on_from_any_checkpoint() -> None:
     store = Kept()
     whole = fitted(parks_learning(), store=store)
@@ -163,6 +164,7 @@ def test_a_fit_goes_on_from_any_checkpoint() -> None:
         assert_same(fitted(parks_learning(), store=Kept(content)), whole)
 
 
+@pytest.mark.long
 def test_an_early_stop_survives_the_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(likelihood, "PATIENCE", 1)
     monkeypatch.setattr(adversarial, "PATIENCE", 1)

@@ -217,6 +217,7 @@ def test_the_command_prints_the_draft_or_writes_a_new_file(
         draft_spec(open_lake(str(tmp_path)), str(survey), Asked("My Survey"))
 
 
+@pytest.mark.long
 def test_a_draft_as_it_is_leads_to_a_release(tmp_path: Path) -> None:
     frame = people()
     frame["pay"] = frame["pay"].astype(float)

@@ -543,6 +543,7 @@ def test_text_in_place_of_a_number_fails(ingested, enoe, period, assert_no_canar
     assert_no_canary(caught.value)
 
 
+@pytest.mark.long
 def test_a_large_table_is_checked_by_columns_with_the_same_findings(
     enoe: SurveySpec, period: Period, ingested: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
