@@ -35,7 +35,7 @@ class EspejoReleases(AirflowPlugin):
     ]
     external_views = [  # noqa: RUF012
         {
-            "name": "Synthetic releases",
+            "name": "Espejo",  # the navigation cuts longer names, and this one is in both languages
             "href": f"{PREFIX}/releases",
             "destination": "nav",
             "url_route": "synthetic-releases",
