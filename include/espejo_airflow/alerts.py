@@ -75,8 +75,13 @@ def _cause(error: object) -> tuple[str, str]:
 
 
 def _period(instance: Any) -> str:
-    """The period that the run is for; empty where it has not been planned."""
-    planned = instance.xcom_pull(task_ids="plan")
+    """The period that the run is for; empty where it has not been planned, or where the plan cannot
+    be asked for: of a task whose process is lost, another component tells."""
+    try:
+        planned = instance.xcom_pull(task_ids="plan")
+    except Exception:  # noqa: BLE001  not swallowed: the alert says what is known, without a period
+        log.warning("the period of run %s is not known here", instance.run_id)
+        return ""
     return str(planned["period"]) if isinstance(planned, Mapping) else ""
 
 

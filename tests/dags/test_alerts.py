@@ -97,6 +97,15 @@ def test_of_a_foreign_failure_only_its_kind_is_told(error: object, sent: Sent) -
     assert "the log of the task has more" in sent[0]["cause"]
 
 
+def test_where_the_plan_cannot_be_asked_for_the_alert_goes_without_a_period(sent: Sent) -> None:
+    def lost(task_ids: str) -> None:
+        raise RuntimeError("nobody to ask")
+
+    told = SimpleNamespace(dag_id="parks_synthesis", run_id="x", task_id="train", xcom_pull=lost)
+    alerts.notify_failure({"ti": told, "exception": None}, "espejo_alert", "parks")
+    assert sent[0]["period"] == ""
+
+
 def test_every_kind_of_error_has_a_remedy() -> None:
     from include.espejo import errors
 

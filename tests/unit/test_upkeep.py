@@ -14,6 +14,7 @@ import pytest
 from include.espejo.errors import GateError, ParameterError
 from include.espejo.lake import Lakes, open_lake
 from include.espejo.releases.ledger import Ledger
+from include.espejo.releases.publish import withdraw_release
 from include.espejo.survey import Period, SurveySpec, load_spec
 from include.espejo.survey.model import Keep
 from include.espejo.upkeep.expiry import Expiry, expire_runs
@@ -162,6 +163,21 @@ def test_a_changed_a_missing_and_an_added_file_are_named(shop: Shop) -> None:
         found.require()
     assert f"{name}/extra.txt unlisted" in str(told.value)
     assert "withdraw the release" in str(told.value)
+
+
+def test_files_of_a_withdrawn_release_may_be_gone_and_not_changed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.espejo.releases.publish.record_withdrawal", lambda *_: None)
+    name = "a" * 12
+    shop.release(name)
+    withdraw_release(shop.lake, shop.place, PERIOD, name, "under review")
+    folder = Path(shop.place.release(PERIOD, name))
+    (folder / "synthetic.csv").unlink()
+    found = verify_releases(shop.catalog)
+    assert (found.changes, found.last) == ((), None)
+    (folder / "report.html").write_bytes(b"other")
+    assert verify_releases(shop.catalog).changes == (f"{PERIOD}/{name}/report.html changed",)
 
 
 def test_many_changes_are_counted_and_not_all_named(shop: Shop) -> None:
