@@ -28,7 +28,6 @@ WRITES = {
     "train": "/checkpoint/",
     "sample": "/[0-9a-f]{12}/synthetic[.]parquet$",
     "evaluate": "/figures/quality[.]json$",
-    "disclose": "/figures/disclosure[.]json$",
     "report": "/candidate/manifest[.]json$",
 }
 IN_PUBLIC = f"^/{PUBLIC_BUCKET}/"
@@ -293,7 +292,13 @@ def every_fault() -> Iterator[Fault]:
         AFTER,
         partial(full, bucket=PUBLIC_BUCKET, step="publish", forget="."),
     )
-    yield Fault("kill -9 at the end of train", AFTER, killed_at_the_end_of_training)
+    for step, forget, path in (
+        # The model is written, and not yet that it is whole.
+        ("train", "/model/|/training[.]json$|/losses[.]csv$", "/model/"),
+        ("disclose", "/figures/disclosure[.]json$", "/figures/disclosure[.]json$"),
+    ):
+        at_the_end = partial(killed_anew, step=step, forget=forget, path=path)
+        yield Fault(f"kill -9 at the end of {step}", AFTER, at_the_end)
     yield Fault("temporary folder full", AFTER, no_room)
     yield Fault("survey's file replaced while it is read", AFTER, replaced)
     yield Fault("clock a day ahead", AFTER, skewed)
@@ -304,13 +309,13 @@ def every_fault() -> Iterator[Fault]:
     yield Fault("run deleted in train", "own 2", deleted)
 
 
-def killed_at_the_end_of_training(scene: Scene, run: str) -> str:
-    """kill -9 of a training that has written its model, and not yet that it is whole."""
+def killed_anew(scene: Scene, run: str, step: str, forget: str, path: str) -> str:
+    """kill -9 of a step of an ended run that is done again, right after a write."""
     scene.wait(run)
-    _forget(scene, RESTRICTED_BUCKET, "/model/|/training[.]json$|/losses[.]csv$")
-    scene.api.clear(run, "train")
-    until(lambda: scene.state(run, "train") != "success", "the clearing", 60)
-    told = kill(scene, run, "train", "/model/", "hold after")
+    _forget(scene, RESTRICTED_BUCKET, forget)
+    scene.api.clear(run, step, downstream=True)
+    until(lambda: scene.state(run, step) != "success", "the clearing", 60)
+    told = kill(scene, run, step, path, "hold after")
     assert scene.wait(run) == "success", scene.api.tasks(run)
     return told
 
