@@ -74,7 +74,7 @@ class Api:
             headers["Authorization"] = f"Bearer {self._token}"
         data = None if body is None else json.dumps(body).encode()
         request = Request(self._url + path, data=data, headers=headers, method=method)
-        with urlopen(request, timeout=60) as answer:
+        with urlopen(request, timeout=180) as answer:  # SQLite makes writers wait for each other
             return json.loads(answer.read() or b"null")
 
     def status_of(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
