@@ -10,6 +10,7 @@ from functools import partial
 from urllib.parse import quote
 
 from demo.lake_identities import PUBLIC_BUCKET, RAW_BUCKET, RESTRICTED_BUCKET
+from demo.ui import is_healthy
 from tests.chaos.proxy import Trouble
 from tests.chaos.scene import PERIOD, Scene
 from tests.e2e.support import DAG, SURVEY, until
@@ -178,7 +179,7 @@ def restarted(scene: Scene, run: str, service: str, step: str) -> str:
         scene.fault_begins()
         scene.airflow.parts[service].kill()
         scene.airflow.start(service)
-        until(lambda: scene.api.status_of("GET", f"/api/v2/dags/{DAG}")[0] == 200, "the API")
+        until(lambda: is_healthy(scene.airflow.url), "Airflow")
     state = scene.wait_for(run, step, "success", "up_for_retry", "failed", seconds=300)
     if state == "up_for_retry":
         scene.retry(run, step)

@@ -67,6 +67,8 @@ class AirflowServices:
             # A task whose scheduler is gone is missed after so long; the defaults are minutes.
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+            # What another scheduler had begun is looked for so often; the default is five minutes.
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
             # Releases of one seed are then the same byte for byte.
             "SOURCE_DATE_EPOCH": "1767225600",
             "TMPDIR": str(self.temporary),
