@@ -80,7 +80,7 @@ def test_a_synthesis_has_deadline_setup_teardown_and_asset(bag: Any) -> None:
         teardowns = {t.task_id: t.on_failure_fail_dagrun for t in dag.tasks if t.is_teardown}
         assert teardowns == {"end_run": True, "close_scratch": False}
         # The period is given back when nothing of the run is going on any more.
-        last = {"plan", "close_scratch", "evaluate", "disclose", "publish"}
+        last = {"close_scratch", "evaluate", "disclose", "publish"}
         assert dag.get_task("end_run").upstream_task_ids == last
         assert [asset.name for asset in dag.get_task("publish").outlets] == [
             dag_id.replace("_synthesis", "_release")
