@@ -355,6 +355,7 @@ def failed_gates(stage: Stage) -> dict[str, dict[str, Any]]:
     return {gate["name"]: gate for gate in audit["gates"] if not gate["passed"]}
 
 
+@pytest.mark.long
 def test_a_fourth_release_of_a_period_is_refused_before_its_audit(
     api: Api, held_back: HeldBack
 ) -> None:
@@ -365,6 +366,7 @@ def test_a_fourth_release_of_a_period_is_refused_before_its_audit(
     assert not held_back.audited
 
 
+@pytest.mark.long
 def test_a_leak_from_the_quarter_before_is_caught(stage: Stage, held_back: HeldBack) -> None:
     """Nobody of this quarter came out, so only the union of both quarters shows the copies."""
     audit = json.loads(Restricted(stage, "2015T3").read("disclosure.json"))
@@ -374,6 +376,7 @@ def test_a_leak_from_the_quarter_before_is_caught(stage: Stage, held_back: HeldB
     assert all(name.endswith("_across_periods") for name in failed)
 
 
+@pytest.mark.long
 def test_a_failed_gate_publishes_nothing_and_says_why(
     stage: Stage, api: Api, held_back: HeldBack
 ) -> None:
@@ -392,6 +395,7 @@ def test_a_failed_gate_publishes_nothing_and_says_why(
     assert {"manifest.json", "synthetic.parquet", "synthetic.csv", "report.html"} <= candidate
 
 
+@pytest.mark.long
 def test_a_reason_that_names_the_gates_publishes_and_stands_in_the_manifest(
     stage: Stage, api: Api, held_back: HeldBack
 ) -> None:
@@ -411,7 +415,7 @@ def test_a_reason_that_names_the_gates_publishes_and_stands_in_the_manifest(
     assert all("/candidate/" in key or key.endswith("/manifest.json") for key in anew), anew
 
 
-def test_no_log_tells_of_people_or_the_seed(stage: Stage, held_back: HeldBack) -> None:
+def test_no_log_tells_of_people_or_the_seed(stage: Stage, done: str) -> None:
     """Every attempt of every task of every run up to here, also of those that failed."""
     logs = {log: log.read_text() for log in (stage.airflow.home / "logs").rglob("attempt=*.log")}
     assert {"train", "disclose", "publish"} <= {
@@ -421,7 +425,7 @@ def test_no_log_tells_of_people_or_the_seed(stage: Stage, held_back: HeldBack) -
     assert not any(found.values()), found
 
 
-def test_what_passes_between_tasks_is_small(stage: Stage, held_back: HeldBack) -> None:
+def test_what_passes_between_tasks_is_small(stage: Stage, done: str) -> None:
     """XComs and rendered templates hold URIs and counts, no seed, no rows and nothing of them."""
     with sqlite3.connect(stage.airflow.home / "airflow.db") as database:
         values = [str(row[0]) for row in database.execute("select value from xcom")]
@@ -512,7 +516,7 @@ def test_files_are_given_by_links_of_some_minutes(stage: Stage, api: Api, done: 
     assert viewer.call("GET", f"{at}/check") == {"vouched": True, "changes": []}
 
 
-def test_a_run_tells_its_training_while_it_goes_on(api: Api, held_back: HeldBack) -> None:
+def test_a_run_tells_its_training_while_it_goes_on(api: Api, done: str) -> None:
     run = api.trigger(period="2015T2", epochs=60, batch_size=20, rows=700, dry_run=True, seed=SEED)
 
     def live() -> Any:
@@ -534,6 +538,7 @@ def test_a_run_tells_its_training_while_it_goes_on(api: Api, held_back: HeldBack
         assert critic is None or critic == round(critic, 3)
 
 
+@pytest.mark.long
 def test_what_a_run_tells_holds_no_seed_and_no_row(
     stage: Stage, api: Api, held_back: HeldBack
 ) -> None:
@@ -571,6 +576,7 @@ def test_the_pages_in_airflow(stage: Stage, api: Api, done: str, tmp_path: Path)
     assert errors == []
 
 
+@pytest.mark.long
 def test_a_failed_run_says_what_to_do(stage: Stage, held_back: HeldBack, tmp_path: Path) -> None:
     with signed_in(stage, locale="en") as page:
         page.goto(f"{stage.airflow.url}/espejo/runs/{DAG}/{quote(held_back.run)}")

@@ -312,6 +312,7 @@ def test_a_file_that_is_not_there_ends_with_2(tables: Tables, run: Any) -> None:
 # --- synthesize where a gate fails -------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_failed_gate_leaves_no_release_and_keeps_the_candidate(
     run: Any,
     tmp_path: Path,
