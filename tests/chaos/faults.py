@@ -286,7 +286,12 @@ def every_fault() -> Iterator[Fault]:
     yield Fault(
         "restricted bucket full in sample",
         AFTER,
-        partial(full, bucket=RESTRICTED_BUCKET, step="sample", forget="[0-9a-f]{12}/(synthetic|sampling)[.]"),
+        partial(
+            full,
+            bucket=RESTRICTED_BUCKET,
+            step="sample",
+            forget="[0-9a-f]{12}/(synthetic|sampling)[.]",
+        ),
     )
     yield Fault(
         "public bucket full in publish",
