@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from demo.lake_identities import PUBLIC_BUCKET, RAW_BUCKET, RESTRICTED_BUCKET
 from demo.ui import is_healthy
-from tests.chaos.proxy import Trouble
+from tests.chaos.proxy import Act, Trouble
 from tests.chaos.scene import PERIOD, Scene
-from tests.e2e.support import DAG, SURVEY, until
+from tests.e2e.support import DAG, SURVEY, keys, until
 from tests.support.full_bucket import full_bucket
 
 ITSELF = "by itself"
@@ -32,21 +32,20 @@ WRITES = {
     "report": "/candidate/manifest[.]json$",
 }
 IN_PUBLIC = f"^/{PUBLIC_BUCKET}/"
-IN_RESTRICTED = f"^/{RESTRICTED_BUCKET}/"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault. `on`: which run it befalls: of one `run` the faults come one after the other."""
+    """A fault. `run`: which one it befalls; of one run the faults come one after the other."""
 
     name: str
     run: str
     befall: Callable[[Scene, str], str]
 
 
-def kill(scene: Scene, run: str, step: str, path: str, act: str = "hold", most: int = 1) -> str:
+def kill(scene: Scene, run: str, step: str, path: str, act: Act = "hold") -> str:
     """kill -9 of a step's process while it writes, or when it has written."""
-    trouble = Trouble(path, act, method="PUT", most=most)  # type: ignore[arg-type]
+    trouble = Trouble(path, act, method="PUT", most=1)
     with scene.troubled(trouble):
         assert trouble.reached.wait(300), f"{step} did not write {path}"
         scene.fault_begins()
@@ -56,10 +55,10 @@ def kill(scene: Scene, run: str, step: str, path: str, act: str = "hold", most: 
     return ITSELF
 
 
-def answer(scene: Scene, run: str, step: str, path: str, trouble: Trouble) -> str:
+def answer(scene: Scene, run: str, step: str, trouble: Trouble) -> str:
     """A trouble that ends by itself: the step's own tries, or its next attempt, get past it."""
     with scene.troubled(trouble):
-        assert trouble.reached.wait(300), f"{step}: nobody asked for {path}"
+        assert trouble.reached.wait(300), f"{step}: nobody asked for {trouble.path}"
         scene.fault_begins()
         state = scene.wait_for(run, step, "success", "up_for_retry", "failed", seconds=300)
     if state == "up_for_retry":
@@ -119,8 +118,6 @@ def full(scene: Scene, run: str, bucket: str, step: str, forget: str) -> str:
 
 
 def _forget(scene: Scene, bucket: str, pattern: str) -> None:
-    from tests.e2e.support import keys
-
     for key in keys(scene.stage, bucket):
         if re.search(pattern, key):
             scene.stage.lake.client("admin").delete_object(Bucket=bucket, Key=key)
@@ -197,27 +194,38 @@ def cleared(scene: Scene, run: str, task: str) -> str:
     return ITSELF
 
 
-def marked_failed(scene: Scene, run: str) -> str:
-    """A run is marked failed while it trains; it ends as failed, and the next one goes on."""
+def killed_anew(scene: Scene, run: str, step: str, path: str, bucket: str, forget: str) -> str:
+    """kill -9 of a step of an ended run that is done again, right after a write."""
+    scene.wait(run)
+    _forget(scene, bucket, forget)
+    scene.api.clear(run, step, downstream=True)
+    until(lambda: scene.state(run, step) != "success", "the clearing", 60)
+    told = kill(scene, run, step, path, "hold after")
+    assert scene.wait(run) == "success", scene.api.tasks(run)
+    return told
+
+
+def end_in_training(scene: Scene, run: str) -> None:
+    """*Mark as failed*, while the run trains."""
     held = Trouble(WRITES["train"], "slow", method="PUT", seconds=8.0, most=1)
     with scene.troubled(held):
         until(lambda: held.count, "the training")
         scene.fault_begins()
         scene.api.call("PATCH", f"/api/v2/dags/{DAG}/dagRuns/{run}", {"state": "failed"})
     assert scene.wait(run) == "failed"
+
+
+def marked_failed(scene: Scene, run: str) -> str:
+    """A run is marked failed while it trains; it ends as failed, and the next one goes on."""
+    end_in_training(scene, run)
     assert scene.wait(scene.start()) == "success"
     return "a new run"
 
 
 def deleted(scene: Scene, run: str) -> str:
-    """A run is deleted while it trains, and made again."""
-    held = Trouble(WRITES["train"], "slow", method="PUT", seconds=8.0, most=1)
-    with scene.troubled(held):
-        until(lambda: held.count, "the training")
-        scene.fault_begins()
-        scene.api.call("PATCH", f"/api/v2/dags/{DAG}/dagRuns/{run}", {"state": "failed"})
-        scene.wait(run)
-        scene.api.call("DELETE", f"/api/v2/dags/{DAG}/dagRuns/{run}")
+    """A run is deleted that trained, and made again."""
+    end_in_training(scene, run)
+    scene.api.call("DELETE", f"/api/v2/dags/{DAG}/dagRuns/{run}")
     assert scene.wait(scene.start()) == "success"
     return "a new run"
 
@@ -250,7 +258,7 @@ def every_fault() -> Iterator[Fault]:
         ("the journal", "/releases[.]json$"),
         ("the list of changes", "/CHANGES[.]md$"),
     ):
-        after = partial(again, step="publish", path=path)
+        after = partial(killed_anew, step="publish", path=path, bucket=PUBLIC_BUCKET, forget=".")
         yield Fault(f"kill -9 in publish after {name}", "publications", after)
     for step, name, trouble in (
         ("ingest", "503", Trouble(WRITES["ingest"], "answer", method="PUT", most=8)),
@@ -258,19 +266,15 @@ def every_fault() -> Iterator[Fault]:
         (
             "sample",
             "500",
-            Trouble(
-                *(WRITES["sample"], "answer", "PUT", 500, "InternalError"),
-                most=8,
-            ),
+            Trouble(WRITES["sample"], "answer", "PUT", 500, "InternalError", most=8),
         ),
         ("report", "429", Trouble("/candidate/", "answer", "PUT", 429, "SlowDown", most=8)),
         ("publish", "503", Trouble(IN_PUBLIC, "answer", method="PUT", most=8)),
     ):
-        path = trouble.path
         yield Fault(
             f"S3 answers {name} in {step}" if name[0].isdigit() else f"S3: {name} in {step}",
             "answers",
-            partial(answer, step=step, path=path, trouble=trouble),
+            partial(answer, step=step, trouble=trouble),
         )
     for step in ("validate", "train"):
         yield Fault(f"S3 gone in {step}", "gone", partial(gone, step=step, seconds=60))
@@ -303,7 +307,9 @@ def every_fault() -> Iterator[Fault]:
         ("train", "/model/|/training[.]json$|/losses[.]csv$", "/model/"),
         ("disclose", "/figures/disclosure[.]json$", "/figures/disclosure[.]json$"),
     ):
-        at_the_end = partial(killed_anew, step=step, forget=forget, path=path)
+        at_the_end = partial(
+            killed_anew, step=step, path=path, bucket=RESTRICTED_BUCKET, forget=forget
+        )
         yield Fault(f"kill -9 at the end of {step}", AFTER, at_the_end)
     yield Fault("temporary folder full", AFTER, no_room)
     yield Fault("survey's file replaced while it is read", AFTER, replaced)
@@ -313,25 +319,3 @@ def every_fault() -> Iterator[Fault]:
     yield Fault("two runs of one period at once", FRESH, together)
     yield Fault("run marked failed in train", "own", marked_failed)
     yield Fault("run deleted in train", "own 2", deleted)
-
-
-def killed_anew(scene: Scene, run: str, step: str, forget: str, path: str) -> str:
-    """kill -9 of a step of an ended run that is done again, right after a write."""
-    scene.wait(run)
-    _forget(scene, RESTRICTED_BUCKET, forget)
-    scene.api.clear(run, step, downstream=True)
-    until(lambda: scene.state(run, step) != "success", "the clearing", 60)
-    told = kill(scene, run, step, path, "hold after")
-    assert scene.wait(run) == "success", scene.api.tasks(run)
-    return told
-
-
-def again(scene: Scene, run: str, step: str, path: str) -> str:
-    """kill -9 of a publication that is made anew, right after a write."""
-    scene.wait(run)
-    scene.clear_public()
-    scene.api.clear(run, step)
-    until(lambda: scene.state(run, step) != "success", "the clearing", 60)
-    told = kill(scene, run, step, path, "hold after")
-    assert scene.wait(run) == "success", scene.api.tasks(run)
-    return told

@@ -2,82 +2,42 @@
 
 from __future__ import annotations
 
-import http.client
 import itertools
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+
+from tests.support.passing import PassingHandler, PassingServer, serving
 
 EVERY = 10
 SLOW_SECONDS = 0.5
-_BUSY = (
-    b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code>'
-    b"<Message>Please reduce your request rate.</Message></Error>"
-)
 
 
-class ShakyServer(ThreadingHTTPServer):
-    """Passes requests on to `behind`, but for every tenth, which it answers with 503."""
-
-    daemon_threads = True
+class ShakyServer(PassingServer):
+    """Passes requests on, but for every tenth, which it answers with 503."""
 
     def __init__(self, behind: str):
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.behind = urlsplit(behind).netloc
+        super().__init__(behind, _Handler)
         self.count = itertools.count(1)
         self.refused = 0
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(PassingHandler):
     server: ShakyServer
 
-    def _pass_on(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def handle_it(self) -> None:
+        body = self.body()
         if next(self.server.count) % EVERY == 0:
             self.server.refused += 1
-            self._answer(503, {"Content-Type": "application/xml"}, _BUSY)
+            self.refuse(503, "SlowDown")
             return
         if self.command == "GET" and "list-type=2" in self.path:
             time.sleep(SLOW_SECONDS)
-        # With the headers as they are: the signature is of the host that the client named.
-        connection = http.client.HTTPConnection(self.server.behind, timeout=60)
-        try:
-            connection.request(self.command, self.path, body, dict(self.headers.items()))
-            answer = connection.getresponse()
-            content = answer.read()
-            self._answer(answer.status, dict(answer.getheaders()), content)
-        finally:
-            connection.close()
-
-    def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        self.send_response_only(status)
-        for name, value in headers.items():
-            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                self.send_header(name, value)
-        length = headers.get("Content-Length", str(len(content)))  # of HEAD, of what is not sent
-        self.send_header("Content-Length", length)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.answer(*self.asked(body))
 
 
 @contextmanager
 def shaky_server(behind: str) -> Iterator[ShakyServer]:
     """Such a server before the one at `behind`, on a free port of the loopback address."""
-    with ShakyServer(behind) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(ShakyServer(behind)) as server:
         yield server
-        server.shutdown()
