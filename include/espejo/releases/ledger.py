@@ -199,7 +199,7 @@ class Ledger:
 
         `households`: hashes, uint64.
         """
-        before = self.forgotten()
+        before = len(self.forgotten())  # a list that lost some is not written on
         told = {f"{number:016x}" for number in households.tolist()}
 
         def longer(content: bytes | None) -> bytes:
@@ -207,7 +207,7 @@ class Ledger:
             return Forgotten(households=tuple(sorted(known | told))).to_json()
 
         change_object(self.lake, self._forgotten_list, longer)
-        return len(told) - len(told & {f"{number:016x}" for number in before.tolist()})
+        return len(self.forgotten()) - before
 
     def forgotten(self) -> np.ndarray:
         """The households that withdrew: hashes, uint64, in order. Raises GateError where the list
