@@ -43,7 +43,7 @@ class EspejoReleases(AirflowPlugin):
             "icon_dark_mode": f"{PREFIX}/static/icon-dark.svg",
         },
         {
-            "name": "Synthetic release",
+            "name": "Espejo",  # Airflow shows it as it is to readers of either language
             "href": f"{PREFIX}/runs/{{DAG_ID}}/{{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "synthetic-release",

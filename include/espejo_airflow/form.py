@@ -12,11 +12,13 @@ from airflow.sdk import Param, get_current_context
 from include.espejo.errors import ParameterError
 from include.espejo.lake.keys import PublicLocation, scratch, workspace
 from include.espejo.language import Label, text
-from include.espejo.parameters import SHORTEST_REASON, Parameters, schema_of
+from include.espejo.parameters import SHORTEST_REASON, Parameters, bounds_of, schema_of
 from include.espejo.steps.run import Job, Run
 from include.espejo.survey import Period, SurveySpec, period_pattern
 from include.espejo.survey.period import FORMS
 from include.espejo_airflow.connections import lakes_of, ledger_of
+
+_SETTINGS = ("rows", "engine", "epochs", "batch_size", "calibrate")
 
 
 def form(spec: SurveySpec) -> dict[str, Param]:
@@ -78,8 +80,12 @@ def _setting(name: str, default: int | bool | str | None, **more: Any) -> Param:
     schema = schema_of(name) | more
     title, about = schema.pop("title"), schema.pop("description", None)
     schema["title"] = _both(text(title))
-    if about:
-        schema["description_md"] = _lines(text(about))
+    told = [text(about)] if about else []
+    if "minimum" in schema:  # Airflow's form moves a number that lies outside, and does not say so
+        low, high, _ = bounds_of(name)
+        told.append(text("From {low} to {high}.", low=f"{low:,}", high=f"{high:,}"))
+    if told:
+        schema["description_md"] = _lines(*told)
     kind: str = schema.pop("type")
     schema.pop("default", None)
     return Param(default, type=["null", kind] if default is None else kind, **schema)
@@ -90,8 +96,8 @@ def _both(name: Label) -> str:
     return f"{name.es} / {name.en}"
 
 
-def _lines(told: Label) -> str:
-    return f"{told.es} *{told.en}*"
+def _lines(*told: Label) -> str:
+    return f"{' '.join(one.es for one in told)} *{' '.join(one.en for one in told)}*"
 
 
 def period_of_run(spec: SurveySpec, context: Mapping[str, Any]) -> Period:
@@ -114,14 +120,27 @@ def period_if_any(spec: SurveySpec, context: Mapping[str, Any]) -> str | None:
 def job_of(spec: SurveySpec, period: str) -> Job:
     """The job of the running task, its parameters straight from the form."""
     params = get_current_context()["params"]
-    names = ("rows", "epochs", "batch_size", "seed", "engine", "calibrate")
-    given = {name: params.get(name) for name in names}
+    given = {name: params.get(name) for name in (*_SETTINGS, "seed")}
     return Job(spec, spec.parse_period(period), Parameters.of(spec, given))
 
 
 def joined_pattern(spec: SurveySpec, period: Period) -> str:
     """Where the table that the spec joins lies; empty for none."""
     return period.format(spec.source.join.raw) if spec.source.join else ""
+
+
+def settings_of(spec: SurveySpec, conf: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run was asked for that is not as the spec has it; nothing of a form that is refused.
+
+    Without the seed, which is for the restricted area alone.
+    """
+    given = {name: conf.get(name) for name in _SETTINGS}
+    try:
+        asked = Parameters.of(spec, given).model_dump(include={*_SETTINGS})
+    except ParameterError:
+        return {}
+    usual = Parameters.of(spec, {}).model_dump()
+    return {name: value for name, value in asked.items() if value != usual[name]}
 
 
 def override_of_run() -> str | None:

@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 from include.espejo.disclose.verdict import failed_gates
 from include.espejo.errors import LakeError
 from include.espejo.language import text
+from include.espejo.parameters import schema_of
 from include.espejo.steps.table import INGEST, PUBLISH, VALIDATE, with_combine
 from include.espejo.synthesis.progress import read_progress
+from include.espejo_airflow.form import settings_of
 from plugins.espejo_pages.surveys import Survey
 from plugins.espejo_pages.views import Answer, gate_name, uses_of
 
@@ -61,6 +63,7 @@ def describe_run(survey: Survey, run_id: str, session: Session) -> Answer | None
         "period": made.get("period") or planned.get("period"),
         "release": made.get("release"),
         "published": states.get("publish") == "success",
+        "asked": _asked(survey, conf),
         "fit_for": uses_of(reported.get("fit_for", {})),
         "tasks": tasks,
     }
@@ -69,6 +72,13 @@ def describe_run(survey: Survey, run_id: str, session: Session) -> Answer | None
     except LakeError:  # what Airflow itself knows of the run is told all the same
         facts = _NOTHING_KNOWN
     return told | facts
+
+
+def _asked(survey: Survey, conf: Answer) -> list[Answer]:
+    """The settings that the form gave, as they were taken."""
+    taken = settings_of(survey.spec, conf)
+    titles: dict[str, str] = {name: schema_of(name)["title"] for name in taken}
+    return [{"label": text(titles[n]).model_dump(), "value": value} for n, value in taken.items()]
 
 
 def _workspace_facts(survey: Survey, told: Answer, states: dict[str, str | None]) -> Answer:

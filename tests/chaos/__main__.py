@@ -69,13 +69,13 @@ def _recovers(scene: Scene, fault: Fault, run: str, reference: dict[str, str]) -
     if fault.run in ON_THE_WAY:
         print(told, flush=True)
         return True
-    return _is_whole(scene, told, reference)
+    return _is_whole(scene, told, reference if fault.alike else None)
 
 
-def _is_whole(scene: Scene, told: str, reference: dict[str, str]) -> bool:
+def _is_whole(scene: Scene, told: str, reference: dict[str, str] | None) -> bool:
     """Whether the release is that of the quiet run, and nothing lies about; with a line on both."""
-    left, same = scene.left_behind(), scene.published() == reference
-    state = "the same" if same else "OTHER"
+    left, same = scene.left_behind(), reference in (None, scene.published())
+    state = "its own" if reference is None else "the same" if same else "OTHER"
     print(f"{told:82}  {state:9} {', '.join(left) or '-'}", flush=True)
     return same and not left
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -41,9 +42,22 @@ from tests.e2e.support import (
 )
 
 PERIOD = "2015T2"
+ITSELF = "by itself"
+CLEARED = "cleared, as its message says"
+# What each step writes first: held there, its process is in the middle of the step.
+WRITES = {
+    "ingest": "/scratch/typed[.]parquet$",
+    "validate": "/[0-9a-f]{12}/typed[.]parquet$",
+    "protect": "/train[.]parquet$",
+    "train": "/checkpoint/",
+    "sample": "/[0-9a-f]{12}/synthetic[.]parquet$",
+    "evaluate": "/figures/quality[.]json$",
+    "report": "/candidate/manifest[.]json$",
+}
 ASKED = {"period": PERIOD, "epochs": 10, "batch_size": 100, "rows": 700, "seed": SEED}
 SALT = hashlib.sha256(b"end to end").digest()
 SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
+_FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 _ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 
 
@@ -92,9 +106,33 @@ class AirflowServices:
         for part in reversed(self.parts.values()):
             part.stop()
 
-    def start(self, name: str) -> None:
-        words = [sys.executable, "-m", "airflow", name]
-        self.parts[name] = ProcessGroup(words, self._environment, self._folder / f"{name}.log")
+    def start(self, name: str, **more: str) -> None:
+        words, log = [sys.executable, "-m", "airflow", name], self._folder / f"{name}.log"
+        self.parts[name] = ProcessGroup(words, self._environment | more, log)
+
+    @contextmanager
+    def other_clock(self) -> Iterator[Callable[[str], int]]:
+        """Airflow's services on a machine whose clock can be set, as `faketime` writes it: +1d."""
+        assert _FAKETIME, "no other clock: sudo apt-get install -y faketime"
+        told = self._folder / "clock"
+        told.write_text("+0")
+        settings = {
+            "LD_PRELOAD": str(_FAKETIME),
+            "FAKETIME_TIMESTAMP_FILE": str(told),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        try:
+            self._start_again(**settings)
+            yield told.write_text
+        finally:
+            self._start_again()
+
+    def _start_again(self, **more: str) -> None:
+        for name in SERVICES:
+            self.parts[name].stop()
+            self.start(name, **more)
+        until(lambda: is_healthy(self.url), "Airflow", 300)
 
     def password(self, user: str = "admin") -> str:
         return password_of(self.home, user)
@@ -144,7 +182,7 @@ class Scene:
     """Runs of the DAG, and what befalls them."""
 
     def __init__(self, stage: Stage, proxy: FaultyLake, airflow: AirflowServices, folder: Path):
-        self.stage, self.proxy, self.airflow, self._folder = stage, proxy, airflow, folder
+        self.stage, self.proxy, self.airflow, self.folder = stage, proxy, airflow, folder
         self.api = Api(stage)
         for dag in (DAG, INDICATORS):
             until(partial(self._knows, dag), dag)
@@ -158,17 +196,17 @@ class Scene:
 
     def clear_lake(self) -> None:
         """Nothing but the survey's file and the ledger's salt."""
-        admin = self.stage.lake.client("admin")
         for bucket in BUCKETS:
-            for key in keys(self.stage, bucket):
-                admin.delete_object(Bucket=bucket, Key=key)
-        admin.put_object(Bucket=RESTRICTED_BUCKET, Key=f"{SURVEY}/ledger/salt", Body=SALT)
-        put_survey(self.stage, self._folder, PERIOD, survey(PERIOD))
-
-    def clear_public(self) -> None:
+            self.forget(bucket, ".")
         admin = self.stage.lake.client("admin")
-        for key in keys(self.stage, PUBLIC_BUCKET):
-            admin.delete_object(Bucket=PUBLIC_BUCKET, Key=key)
+        admin.put_object(Bucket=RESTRICTED_BUCKET, Key=f"{SURVEY}/ledger/salt", Body=SALT)
+        put_survey(self.stage, self.folder, PERIOD, survey(PERIOD))
+
+    def forget(self, bucket: str, pattern: str) -> None:
+        """Delete what has such a key, as if it had never been written."""
+        for key in keys(self.stage, bucket):
+            if re.search(pattern, key):
+                self.stage.lake.client("admin").delete_object(Bucket=bucket, Key=key)
 
     def raw_key(self) -> str:
         (key,) = keys(self.stage, RAW_BUCKET)
@@ -198,6 +236,11 @@ class Scene:
 
     def start(self, **more: Any) -> str:
         return self.api.trigger(**ASKED | more)
+
+    def runs(self, kind: str) -> list[dict[str, Any]]:
+        """Airflow's runs of this kind: `manual`, `scheduled` or `backfill`."""
+        found = self.api.call("GET", f"/api/v2/dags/{DAG}/dagRuns?limit=100")["dag_runs"]
+        return [run for run in found if run["run_type"] == kind]
 
     def state(self, run: str, task: str) -> str | None:
         found = self.api.tasks(run).get(task)

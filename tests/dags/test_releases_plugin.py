@@ -16,12 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Route, sync_playwright
 
-from include.espejo.survey.load import SURVEYS_VARIABLE
+from include.espejo.survey.load import SURVEYS_VARIABLE, load_spec
 from tests.conftest import ROOT
 from tests.support.mutations import BULK
 from tests.support.shop import PERIOD, Shop
 
 PAGES = ROOT / "plugins" / "espejo_pages"
+PARKS = ROOT / "tests" / "surveys" / "parks.yaml"
 A = "a" * 12
 AT = f"/releases/parks_synthesis/{PERIOD}/{A}"
 ROUTES = [
@@ -54,7 +55,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """Two surveys in a folder's lake, `parks` with a release."""
     surveys = tmp_path / "surveys"
     surveys.mkdir()
-    text = (ROOT / "tests/surveys/parks.yaml").read_text(encoding="utf-8")
+    text = PARKS.read_text(encoding="utf-8")
     for place in ("restricted", "public"):
         text = text.replace(f"s3://espejo-{place}", str(tmp_path / place))
     (surveys / "parks.yaml").write_text(text, encoding="utf-8")
@@ -190,7 +191,7 @@ def test_a_missing_connection_is_told_and_hides_no_other_survey(
         raise AirflowNotFoundException(conn_id)
 
     monkeypatch.setattr(Connection, "get", none)
-    text = (ROOT / "tests/surveys/parks.yaml").read_text(encoding="utf-8")
+    text = PARKS.read_text(encoding="utf-8")
     (shop.root / "surveys/rivers.yaml").write_text(
         text.replace("survey: parks", "survey: rivers"), encoding="utf-8"
     )
@@ -295,6 +296,7 @@ def test_that_nothing_was_published_is_said_only_where_it_is_sure(
         "period": PERIOD,
         "release": A,
         "published": False,
+        "asked": [{"label": {"es": "Filas", "en": "Rows"}, "value": 100}],
         "tasks": [task],
         "progress": None,
         "candidate": None,
@@ -304,6 +306,18 @@ def test_that_nothing_was_published_is_said_only_where_it_is_sure(
     text = shown("/runs/parks_synthesis/manual__1", "failed.", state)
     assert ("failed. Nothing was published." in text) == nothing
     assert ("The list of releases shows" in text) != nothing
+    assert f"{A} · Rows 100" in text
+
+
+def test_what_the_form_gave_is_told_but_for_the_seed() -> None:
+    from include.espejo_airflow.form import settings_of
+
+    spec = load_spec(PARKS)
+    usual = spec.model.epochs
+    conf = {"rows": 100, "epochs": usual, "seed": 7, "period": PERIOD, "odd": "<b>"}
+    assert settings_of(spec, conf) == {"rows": 100}
+    assert settings_of(spec, conf | {"rows": -1}) == {}  # refused: nothing was taken
+    assert settings_of(spec, {}) == {}
 
 
 def test_of_a_task_of_each_part_the_state_that_matters_is_told_in_the_flow_s_order() -> None:
@@ -356,6 +370,7 @@ def test_with_the_lake_down_airflow_s_own_steps_are_still_told(
     monkeypatch.setattr(runs, "_returned", lambda *words: made.get(words[-1]))
     survey: Any = SimpleNamespace(
         dag_id="parks_synthesis",
+        spec=load_spec(PARKS),
         work=Gone(),
         workspace=lambda *_: SimpleNamespace(progress="progress", candidate="candidate"),
     )

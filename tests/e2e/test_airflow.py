@@ -565,10 +565,11 @@ def test_the_pages_in_airflow(stage: Stage, api: Api, done: str, tmp_path: Path)
             frame.get_by_role("button", name="CSV").first.click()
         assert given.value.suggested_filename.endswith("synthetic.csv")
         page.goto(f"{stage.airflow.url}/dags/{DAG}/runs/{quote(done)}")
-        page.get_by_role("link", name="Synthetic release", exact=True).click()
+        page.get_by_role("link", name="Espejo", exact=True).last.click()
         tab = page.frame_locator("iframe")
         report = tab.frame_locator("iframe.report")
         report.locator("main").wait_for()
+        report.locator("html[lang=en]").wait_for()  # as the tab: it was switched to English
         page.screenshot(path=str(tmp_path / "tab.png"))
         tab.get_by_text("Steps").click()
         tab.get_by_role("link", name="log").first.click()  # out of the frame, into Airflow

@@ -25,6 +25,7 @@ POLICY = (
 ADDRESS = "http://report.test/"
 MOST_BYTES = 3_000_000
 MAKERS = {"enoe": enoe_page, "parks": parks_page, "bare": bare_page, "odd": odd_page}
+HTML = {"Content-Type": "text/html; charset=utf-8"}
 DESKTOP, PHONE = (1280, 900), (360, 740)
 
 
@@ -66,7 +67,7 @@ def opened(browser: Browser, pages: dict[str, bytes]) -> Iterator[Opened]:
         )
         contexts.append(context)
         page = context.new_page()
-        headers = {"Content-Security-Policy": policy, "Content-Type": "text/html; charset=utf-8"}
+        headers = HTML | {"Content-Security-Policy": policy}
         page.route(
             "**",
             lambda route: (
@@ -121,6 +122,28 @@ def test_the_language_chosen_last_is_remembered_where_that_is_allowed(opened: Op
     page.locator("label[for=language-en]").click()
     page.reload()
     assert "Synthetic table" in text_of(page)
+
+
+def test_in_a_frame_it_has_the_language_and_the_colours_of_the_page_around_it(
+    browser: Browser, pages: dict[str, bytes]
+) -> None:
+    page = browser.new_page(locale="es-MX", color_scheme="light")
+    around = f'<iframe sandbox="allow-scripts" src="{ADDRESS}"></iframe>'
+    body = {ADDRESS: pages["parks"], "http://around.test/": around.encode()}
+    page.route("**", lambda route: route.fulfill(body=body[route.request.url], headers=HTML))
+    page.goto("http://around.test/")
+    report = page.frames[1]
+    for language, theme, paper in (
+        ("en", "dark", "rgb(15, 21, 27)"),
+        ("es", "light", "rgb(255, 255, 255)"),
+        ("en", "dark", "rgb(15, 21, 27)"),
+        ("es", None, "rgb(255, 255, 255)"),  # that of the reader's system
+    ):
+        looks = {"language": language, "theme": theme}
+        page.evaluate("looks => frames[0].postMessage(looks, '*')", looks)
+        report.wait_for_function(f"document.documentElement.lang === '{language}'")
+        assert report.evaluate("getComputedStyle(document.body).backgroundColor") == paper
+    page.close()
 
 
 def test_without_scripts_it_is_spanish_and_can_be_english(opened: Opened) -> None:

@@ -97,7 +97,6 @@ class Catalog:
         self._work, self._restricted = work, restricted
         self._documents: dict[str, tuple[str, bytes]] = {}
         self._hashes: dict[str, tuple[str, str]] = {}
-        self._sealed: dict[str, _Seal] = {}
 
     def releases(self) -> list[Release]:
         """All that were ever published, the newest period first, its last release first."""
@@ -206,15 +205,16 @@ class Catalog:
         return self._compare(release, MANIFEST, sealed.sha256 if sealed else None)
 
     def _seal(self, release: Release) -> _Seal | None:
-        """The manifest as it was published, by the restricted area; None where it is gone there."""
-        if release.folder not in self._sealed:
-            work = workspace(self._restricted, self._place.survey, release.period, release.name)
-            content = _sealed_manifest(self._work, work)
-            manifest = None if content is None else read_as(Manifest, content)
-            if content is None or manifest is None:
-                return None
-            self._sealed[release.folder] = _Seal(manifest, hashlib.sha256(content).hexdigest())
-        return self._sealed[release.folder]
+        """The manifest as it was published, by the restricted area; None where it is gone there.
+
+        It is read each time: what vouches for the public place is never a copy of yesterday's.
+        """
+        work = workspace(self._restricted, self._place.survey, release.period, release.name)
+        content = _sealed_manifest(self._work, work)
+        manifest = None if content is None else read_as(Manifest, content)
+        if content is None or manifest is None:
+            return None
+        return _Seal(manifest, hashlib.sha256(content).hexdigest())
 
     def _document(self, uri: str, entry: Entry | None, kind: type[Document]) -> Document | None:
         """A JSON document of the public place; None where there is none of this form."""

@@ -80,6 +80,9 @@ export function named(node, { es, en }) {
 
 const language = () => document.documentElement.dataset.language;
 
+// How the reader sees the page, for the report in its frame: the sandbox can ask nobody.
+export const looks = () => ({ language: language(), theme: document.documentElement.dataset.theme ?? null });
+
 function stored(name) {
   try { return localStorage.getItem(name); } catch { return null; }
 }
@@ -90,6 +93,7 @@ function show(lang) {
   for (const node of document.querySelectorAll("[data-es]")) {
     node.setAttribute("aria-label", node.dataset[lang]);
   }
+  dispatchEvent(new Event("looks"));
 }
 
 export function languageButton() {
@@ -109,6 +113,7 @@ function followAirflow() {
   const theme = stored("theme");
   if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
+  dispatchEvent(new Event("looks"));
 }
 const asked = stored("espejo.language") || stored("i18nextLng") || navigator.language || "en";
 show(asked.startsWith("es") ? "es" : "en");

@@ -96,7 +96,8 @@ function draw(told) {
       : told.state === "failed" ? ["bad", text("Failed")]
         : told.state === "queued" ? ["info", text("Queued")] : ["info", text("Under way")];
   keep(status, [el("p", { class: "line" }, badge(kind, label(state)), el("span", { class: "sub" },
-    say("Period {period}", { period: told.period ?? "–" }), told.release && [" · ", el("code", {}, told.release)]))]);
+    say("Period {period}", { period: told.period ?? "–" }), told.release && [" · ", el("code", {}, told.release)],
+    told.asked.flatMap(({ label: name, value }) => [" · ", label(name), " ", asked(value)])))]);
   keep(outcome, [...failed.map((task) => failure(task, told)), heldBack(told, failed), waiting(told), told.published ? null : usesLine(told.fit_for)]);
   training.replaceChildren(...[trainingView(told)].filter(Boolean));
   steps.replaceChildren(...told.tasks.map(step));
@@ -108,6 +109,9 @@ function draw(told) {
       .then((view) => release.replaceChildren(view), (error) => release.replaceChildren(trouble(error)));
   }
 }
+
+// A setting as the form's bounds let it through, which may not be what was typed.
+const asked = (value) => (typeof value === "number" ? figure(value) : value === true ? say("yes") : value === false ? say("no") : value);
 
 // Only if it says something else than before: what is read aloud is not read twice.
 function keep(node, parts) {

@@ -1,6 +1,6 @@
 // A release with its files, gates and report, on its own page and on that of the run that made it.
 import {
-  ask, badge, changesNotice, checkBadge, downloadButton, el, label, named, notice, number, say, size, text, usesLine, verdict, when,
+  ask, badge, changesNotice, checkBadge, downloadButton, el, label, looks, named, notice, number, say, size, text, usesLine, verdict, when,
 } from "./common.js";
 
 // `whole`: with what the release is called, which the page of its run has said already.
@@ -42,6 +42,9 @@ async function check(address, told, { checked, alerts, report }) {
 function frame(address, told) {
   const node = el("iframe", { src: `${address}/report`, sandbox: "allow-scripts", class: "report" });
   node.title = `${told.period} ${told.name}`;
+  const tell = () => node.contentWindow?.postMessage(looks(), "*"); // a sandbox has no origin to name
+  node.addEventListener("load", tell);
+  addEventListener("looks", tell);
   return named(node, text("Report of the release"));
 }
 

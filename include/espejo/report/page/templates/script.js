@@ -23,6 +23,21 @@
   var wanted = remembered() || (navigator.language || "es").slice(0, 2);
   show(languages.indexOf(wanted) < 0 ? "en" : wanted);
 
+  // --- in a frame: the language and the colours of the page around it -----------------------------
+  function paint(theme) {
+    document.documentElement.style.colorScheme = theme || "";
+    Array.prototype.forEach.call(document.styleSheets[0].cssRules, function (rule) {
+      if (!rule.media || !/prefers-color-scheme|^(not )?all$/.test(rule.media.mediaText)) return;
+      rule.media.mediaText = !theme ? "(prefers-color-scheme: dark)" : theme === "dark" ? "all" : "not all";
+    });
+  }
+  window.addEventListener("message", function (event) {
+    var told = event.data || {};
+    if (event.source !== window.parent || event.source === window) return;
+    if (languages.indexOf(told.language) >= 0) show(told.language);
+    paint(["light", "dark"].indexOf(told.theme) < 0 ? null : told.theme);
+  });
+
   // --- pairs: a grid that is entered by tab and walked by arrows ----------------------------------
   var drill = document.getElementById("drill");
   function rowOf(pair) {
