@@ -45,16 +45,25 @@ def _befall(scene: Scene, faults: list[Fault], reference: dict[str, str]) -> int
     print(f"{'fault':45} {'recovered':30} {'s':>5}  {'release':9} left behind")
     recovered = 0
     for name, group in groupby(faults, key=lambda fault: fault.run):
-        scene.clear_lake()
-        run = "" if name == FRESH else scene.start()
-        if name == AFTER:
-            scene.wait(run)
-        ended = [_recovers(scene, fault, run, reference) for fault in group]
+        ended: list[bool] = []
+        for fault in group:
+            if not (ended and ended[-1]):  # what a fault left behind is not the next one's
+                run = _begin(scene, name)
+            ended.append(_recovers(scene, fault, run, reference))
         if name in ON_THE_WAY:
             whole = scene.wait(run) == "success" and _is_whole(scene, f"run of {name}", reference)
             ended = [one and whole for one in ended]
         recovered += sum(ended)
     return recovered
+
+
+def _begin(scene: Scene, name: str) -> str:
+    """The run that these faults befall; empty where they start their own."""
+    scene.clear_lake()
+    run = "" if name == FRESH else scene.start()
+    if name == AFTER:
+        scene.wait(run)
+    return run
 
 
 def _recovers(scene: Scene, fault: Fault, run: str, reference: dict[str, str]) -> bool:
@@ -74,9 +83,13 @@ def _recovers(scene: Scene, fault: Fault, run: str, reference: dict[str, str]) -
 
 def _is_whole(scene: Scene, told: str, reference: dict[str, str] | None) -> bool:
     """Whether the release is that of the quiet run, and nothing lies about; with a line on both."""
-    left, same = scene.left_behind(), reference in (None, scene.published())
+    left, found = scene.left_behind(), scene.published()
+    same = reference in (None, found)
     state = "its own" if reference is None else "the same" if same else "OTHER"
     print(f"{told:82}  {state:9} {', '.join(left) or '-'}", flush=True)
+    if not same and reference is not None:
+        both = sorted({*reference.items()} ^ {*found.items()})
+        print("  other: " + ", ".join(dict.fromkeys(key for key, _ in both)), flush=True)
     return same and not left
 
 

@@ -31,7 +31,7 @@ def killed_anew(scene: Scene, run: str, step: str, path: str, bucket: str, forge
     scene.api.clear(run, step, downstream=True)
     until(lambda: scene.state(run, step) != "success", "the clearing", 60)
     told = kill(scene, run, step, path, "hold after")
-    assert scene.wait(run) == "success", scene.api.tasks(run)
+    assert scene.wait(run) == "success", scene.not_done(run)
     return told
 
 
@@ -61,7 +61,7 @@ def no_room(scene: Scene, run: str) -> str:
         assert "are free for temporary files" in scene.log(run, "ingest")
         scene.wait(run)
     scene.api.clear(run, "open_scratch", downstream=True)
-    assert scene.wait(run) == "success", scene.api.tasks(run)
+    assert scene.wait(run) == "success", scene.not_done(run)
     return CLEARED
 
 
@@ -71,7 +71,7 @@ def cleared(scene: Scene, run: str, task: str) -> str:
     scene.fault_begins()
     scene.api.clear(run, task, downstream=True)
     until(lambda: scene.state(run, task) not in ("success", None), "the clearing", 60)
-    assert scene.wait(run) == "success", scene.api.tasks(run)
+    assert scene.wait(run) == "success", scene.not_done(run)
     return ITSELF
 
 
@@ -139,5 +139,5 @@ def clock_jumped(scene: Scene, run: str) -> str:
         until(lambda: scene.state(run, "train") != "running", "the end of the training")
         scene.retry(run, "train")
         state = scene.wait(run, 900)
-    assert state == "success", scene.api.tasks(run)
+    assert state == "success", scene.not_done(run)
     return ITSELF

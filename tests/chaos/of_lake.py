@@ -65,7 +65,7 @@ def refused(scene: Scene, run: str, identity: str, step: str) -> str:
         assert f"connection espejo_{identity}" in told, told[-2000:]
         scene.wait(run)
     scene.api.clear(run, step, downstream=True)
-    assert scene.wait(run) == "success", scene.api.tasks(run)
+    assert scene.wait(run) == "success", scene.not_done(run)
     return CLEARED
 
 
@@ -78,7 +78,7 @@ def full(scene: Scene, run: str, bucket: str, step: str, forget: str) -> str:
         scene.fault_begins()
         scene.wait_for(run, step, "up_for_retry", "failed")
     scene.retry(run, step)
-    assert scene.wait(run) == "success", scene.api.tasks(run)
+    assert scene.wait(run) == "success", scene.not_done(run)
     return ITSELF
 
 
@@ -101,7 +101,7 @@ def replaced(scene: Scene, run: str) -> str:
     if state == "failed":
         scene.wait(run)
         scene.api.clear(run, "open_scratch", downstream=True)
-    assert scene.wait(run) == "success", scene.api.tasks(run)
+    assert scene.wait(run) == "success", scene.not_done(run)
     return CLEARED if state == "failed" else ITSELF
 
 
@@ -116,5 +116,5 @@ def skewed(scene: Scene, run: str) -> str:
         assert "clock" in scene.log(run, "open_scratch")
     if state == "up_for_retry":
         scene.retry(run, "open_scratch")
-    assert scene.wait(run) == "success", scene.api.tasks(run)
+    assert scene.wait(run) == "success", scene.not_done(run)
     return ITSELF

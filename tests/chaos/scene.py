@@ -242,6 +242,11 @@ class Scene:
         found = self.api.call("GET", f"/api/v2/dags/{DAG}/dagRuns?limit=100")["dag_runs"]
         return [run for run in found if run["run_type"] == kind]
 
+    def not_done(self, run: str) -> dict[str, str | None]:
+        """The tasks that did not succeed, and their states."""
+        states = {name: task["state"] for name, task in self.api.tasks(run).items()}
+        return {name: state for name, state in states.items() if state != "success"}
+
     def state(self, run: str, task: str) -> str | None:
         found = self.api.tasks(run).get(task)
         return None if found is None else found["state"]
