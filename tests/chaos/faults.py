@@ -96,7 +96,6 @@ def _of_the_lake() -> Iterator[Fault]:
         full = partial(lake.full, bucket=bucket, step=step, forget=forget)
         yield Fault(f"{name} bucket full in {step}", AFTER, full)
     yield Fault("survey's file replaced while it is read", AFTER, lake.replaced)
-    yield Fault("S3 takes the clock for wrong", AFTER, lake.skewed)
 
 
 def _of_airflow() -> Iterator[Fault]:
@@ -106,6 +105,7 @@ def _of_airflow() -> Iterator[Fault]:
         killed = partial(airflow.restarted, service=service, step=step)
         yield Fault(f"{service} killed in {step}", "services", killed)
     yield Fault("temporary folder full", AFTER, airflow.no_room)
+    yield Fault("clock a day ahead", AFTER, airflow.clock_wrong)
     for task in ("validate", "train", "publish"):
         yield Fault(f"{task} cleared", AFTER, partial(airflow.cleared, task=task))
     yield Fault("two runs of one period at once", FRESH, airflow.together)

@@ -125,9 +125,24 @@ def backfilled(scene: Scene, run: str) -> str:
     return ITSELF
 
 
+def clock_wrong(scene: Scene, run: str) -> str:
+    """The clock of Airflow's machine is a day ahead when a step begins, and then put right."""
+    with scene.other_clock() as set_clock:
+        set_clock("+1d")
+        scene.api.clear(run, "open_scratch", downstream=True)
+        scene.fault_begins()
+        state = scene.wait_for(run, "open_scratch", "failed", "up_for_retry")
+        assert "clock and the server's differ" in scene.log(run, "open_scratch")
+        set_clock("+0")
+        if state == "up_for_retry":
+            scene.retry(run, "open_scratch")
+        assert scene.wait(run) == "success", scene.not_done(run)
+    return ITSELF
+
+
 def clock_jumped(scene: Scene, run: str) -> str:
     """The clock of Airflow's machine jumps a day ahead in the middle of the training, and back."""
-    with scene.airflow.other_clock() as set_clock:
+    with scene.other_clock() as set_clock:
         run = scene.start()
         held = Trouble(WRITES["train"], "slow", method="PUT", seconds=5.0, most=2)
         with scene.troubled(held):

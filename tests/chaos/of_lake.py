@@ -103,18 +103,3 @@ def replaced(scene: Scene, run: str) -> str:
         scene.api.clear(run, "open_scratch", downstream=True)
     assert scene.wait(run) == "success", scene.not_done(run)
     return CLEARED if state == "failed" else ITSELF
-
-
-def skewed(scene: Scene, run: str) -> str:
-    """The machine's clock is a day ahead, so that the lake takes no signature; then it is right."""
-    trouble = Trouble(".", "answer", status=403, code="RequestTimeTooSkewed")
-    scene.wait(run)
-    with scene.troubled(trouble):
-        scene.api.clear(run, "open_scratch", downstream=True)
-        scene.fault_begins()
-        state = scene.wait_for(run, "open_scratch", "failed", "up_for_retry")
-        assert "clock" in scene.log(run, "open_scratch")
-    if state == "up_for_retry":
-        scene.retry(run, "open_scratch")
-    assert scene.wait(run) == "success", scene.not_done(run)
-    return ITSELF

@@ -242,6 +242,17 @@ class Scene:
         found = self.api.call("GET", f"/api/v2/dags/{DAG}/dagRuns?limit=100")["dag_runs"]
         return [run for run in found if run["run_type"] == kind]
 
+    @contextmanager
+    def other_clock(self) -> Iterator[Callable[[str], None]]:
+        """As that of the services; whoever asks them is let in anew at each time."""
+        with self.airflow.other_clock() as write:
+
+            def set_clock(shift: str) -> None:
+                write(shift)
+                self.api = Api(self.stage)
+
+            yield set_clock
+
     def not_done(self, run: str) -> dict[str, str | None]:
         """The tasks that did not succeed, and their states."""
         states = {name: task["state"] for name, task in self.api.tasks(run).items()}

@@ -7,6 +7,8 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.client import IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -307,6 +309,7 @@ ANSWERS = [
     (403, "AccessDenied", False, "refused; check this connection's credentials and rights"),
     (403, "InvalidAccessKeyId", False, "refused; check this connection's credentials"),
     (403, "SignatureDoesNotMatch", False, "refused; check this connection's credentials"),
+    (403, "RequestTimeTooSkewed", True, "this machine's clock and the server's differ; set the"),
     (404, "NoSuchKey", False, "not found; check the path, the bucket and the period"),
     (404, "NoSuchBucket", False, "not found; check the path, the bucket and the period"),
     (429, "TooManyRequests", True, "the server failed (TooManyRequests)"),
@@ -332,6 +335,22 @@ def test_a_servers_answer_is_told_clearly(status, code, retryable, words, throug
     assert isinstance(found, LakeError)
     assert f"{URI}: cannot write it: {words}" in str(found)
     assert found.retryable is retryable
+
+
+@pytest.mark.parametrize("through_s3fs", [False, True], ids=["botocore", "s3fs"])
+@pytest.mark.parametrize(
+    ("hours", "words"), [(24, "clock"), (-24, "clock"), (0, "credentials"), (None, "credentials")]
+)
+def test_a_clock_that_is_wrong_is_told_though_the_answer_has_no_code(
+    hours: int | None, words: str, through_s3fs: bool
+) -> None:
+    """As that to a HEAD: only its date says that the server's time is another."""
+    error = answer(403, "403")
+    if hours is not None:
+        dated = datetime.now(UTC) + timedelta(hours=hours)
+        error.response["ResponseMetadata"]["HTTPHeaders"] = {"date": format_datetime(dated)}
+    found = told(translate_boto_error(error) if through_s3fs else error)
+    assert words in str(found)
 
 
 @pytest.mark.parametrize("through_s3fs", [False, True], ids=["botocore", "s3fs"])

@@ -6,6 +6,9 @@ import errno
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 from include.espejo.errors import EspejoError, LakeError
 
@@ -21,6 +24,7 @@ _HALF_ANSWERS = {
     "ResponseParserError",
     "FSTimeoutError",
 }
+_MOST_APART = timedelta(minutes=15)  # of a request's time and the server's, by S3
 _FULL = {"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull"}
 _FULL_ERRNO = {errno.ENOSPC, errno.EDQUOT}
 
@@ -47,7 +51,9 @@ def told_clearly(uri: str, action: str, identity: str = "") -> Iterator[None]:
 
 
 def _translate(error: BaseException, uri: str, action: str, identity: str) -> EspejoError:
-    code, status = _server_answer(error)
+    answer = _server_answer(error)
+    code: str | None = answer.get("Error", {}).get("Code")
+    status: int | None = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
     if status in (409, 412) or code in ("PreconditionFailed", "ConditionalRequestConflict"):
         return PreconditionError(f"{uri}: another process changed or created it")
     if code in _FULL or status == 507 or getattr(error, "errno", None) in _FULL_ERRNO:
@@ -57,7 +63,7 @@ def _translate(error: BaseException, uri: str, action: str, identity: str) -> Es
         return _failure(uri, action, text, absent=code != "NoSuchBucket")
     if isinstance(error, IsADirectoryError):
         return _failure(uri, action, "it is a directory; name a file")
-    if code == "RequestTimeTooSkewed":
+    if code == "RequestTimeTooSkewed" or (status == 403 and _is_of_another_time(answer)):
         text = "this machine's clock and the server's differ; set the clock, by NTP"
         return _failure(uri, action, text, retryable=True)
     if isinstance(error, PermissionError) or status in (401, 403):
@@ -89,15 +95,24 @@ def _failure(
     return LakeError(told, retryable=retryable, exit_code=2, absent=absent)
 
 
-def _server_answer(error: BaseException | None) -> tuple[str | None, int | None]:
-    """Code and HTTP status of the S3 answer behind an exception, if one came."""
+def _server_answer(error: BaseException | None) -> dict[str, Any]:
+    """The S3 answer behind an exception, as botocore has it; empty if none came."""
     while error is not None:
         response = getattr(error, "response", None)
         if isinstance(response, dict) and "Error" in response:
-            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            return response["Error"].get("Code"), status
+            return response
         error = error.__cause__
-    return None, None
+    return {}
+
+
+def _is_of_another_time(answer: dict[str, Any]) -> bool:
+    """Whether the server's clock is another: the answer to HEAD has no code to say so."""
+    dated = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        apart = datetime.now(UTC) - parsedate_to_datetime(dated)
+    except (TypeError, ValueError):
+        return False
+    return abs(apart) > _MOST_APART
 
 
 def _distrusts(error: BaseException | None) -> bool:
