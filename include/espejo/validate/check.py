@@ -95,15 +95,16 @@ def _run(expectations: Sequence[Any], frame: pd.DataFrame, results: dict[str, ob
     its table for nearly every expectation. Of a small one they are run together, since it takes
     some tenths of a second to begin with.
     """
-    whole, by_columns = tuple(frame.columns), defaultdict(list)
+    large, by_columns = len(frame) > _LARGE, defaultdict(list)
     for at, expectation in enumerate(expectations):
-        columns = _columns_read(expectation, frame) if len(frame) > _LARGE else whole
+        columns = _columns_read(expectation, frame) if large else tuple(frame.columns)
         by_columns[columns].append(at)
     found: dict[int, Any] = {}
     for columns, places in by_columns.items():
         some = [expectations[at] for at in places]
         found |= dict(zip(places, _results(some, frame[list(columns)], results), strict=True))
-        gc.collect()  # the library's objects know each other, and keep their table until then
+        if large:
+            gc.collect()  # the library's objects know each other, and keep their table until then
     return [found[at] for at in range(len(expectations))]
 
 
