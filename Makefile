@@ -13,7 +13,7 @@ ONLY ?=
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser services clock demo ui test test-long cluster chaos coverage check unit bench clean figures schemas texts architecture sbom audit-packages upgrade
+.PHONY: help setup lock browser services clock demo ui compiled test test-long cluster chaos coverage check unit bench clean figures schemas texts architecture sbom audit-packages upgrade
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,13 +58,17 @@ check: setup  ## lint, format, types, and that every text has its Spanish
 unit: setup  ## the tests that take seconds, a minute together
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit
 
-# The audit's search is compiled before: of several processes each would compile it.
-test: setup browser check  ## the tests, after lint, format and types
+# The audit's search, before the tests: of several processes each would compile it.
+compiled: setup
 	$(BIN)/python -m include.espejo.disclose.distance.compile
+
+# Two things at a time, since neither the installation nor the types keep two cores busy.
+test:  ## the tests, after lint, format and types
+	@$(MAKE) --no-print-directory --jobs 2 setup browser
+	@$(MAKE) --no-print-directory --jobs 2 check compiled
 	$(BIN)/python -m pytest $(BOTH_CORES) -m "not long"
 
-test-long: setup browser  ## what `make test` leaves out for its time: awkward surveys to the end, a lake that fails now and then
-	$(BIN)/python -m include.espejo.disclose.distance.compile
+test-long: compiled browser  ## what `make test` leaves out for its time: awkward surveys to the end, a lake that fails now and then
 	$(BIN)/python -m pytest $(BOTH_CORES) -m long
 
 services:
@@ -85,8 +89,7 @@ clock:
 	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || [ "$$(id -u)" != 0 ] \
 	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends faketime; }
 
-chaos: setup browser clock  ## the DAG in Airflow, broken in every way: which faults it recovers from, in an hour
-	$(BIN)/python -m include.espejo.disclose.distance.compile
+chaos: compiled browser clock  ## the DAG in Airflow, broken in every way: which faults it recovers from, in an hour
 	ESPEJO_CASES=2000 $(BIN)/python -m pytest -q tests/slow/test_bulk_input.py \
 	  tests/dags/test_releases_plugin.py::test_no_odd_request_breaks_a_page
 	$(BIN)/python -m tests.chaos $(if $(ONLY),--only "$(ONLY)")
