@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest_plugins = ["tests.support.sheets"]  # fixtures that several folders share
@@ -90,7 +91,12 @@ def metrics_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def compute(module: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
         told: list[dict[str, Any]] = []
         monkeypatch.setattr(child, "tell", told.append)
-        metrics._compute_all(asked)
+        before = np.random.get_state()  # noqa: NPY002  a child seeds it, and has it for itself
+        np.random.seed(asked["seed"])  # noqa: NPY002
+        try:
+            metrics._compute_all(asked)
+        finally:
+            np.random.set_state(before)  # noqa: NPY002
         yield from json.loads(json.dumps(told))
 
     monkeypatch.setattr(scores, "run_child", compute)

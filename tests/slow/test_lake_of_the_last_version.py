@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from include.espejo.steps.documents import (
     SamplingSummary,
     TrainingSummary,
 )
-from include.espejo.steps.run import Job, Run
+from include.espejo.steps.run import Job, Run, Summary
 from include.espejo.steps.table import INGEST, PUBLISH, VALIDATE, make_release
 from include.espejo.survey import Period, load_spec
 from tests.conftest import ROOT
@@ -110,10 +111,8 @@ def test_the_next_quarter_is_published_on_it(
         ledger=ledger_of(lake),
         override=REASON,
     )
-    INGEST.call(run)
-    run = run.of_release(str(VALIDATE.call(run)["release"]))
-    make_release(run)
-    PUBLISH.call(run)
+    run, published = publish_all(run)
+    assert not published["already_there"]
     pointer = read_pointer(storage, place.latest())
     assert pointer is not None
     assert [entry.period for entry in pointer.history] == [OLD, NEW]
@@ -126,3 +125,14 @@ def test_the_next_quarter_is_published_on_it(
     journal = storage.read(place.changes()).decode()
     assert journal.count('"published"') == 2
     assert ledger_of(lake).learnt_from(np.zeros(0, dtype=np.uint64)) == ()
+    # What expired is made again, and is the release that is there.
+    shutil.rmtree(run.work.base)
+    assert publish_all(run)[1]["already_there"]
+
+
+def publish_all(run: Run) -> tuple[Run, Summary]:
+    """Every step; the run of the release, and what publishing tells."""
+    INGEST.call(run)
+    run = run.of_release(str(VALIDATE.call(run)["release"]))
+    make_release(run)
+    return run, PUBLISH.call(run)

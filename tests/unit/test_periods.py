@@ -131,7 +131,7 @@ def test_what_a_pattern_may_hold_is_what_the_kind_has() -> None:
         ("week", "{months_after: 1, day: 1}", "a week is out by `days_after`"),
         ("month", "{days_after: 1}", "a month is out by `months_after` and `day`"),
         ("month", "{months_after: 1}", "`months_after` and `day` go together"),
-        ("fortnight", "{}", "Input should be 'year', 'half'"),
+        ("fortnight", "{}", "it must be 'year', 'half'"),
     ],
 )
 def test_a_schedule_that_does_not_fit_the_kind_is_refused(

@@ -163,7 +163,7 @@ REFUSED = {
     ),
     "text for a number": (
         *("min_rows: 50", 'min_rows: "50"', "min_rows"),
-        *("source.min_rows", "valid integer"),
+        *("source.min_rows", "it must be a whole number"),
     ),
     "kind of a column": (
         *("kind: decimal\n    blank: never", "kind: float\n    blank: never", "kind: float"),
@@ -359,6 +359,31 @@ def test_what_cannot_work_is_refused_at_loading(old: str, new: str) -> None:
     if "survey_year" in new:
         text = text.replace("returns, dog]", "returns]").replace("blank(dog) or dog", "member")
     refusal(text)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "kind: {}",
+        "kind: [date]",
+        "kind: ~",
+        "kind: boolean, codes: 3",
+        "kind: boolean, codes: [a]",
+        "kind: date, range: 3",
+        "kind: date, special: [a]",
+        "kind: date, residual: 3",
+        "kind: date, residual: {2015-01-01: 3}",
+        "kind: date, residual: {2015-01-01: ~}",
+        "kind: date, brackets: 2015-01-01",
+    ],
+)
+def test_what_has_another_form_than_its_kind_wants_is_told_with_its_line(written: str) -> None:
+    text = changed("  hours:\n", "  odd: {label: {es: a, en: b}, " + written + "}\n  hours:\n")
+    told = refusal(text)
+    assert told.startswith(f"parks.yaml line {line_of(text, '  odd:')}: `columns.odd.")
+    assert "it must be" in told
+    assert "dictionary" not in told
+    assert "tuple" not in told
 
 
 @pytest.mark.parametrize("name", ["dog_of_park", "geography_levels"])

@@ -47,12 +47,12 @@ def build_candidate(
     """Write the candidate to `folder` and return its manifest.
 
     `release` says what the release is (survey, period, release, rows, engine, parameters
-    without the seed, spec digest, code version); `real`: the rows that were learnt from, the
-    model's columns (see frames.to_frame); `synthetic`: the table as Parquet; `figures` are the
-    score files, as public ones are cut; `counted`: real rows that count for the floor, boolean
-    (rows,); `browser` draws and prints.
+    without the seed, spec digest, code version; and `created`, where it was made before); `real`:
+    the rows that were learnt from, the model's columns (see frames.to_frame); `synthetic`: the
+    table as Parquet; `figures` are the score files, as public ones are cut; `counted`: real rows
+    that count for the floor, boolean (rows,); `browser` draws and prints.
     """
-    created = _now().isoformat(timespec="seconds")
+    created = release.get("created") or _now().isoformat(timespec="seconds")
     about = {**release, "created": created, "versions": {n: version(n) for n in _PACKAGES}}
     columns, tower = _drawn(real, read_frame(synthetic), spec, counted)
     parsed = parse_figures(figures)

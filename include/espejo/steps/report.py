@@ -13,6 +13,7 @@ from include.espejo.lake import join
 from include.espejo.lake.document import document_bytes
 from include.espejo.lake.keys import MANIFEST
 from include.espejo.parameters import code_version
+from include.espejo.releases.documents import Manifest, read_as
 from include.espejo.releases.manifest import ReleaseManifest
 from include.espejo.steps.comparison import write_comparison
 from include.espejo.steps.documents import ProtectionSummary, SamplingSummary, TrainingSummary
@@ -76,6 +77,9 @@ def _candidate(run: Run, override: Override | None) -> ReleaseManifest:
         "rows": run.read(SamplingSummary, work.sampling).rows,
         "gates": [gate.model_dump() for gate in public_verdict(audit)],
     }
+    published = _published_before(run)
+    if published is not None:
+        release["created"] = published.created
     if override is not None:
         release["override"] = override.model_dump(mode="json")
     real = read_frame(lake.read(work.train))
@@ -86,6 +90,15 @@ def _candidate(run: Run, override: Override | None) -> ReleaseManifest:
         return build_candidate(
             lake, work.candidate, spec, release, real, synthetic, figures, counted, browser
         )
+
+
+def _published_before(run: Run) -> Manifest | None:
+    """The manifest of this release where it is public: made again it must be the same file."""
+    if run.public is None:
+        return None
+    folder = run.public.release(str(run.job.period), run.release)
+    stored = run.lakes.publish.read_tagged(join(folder, MANIFEST))
+    return None if stored is None else read_as(Manifest, stored.content)
 
 
 def _write_internal_page(run: Run, audit: Audit, browser: Browser) -> None:

@@ -62,11 +62,12 @@ class Column(Strict):
     @classmethod
     def _read_kind(cls, given: Any) -> Any:
         """What a kind implies: the codes of a boolean, the numbers of moments."""
-        if not isinstance(given, dict):
-            return given
-        if given.get("kind") == "boolean":
-            return _with_codes_of_boolean(given)
-        return _with_numbers(given) if given.get("kind") in MOMENTS else given
+        try:
+            if given["kind"] == "boolean":
+                return _with_codes_of_boolean(given)
+            return _with_numbers(given) if given["kind"] in MOMENTS else given
+        except (AttributeError, KeyError, TypeError):
+            return given  # it has another form: the field that has it will say so
 
     @model_validator(mode="after")
     def _check_kind(self) -> Column:

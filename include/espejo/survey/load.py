@@ -108,6 +108,18 @@ def _missing_spec(survey: str, path: Path) -> str:
     return f"survey {survey!r}: no spec at {path}; known surveys: {', '.join(known) or 'none'}"
 
 
+_OTHER_FORM = {
+    "tuple_type": "it must be a list; write it such as [a, b]",
+    "list_type": "it must be a list; write it such as [a, b]",
+    "dict_type": "it must be keys with values; write it such as {key: value}",
+    "int_type": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "int_parsing": "it must be a whole number",
+    "float_type": "it must be a number",
+    "string_type": "it must be text",
+}
+
+
 def _problem(location: Location, kind: str, message: str, value: Any) -> tuple[Location, str]:
     """A pydantic error in words that carry the remedy."""
     if kind == "extra_forbidden":
@@ -123,7 +135,9 @@ def _problem(location: Location, kind: str, message: str, value: Any) -> tuple[L
         limit = re.search(r"at (?:least|most) (\d+)", message)
         wanted = f"; write {limit[1]} or {'more' if few else 'fewer'}" if limit else ""
         return location, f"it has too {'few' if few else 'many'} entries{wanted}"
-    return location, message.removeprefix("Value error, ")
+    if kind in _OTHER_FORM:
+        return location, _OTHER_FORM[kind]
+    return location, message.removeprefix("Value error, ").replace("Input should be", "it must be")
 
 
 def _unknown_key(location: Location) -> str:
