@@ -9,7 +9,8 @@ PERIOD ?= 2015T2
 SURVEY ?= enoe_sdem
 ONLY ?=
 # Three processes for the tests, since one often waits for Airflow. Each takes a file at a time, in
-# the order of the folders: Airflow, the longest, is started in one of them near the beginning.
+# the order of the folders: Airflow, the longest, is started by one of them at once, and the others
+# make way for it.
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

@@ -17,6 +17,7 @@ import pytest
 pytest_plugins = ["tests.support.sheets"]  # fixtures that several folders share
 
 ROOT = Path(__file__).resolve().parent.parent
+_makes_way = False
 _home = tempfile.mkdtemp(prefix="espejo-tests-")
 os.environ.update(
     {
@@ -38,6 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folders = Path(__file__).parent
     for item in items:
         item.add_marker(item.path.relative_to(folders).parts[0])
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Airflow's tests take longest and wait often: the others make way for them."""
+    global _makes_way
+    if not _makes_way and os.environ.get("PYTEST_XDIST_WORKER") and "e2e" not in item.keywords:
+        _makes_way = True
+        os.nice(5)
 
 
 def pytest_sessionfinish() -> None:
