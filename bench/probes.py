@@ -6,7 +6,6 @@ so that a process holds only what its own side needs and the clock starts after 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -17,7 +16,7 @@ from time import perf_counter
 from typing import Any
 
 from include.espejo.errors import EspejoError, without_values
-from include.espejo.process.child import tell
+from include.espejo.process.child import receive, tell
 
 SURVEY = "enoe_sdem"
 MEGABYTE = 1e6
@@ -160,7 +159,7 @@ def answer(probes: Mapping[str, Callable[[Request], dict[str, Any]]]) -> None:
         tell({"peak_mb": peak_memory()} | sample)
 
     try:
-        without_values(probe)(json.load(sys.stdin))
+        without_values(probe)(receive())
     except EspejoError as error:
         tell({"failed": str(error)})
         sys.exit(1)

@@ -15,6 +15,7 @@ import pytest
 from include.espejo.process.child import run_child
 from include.espejo.process.environment import environment_of_children
 from tests.conftest import ROOT
+from tests.surveys.parks import SPEC, write_parks
 
 _CHILD = """
 import os, time
@@ -69,3 +70,21 @@ def test_a_child_ends_with_its_caller_however_that_ends(child: str) -> None:
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_benchmark_s_child_answers_before_its_caller_has_ended(tmp_path: Path) -> None:
+    write_parks(tmp_path / "parks.csv", rows=60)
+    request = {
+        "probe": "step",
+        "step": "ingest",
+        "part": "",
+        "survey": str(SPEC),
+        "period": "2015T2",
+        "input": str(tmp_path / "parks.csv"),
+        "work": str(tmp_path / "work"),
+        "release": "",
+        "parameters": {"seed": 1},
+    }
+    (told,) = run_child("bench.steps", request)
+    assert told["told"]["rows"] == 60
+    assert told["seconds"] >= 0

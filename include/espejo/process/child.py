@@ -74,10 +74,7 @@ def _ended(module: str, code: int) -> EspejoError:
 
 def answer(handle: Callable[[Request], None]) -> None:
     """The child process: seed it, handle the request, report a failure without values."""
-    request = json.loads(sys.stdin.readline())
-    pipe = sys.__stdin__
-    if pipe is not None and pipe is sys.stdin:
-        threading.Thread(target=_end_with_caller, args=(pipe.fileno(),), daemon=True).start()
+    request = receive()
     warnings.simplefilter("ignore")
     _seed_everything(request["seed"])
     # Libraries print what they please, also on standard output: only messages may go there.
@@ -87,6 +84,15 @@ def answer(handle: Callable[[Request], None]) -> None:
     except EspejoError as error:
         tell({"failed": str(error)})
         sys.exit(1)
+
+
+def receive() -> Request:
+    """The caller's request; from then on this process ends when its caller does."""
+    request: Request = json.loads(sys.stdin.readline())
+    pipe = sys.__stdin__
+    if pipe is not None and pipe is sys.stdin:
+        threading.Thread(target=_end_with_caller, args=(pipe.fileno(),), daemon=True).start()
+    return request
 
 
 def _end_with_caller(pipe: int) -> None:
