@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = SETTINGS["project"]
 BUILD = "import setuptools.build_meta as b, sys; print(b.build_wheel(sys.argv[1]))"
 
 
@@ -25,6 +26,16 @@ def shipped() -> set[str]:
         for path in (ROOT / "include").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.name[0] != "."
     }
+
+
+def test_every_folder_of_tests_is_known_to_pytest_and_run_by_make() -> None:
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    pytest_s = SETTINGS["tool"]["pytest"]["ini_options"]
+    assert folders <= {marker.partition(":")[0] for marker in pytest_s["markers"]}
+    called = re.findall(
+        r"tests/(\w+)", (ROOT / "Makefile").read_text() + str(pytest_s["testpaths"])
+    )
+    assert folders <= set(called)
 
 
 @pytest.fixture(scope="module")
