@@ -14,7 +14,7 @@ ONLY ?=
 BOTH_CORES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser services clock demo ui compiled test test-long cluster chaos coverage check unit bench clean figures schemas texts architecture sbom audit-packages upgrade
+.PHONY: help setup lock browser services compiler demo ui compiled test test-long cluster chaos coverage check unit bench clean figures schemas texts architecture sbom audit-packages upgrade
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -85,12 +85,11 @@ services:
 cluster: setup browser services  ## Airflow over two workers: one is lost while it trains, the other goes on
 	$(BIN)/python -m pytest -s tests/cluster
 
-# A machine whose clock jumps; where it cannot be installed, that fault is told as not recovered.
-clock:
-	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || [ "$$(id -u)" != 0 ] \
-	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends faketime; }
+# For a machine whose clock jumps.
+compiler:
+	@command -v cc >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
 
-chaos: compiled browser clock  ## the DAG in Airflow, broken in every way: which faults it recovers from, in an hour
+chaos: compiled browser compiler  ## the DAG in Airflow, broken in every way: which faults it recovers from, in an hour
 	ESPEJO_CASES=2000 $(BIN)/python -m pytest -q tests/slow/test_bulk_input.py \
 	  tests/dags/test_releases_plugin.py::test_no_odd_request_breaks_a_page
 	$(BIN)/python -m tests.chaos $(if $(ONLY),--only "$(ONLY)")

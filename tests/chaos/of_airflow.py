@@ -10,6 +10,8 @@ from tests.chaos.proxy import Act, Trouble
 from tests.chaos.scene import ASKED, CLEARED, ITSELF, WRITES, Scene
 from tests.e2e.support import DAG, put_survey, survey, until
 
+_DAY = 86_400  # seconds
+
 
 def kill(scene: Scene, run: str, step: str, path: str, act: Act = "hold", *, times: int = 1) -> str:
     """kill -9 of a step's process while it writes, or when it has written; so many times."""
@@ -128,12 +130,12 @@ def backfilled(scene: Scene, run: str) -> str:
 def clock_wrong(scene: Scene, run: str) -> str:
     """The clock of Airflow's machine is a day ahead when a step begins, and then put right."""
     with scene.other_clock() as set_clock:
-        set_clock("+1d")
+        set_clock(_DAY)
         scene.api.clear(run, "open_scratch", downstream=True)
         scene.fault_begins()
         state = scene.wait_for(run, "open_scratch", "failed", "up_for_retry")
         assert "clock and the server's differ" in scene.log(run, "open_scratch")
-        set_clock("+0")
+        set_clock(0)
         if state == "up_for_retry":
             scene.retry(run, "open_scratch")
         assert scene.wait(run) == "success", scene.not_done(run)
@@ -148,9 +150,9 @@ def clock_jumped(scene: Scene, run: str) -> str:
         with scene.troubled(held):
             until(lambda: held.count, "the training")
             scene.fault_begins()
-            set_clock("+1d")
+            set_clock(_DAY)
             time.sleep(30)
-            set_clock("+0")
+            set_clock(0)
         until(lambda: scene.state(run, "train") != "running", "the end of the training")
         scene.retry(run, "train")
         state = scene.wait(run, 900)

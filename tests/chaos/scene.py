@@ -57,7 +57,7 @@ WRITES = {
 ASKED = {"period": PERIOD, "epochs": 10, "batch_size": 100, "rows": 700, "seed": SEED}
 SALT = hashlib.sha256(b"end to end").digest()
 SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
-_FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+_CLOCK = Path(__file__).parent / "clock.c"
 _ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 
 
@@ -111,20 +111,14 @@ class AirflowServices:
         self.parts[name] = ProcessGroup(words, self._environment | more, log)
 
     @contextmanager
-    def other_clock(self) -> Iterator[Callable[[str], int]]:
-        """Airflow's services on a machine whose clock can be set, as `faketime` writes it: +1d."""
-        assert _FAKETIME, "no other clock: sudo apt-get install -y faketime"
-        told = self._folder / "clock"
-        told.write_text("+0")
-        settings = {
-            "LD_PRELOAD": str(_FAKETIME),
-            "FAKETIME_TIMESTAMP_FILE": str(told),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
+    def other_clock(self) -> Iterator[Callable[[int], object]]:
+        """Airflow's services on a machine whose clock can be moved, by seconds."""
+        library, told = self._folder / "clock.so", self._folder / "clock"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, _CLOCK, "-ldl"], check=True)
+        told.write_text("0")
         try:
-            self._start_again(**settings)
-            yield told.write_text
+            self._start_again(LD_PRELOAD=str(library), CLOCK_SHIFT=str(told))
+            yield lambda seconds: told.write_text(str(seconds))
         finally:
             self._start_again()
 
@@ -243,12 +237,12 @@ class Scene:
         return [run for run in found if run["run_type"] == kind]
 
     @contextmanager
-    def other_clock(self) -> Iterator[Callable[[str], None]]:
+    def other_clock(self) -> Iterator[Callable[[int], None]]:
         """As that of the services; whoever asks them is let in anew at each time."""
         with self.airflow.other_clock() as write:
 
-            def set_clock(shift: str) -> None:
-                write(shift)
+            def set_clock(seconds: int) -> None:
+                write(seconds)
                 self.api = Api(self.stage)
 
             yield set_clock
