@@ -89,7 +89,7 @@ cluster: setup browser services  ## Airflow over two workers: one is lost while 
 compiler:
 	@command -v cc >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
 
-chaos: compiled browser compiler  ## the DAG in Airflow, broken in every way: which faults it recovers from, in an hour
+chaos: compiled browser compiler services  ## the DAG in Airflow, broken in every way: which faults it recovers from, in an hour
 	ESPEJO_CASES=2000 $(BIN)/python -m pytest -q tests/slow/test_bulk_input.py \
 	  tests/dags/test_releases_plugin.py::test_no_odd_request_breaks_a_page
 	$(BIN)/python -m tests.chaos $(if $(ONLY),--only "$(ONLY)")

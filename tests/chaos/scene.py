@@ -19,9 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
 from botocore.exceptions import ClientError
 
 from demo.airflow_home import airflow_environment, free_port
+from demo.cluster import PostgreSQL
 from demo.lake_identities import BUCKETS, PUBLIC_BUCKET, RAW_BUCKET, RESTRICTED_BUCKET
 from demo.lake_server import LakeServer
 from demo.process_group import ProcessGroup
@@ -36,7 +38,6 @@ from tests.e2e.support import (
     Stage,
     keys,
     put_survey,
-    retry_at_once,
     survey,
     until,
 )
@@ -64,12 +65,11 @@ _ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 class AirflowServices:
     """Airflow's services on one machine, each a group of processes that may be killed alone."""
 
-    def __init__(self, folder: Path, connections: dict[str, str]):
-        self.home, self._folder = folder / "home", folder
+    def __init__(self, folder: Path, connections: dict[str, str], database: str):
+        self.home, self._folder, self.database = folder / "home", folder, database
         self.url = f"http://127.0.0.1:{free_port()}"
         self.temporary = folder / "tmp"
         self.temporary.mkdir(parents=True)
-        database = f"sqlite:///{self.home}/airflow.db?timeout=60"
         self._environment = airflow_environment(self.home, connections) | {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             "AIRFLOW__API__PORT": self.url.rpartition(":")[2],
@@ -177,6 +177,7 @@ class Scene:
 
     def __init__(self, stage: Stage, proxy: FaultyLake, airflow: AirflowServices, folder: Path):
         self.stage, self.proxy, self.airflow, self.folder = stage, proxy, airflow, folder
+        self._database = sqlalchemy.create_engine(airflow.database)
         self.api = Api(stage)
         for dag in (DAG, INDICATORS):
             until(partial(self._knows, dag), dag)
@@ -239,13 +240,16 @@ class Scene:
     @contextmanager
     def other_clock(self) -> Iterator[Callable[[int], None]]:
         """As that of the services; whoever asks them is let in anew at each time."""
-        with self.airflow.other_clock() as write:
+        try:
+            with self.airflow.other_clock() as write:
 
-            def set_clock(seconds: int) -> None:
-                write(seconds)
-                self.api = Api(self.stage)
+                def set_clock(seconds: int) -> None:
+                    write(seconds)
+                    self.api = Api(self.stage)
 
-            yield set_clock
+                yield set_clock
+        finally:
+            self.api = Api(self.stage)
 
     def not_done(self, run: str) -> dict[str, str | None]:
         """The tasks that did not succeed, and their states."""
@@ -275,7 +279,10 @@ class Scene:
     def retry(self, run: str, task: str) -> None:
         """Have the next attempt now, and not in the minutes that the DAG waits."""
         if self.wait_for(run, task, "up_for_retry", "success") == "up_for_retry":
-            retry_at_once(self.stage, run, task)
+            change = "update task_instance set retry_delay_override = 0"
+            which = sqlalchemy.text(f"{change} where run_id = :run and task_id = :task")
+            with self._database.begin() as connection:
+                connection.execute(which, {"run": run, "task": task})
 
     def kill(self, run: str, task: str) -> None:
         def process() -> int | None:
@@ -317,5 +324,8 @@ def scene_in(folder: Path) -> Iterator[Scene]:
             name: told.replace(lake.endpoint_url, proxy.url)
             for name, told in lake.airflow_connections().items()
         }
-        with AirflowServices(folder / "airflow", connections) as airflow:
-            yield Scene(Stage(lake, airflow), proxy, airflow, folder)
+        # As an office has it: SQLite lets one writer in at a time, and the services are many.
+        with PostgreSQL(folder / "postgres") as database:
+            address = f"postgresql+psycopg2://{database.address}"
+            with AirflowServices(folder / "airflow", connections, address) as airflow:
+                yield Scene(Stage(lake, airflow), proxy, airflow, folder)
