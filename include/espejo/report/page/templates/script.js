@@ -27,8 +27,8 @@
   function paint(theme) {
     document.documentElement.style.colorScheme = theme || "";
     Array.prototype.forEach.call(document.styleSheets[0].cssRules, function (rule) {
-      if (!rule.media || !/prefers-color-scheme|^(not )?all$/.test(rule.media.mediaText)) return;
-      rule.media.mediaText = !theme ? "(prefers-color-scheme: dark)" : theme === "dark" ? "all" : "not all";
+      if (!rule.media || !/prefers-color-scheme|^(screen|not all)$/.test(rule.media.mediaText)) return;
+      rule.media.mediaText = !theme ? "(prefers-color-scheme: dark)" : theme === "dark" ? "screen" : "not all";
     });
   }
   window.addEventListener("message", function (event) {
