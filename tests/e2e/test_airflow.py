@@ -704,8 +704,8 @@ def test_a_backfill_of_the_past_starts_no_other_run(stage: Stage, api: Api, done
         found = api.call("GET", f"/api/v2/dags/{DAG}/dagRuns?limit=100")["dag_runs"]
         return [run for run in found if run["run_type"] == kind]
 
-    asked = {"dag_id": DAG, "from_date": "2015-08-25T00:00:00Z", "to_date": "2015-08-27T00:00:00Z"}
-    asked |= {"dag_run_conf": QUICK}
+    dates = {"from_date": "2015-08-25T00:00:00Z", "to_date": "2015-08-27T00:00:00Z"}
+    asked = {"dag_id": DAG, "dag_run_conf": QUICK} | dates
     # Airflow answers 503 while its SQLite is locked, and wants to be asked again.
     until(lambda: api.status_of("POST", "/api/v2/backfills", asked)[0] == 200, "the backfill")
     (run,) = until(lambda: runs("backfill"), "the run of the backfill")
