@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import time
 
+from demo.enoe_like import generate_survey
 from demo.ui import is_healthy
+from include.espejo.survey import Period
 from tests.chaos.proxy import Act, Trouble
 from tests.chaos.scene import ASKED, CLEARED, ITSELF, WRITES, Scene
-from tests.e2e.support import DAG, put_survey, survey, until
+from tests.e2e.support import DAG, put_survey, until
 
 _DAY = 86_400  # seconds
 
@@ -115,7 +117,9 @@ def backfilled(scene: Scene, run: str) -> str:
     """Three past quarters by Airflow's own backfill: three releases, and no other run."""
     periods = ("2014T3", "2014T4", "2015T1")
     for period in periods:
-        put_survey(scene.stage, scene.folder, period, survey(period))
+        told = Period.parse(period)
+        table = generate_survey(told.year, told.number, people=3000, seed=5)
+        put_survey(scene.stage, scene.folder, period, table)
     scene.fault_begins()
     asked = {"dag_id": DAG, "from_date": "2014-11-01T00:00:00Z", "to_date": "2015-06-30T00:00:00Z"}
     settings = {name: value for name, value in ASKED.items() if name != "period"}

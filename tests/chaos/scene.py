@@ -198,10 +198,10 @@ class Scene:
         put_survey(self.stage, self.folder, PERIOD, survey(PERIOD))
 
     def forget(self, bucket: str, pattern: str) -> None:
-        """Delete what has such a key, as if it had never been written."""
-        for key in keys(self.stage, bucket):
-            if re.search(pattern, key):
-                self.stage.lake.client("admin").delete_object(Bucket=bucket, Key=key)
+        """Delete what has such a key, as if it had never been written; what names others first."""
+        found = [key for key in keys(self.stage, bucket) if re.search(pattern, key)]
+        for key in sorted(found, key=lambda key: not key.endswith("/latest.json")):
+            self.stage.lake.client("admin").delete_object(Bucket=bucket, Key=key)
 
     def raw_key(self) -> str:
         (key,) = keys(self.stage, RAW_BUCKET)
