@@ -24,7 +24,7 @@ def kill(scene: Scene, run: str, step: str, path: str, act: Act = "hold", *, tim
             scene.fault_begins()
             scene.kill(run, step)
         scene.retry(run, step)
-    assert scene.ended(run, step) == "success", scene.log(run, step)
+    scene.recovers(run, step)
     return ITSELF
 
 
@@ -48,10 +48,7 @@ def restarted(scene: Scene, run: str, service: str, step: str) -> str:
         scene.airflow.parts[service].kill()
         scene.airflow.start(service)
         until(lambda: is_healthy(scene.airflow.url), "Airflow")
-    state = scene.wait_for(run, step, "success", "up_for_retry", "failed", seconds=300)
-    if state == "up_for_retry":
-        scene.retry(run, step)
-    assert scene.ended(run, step) == "success", scene.log(run, step)
+    scene.recovers(run, step)
     return ITSELF
 
 

@@ -17,10 +17,8 @@ def answer(scene: Scene, run: str, step: str, trouble: Trouble) -> str:
     with scene.troubled(trouble):
         assert trouble.reached.wait(300), f"{step}: nobody asked for {trouble.path}"
         scene.fault_begins()
-        state = scene.wait_for(run, step, "success", "up_for_retry", "failed", seconds=300)
-    if state == "up_for_retry":
-        scene.retry(run, step)
-    assert scene.ended(run, step) == "success", scene.log(run, step)
+        scene.wait_for(run, step, "success", "up_for_retry", "failed")
+    scene.recovers(run, step)
     return ITSELF
 
 
@@ -46,8 +44,7 @@ def gone(scene: Scene, run: str, step: str, seconds: float) -> str:
             assert not (told["release"] and told["lake_answers"])
             time.sleep(seconds)
         until(lambda: scene.state(run, step) != "running", "the step's end", 300)
-    scene.retry(run, step)
-    assert scene.ended(run, step) == "success", scene.log(run, step)
+    scene.recovers(run, step)
     return ITSELF
 
 

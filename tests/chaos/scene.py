@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy
 from botocore.exceptions import ClientError
 
 from demo.airflow_home import airflow_environment, free_port
@@ -38,6 +37,7 @@ from tests.e2e.support import (
     Stage,
     keys,
     put_survey,
+    retry_at_once,
     survey,
     until,
 )
@@ -177,7 +177,6 @@ class Scene:
 
     def __init__(self, stage: Stage, proxy: FaultyLake, airflow: AirflowServices, folder: Path):
         self.stage, self.proxy, self.airflow, self.folder = stage, proxy, airflow, folder
-        self._database = sqlalchemy.create_engine(airflow.database)
         self.api = Api(stage)
         for dag in (DAG, INDICATORS):
             until(partial(self._knows, dag), dag)
@@ -278,11 +277,13 @@ class Scene:
 
     def retry(self, run: str, task: str) -> None:
         """Have the next attempt now, and not in the minutes that the DAG waits."""
-        if self.wait_for(run, task, "up_for_retry", "success") == "up_for_retry":
-            change = "update task_instance set retry_delay_override = 0"
-            which = sqlalchemy.text(f"{change} where run_id = :run and task_id = :task")
-            with self._database.begin() as connection:
-                connection.execute(which, {"run": run, "task": task})
+        if self.wait_for(run, task, "up_for_retry", "success", "failed") == "up_for_retry":
+            retry_at_once(self.airflow.database, run, task)
+
+    def recovers(self, run: str, task: str) -> None:
+        """The task gets to its end, at its next attempt where this one has failed."""
+        self.retry(run, task)
+        assert self.ended(run, task) == "success", self.log(run, task)
 
     def kill(self, run: str, task: str) -> None:
         def process() -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pandas as pd
+import sqlalchemy
 
 from demo.enoe_like import generate_survey, write_survey
 from demo.lake_identities import RESTRICTED_BUCKET
@@ -189,8 +189,13 @@ def until(holds: Callable[[], Any], what: str, seconds: float = 300, every: floa
     return found
 
 
-def retry_at_once(stage: Stage, run: str, task: str) -> None:
-    """Spare a test the minute or two of the DAG's retry delay, by Airflow's own field for it."""
-    change = "update task_instance set retry_delay_override = 0 where run_id = ? and task_id = ?"
-    with sqlite3.connect(stage.airflow.home / "airflow.db", timeout=60) as database:
-        database.execute(change, (run, task))
+def retry_at_once(database: str, run: str, task: str) -> None:
+    """Spare a test the minute or two of the DAG's retry delay, by Airflow's own field for it.
+
+    `database`: Airflow's, as SQLAlchemy names it.
+    """
+    change = "update task_instance set retry_delay_override = 0"
+    which = sqlalchemy.text(f"{change} where run_id = :run and task_id = :task")
+    engine = sqlalchemy.create_engine(database, poolclass=sqlalchemy.NullPool)
+    with engine.begin() as connection:
+        connection.execute(which, {"run": run, "task": task})

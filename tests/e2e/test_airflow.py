@@ -276,7 +276,7 @@ def test_a_killed_training_is_retried_from_its_checkpoint_to_the_same_model(
     until(lambda: api.tasks(done)["train"]["state"] == "up_for_retry", "the retry")
     assert work.under("checkpoint/")
     assert not work.under("model/")
-    retry_at_once(stage, done, "train")
+    retry_at_once(f"sqlite:///{stage.airflow.home}/airflow.db?timeout=60", done, "train")
     until(lambda: api.tasks(done)["train"]["state"] in ("success", "failed"), "the next attempt")
     task = api.tasks(done)["train"]
     killed, resumed = (api.log(done, "train", before + n) for n in (1, 2))
