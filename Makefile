@@ -87,7 +87,14 @@ cluster: setup browser services  ## Airflow over two workers: one is lost while 
 
 # For a machine whose clock jumps.
 compiler:
-	@command -v cc >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
+	@if ! command -v cc >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; \
+	  else \
+	    echo "error: a clock that jumps needs a C compiler; run: sudo apt-get install -y gcc libc6-dev" >&2; \
+	    exit 1; \
+	  fi; \
+	fi
 
 chaos: compiled browser compiler services  ## the DAG in Airflow, broken in every way: which faults it recovers from, in an hour
 	ESPEJO_CASES=2000 $(BIN)/python -m pytest -q tests/slow/test_bulk_input.py \
