@@ -22,13 +22,22 @@ from time import perf_counter
 from typing import Any
 
 from bench.probes import answer, peak_memory
+from include.espejo.disclose.distance.shards import shards_of
 from include.espejo.lake import Lakes, join, open_lake
 from include.espejo.lake.keys import Workspace
 from include.espejo.parameters import Parameters
 from include.espejo.process.child import run_child
 from include.espejo.process.resources import PeakMemory
+from include.espejo.steps.documents import ProtectionSummary
 from include.espejo.steps.run import Job, Run
-from include.espejo.steps.table import INGEST, MAKE_RELEASE, STAGES, VALIDATE, with_combine
+from include.espejo.steps.table import (
+    INGEST,
+    MAKE_RELEASE,
+    SEARCH,
+    STAGES,
+    VALIDATE,
+    with_combine,
+)
 from include.espejo.survey import load_spec
 
 STEPS = {step.name: step for step in (INGEST, VALIDATE, *with_combine())}
@@ -77,9 +86,11 @@ def measure_flow(options: argparse.Namespace, work: Path) -> Figures:
         if name == BESIDE[0] and not options.serial:
             found |= flow.measure_each([(name,) for name in BESIDE])
         elif partition and name in OF_PARTS:
-            parts = found["protect"]["told"]["parts"]
+            parts = flow.planned()["parts"]
             found |= flow.measure_each([tuple(f"{n} {part}" for n in OF_PARTS) for part in parts])
             found |= dict.fromkeys(OF_PARTS)
+        elif name == SEARCH.name:
+            found |= flow.measure_each([(f"{name} {shard}",) for shard in flow.planned()["shards"]])
         else:
             found[name] = flow.measure(name)
         if name == VALIDATE.name:
@@ -94,6 +105,12 @@ class _Flow:
 
     def __init__(self, options: argparse.Namespace, work: Path, release: str):
         self._options, self._work, self.release = options, work, release
+
+    def planned(self) -> dict[str, list[str]]:
+        """The parts of the table and the shards of its audit's search, as `protect` left them."""
+        told = ProtectionSummary.of_json(Path(Workspace(str(self._work)).protection).read_bytes())
+        shards = [shard.name for shard in shards_of(told.rows)]
+        return {"parts": [part.name for part in told.parts], "shards": shards}
 
     def measure_each(self, chains: Sequence[Sequence[str]]) -> Figures:
         """The steps of each chain one after another, and so many chains at a time."""

@@ -22,7 +22,15 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.espejo.lake.keys import scratch
 from include.espejo.steps.run import Summary
-from include.espejo.steps.table import COMBINE, INGEST, PUBLISH, STAGES, VALIDATE, Step
+from include.espejo.steps.table import (
+    COMBINE,
+    INGEST,
+    PUBLISH,
+    SEARCH,
+    STAGES,
+    VALIDATE,
+    Step,
+)
 from include.espejo.survey import SurveySpec, load_specs
 from include.espejo_airflow import metrics
 from include.espejo_airflow.alerts import notify_deadline, notify_failure
@@ -100,7 +108,7 @@ def _last_to_end(spec: SurveySpec) -> list[str]:
     """The tasks that may go on when one beside them has failed, or that come last."""
     beside = [step.name for stage in STAGES if len(stage) > 1 for step in stage]
     of_parts = [step.name for stage in STAGES for step in stage if step.of_parts]
-    parts = [f"parts.{of_parts[-1]}"] if spec.model.partition else []
+    parts = [f"parts.{of_parts[-1]}", SEARCH.name] if spec.model.partition else []
     return ["close_scratch", *parts, *beside, "publish"]
 
 
@@ -193,7 +201,8 @@ def _whole(spec: SurveySpec, validated: Any, stages: Sequence[Sequence[Step]]) -
 
 
 def _in_parts(spec: SurveySpec, validated: Any) -> list[Any]:
-    """The same, where each part of the table is learnt and drawn on any worker that is free."""
+    """The same, where each part of the table is learnt and drawn on any worker that is free, and
+    so is each shard of the audit's search."""
     before, *rest = STAGES
     of_parts = [step for stage in rest for step in stage if step.of_parts]
     (protected,) = _whole(spec, validated, [before])
@@ -203,13 +212,19 @@ def _in_parts(spec: SurveySpec, validated: Any) -> list[Any]:
         """Airflow maps over all that a task returns, and not over a part of it."""
         return list(told["parts"])
 
+    @task
+    def list_shards(told: dict[str, Any]) -> list[str]:
+        return list(told["shards"])
+
     @task_group(group_id="parts")
     def make_part(part: str) -> None:
         chain(*(_task_of(spec, step)(validated, part) for step in of_parts))
 
     after = [stage for stage in rest if not any(step.of_parts for step in stage)]
-    parts = make_part.expand(part=list_parts(protected))
-    return [protected, parts, *_whole(spec, validated, [(COMBINE,), *after])]
+    combined, *made = _whole(spec, validated, [(COMBINE,), *after])
+    searched = _task_of(spec, SEARCH).partial(told=validated).expand(part=list_shards(protected))
+    combined >> searched >> searched.operator.dag.get_task("disclose")
+    return [protected, make_part.expand(part=list_parts(protected)), combined, *made]
 
 
 def _task_of(spec: SurveySpec, step: Step) -> Any:

@@ -135,7 +135,10 @@ def test_a_partitioned_survey_learns_its_parts_on_any_worker(surveys: Path, tmp_
     assert dag.get_task("list_parts").upstream_task_ids == {"protect"}
     assert dag.get_task("parts.train").downstream_task_ids == {"parts.sample"}
     assert dag.get_task("combine").upstream_task_ids >= {"parts.sample"}
-    assert dag.get_task("combine").downstream_task_ids == {"evaluate", "disclose"}
+    assert dag.get_task("combine").downstream_task_ids == {"evaluate", "disclose", "search"}
+    assert dag.get_task("search").downstream_task_ids == {"disclose", "end_run"}
+    assert list(dag.get_task("search").iter_mapped_dependencies()) == [dag.get_task("list_shards")]
+    assert dag.get_task("list_shards").upstream_task_ids == {"protect"}
     assert "parts.sample" in dag.get_task("end_run").upstream_task_ids
     assert dag.get_task("parts.train").execution_timeout > dag.get_task("combine").execution_timeout
 

@@ -9,14 +9,20 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from include.espejo.disclose.distance import shards
+from include.espejo.disclose.distance.shards import shards_of
 from include.espejo.lake import Lakes, join, open_lake
 from include.espejo.lake.keys import Workspace
 from include.espejo.parameters import Parameters
+from include.espejo.steps import earlier
 from include.espejo.steps.combine import combine
+from include.espejo.steps.disclose import disclose
 from include.espejo.steps.documents import ProtectionSummary, SamplingSummary, TrainingSummary
+from include.espejo.steps.earlier import PastRelease
 from include.espejo.steps.protect import protect
 from include.espejo.steps.run import Job, Run
 from include.espejo.steps.sample import sample
+from include.espejo.steps.search import search
 from include.espejo.steps.table import INGEST, VALIDATE
 from include.espejo.steps.train import train
 from include.espejo.survey import Period
@@ -139,3 +145,42 @@ def test_parts_do_not_draw_alike_and_the_same_again_is_the_same(made: Run, tmp_p
     before = made.lakes.work.read_tagged(made.work.synthetic)
     combine(made)  # as a task that is tried again
     assert made.lakes.work.read_tagged(made.work.synthetic) == before
+
+
+def audited_anew(run: Run) -> bytes:
+    Path(run.work.audit).unlink(missing_ok=True)
+    disclose(run)
+    return run.lakes.work.read(run.work.audit)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_the_audit_whose_search_is_shared_is_the_audit_of_one_process(
+    made: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, others: int
+) -> None:
+    before = [PastRelease(Period(2015, 1), made.work)] * others
+    monkeypatch.setattr(earlier, "_recorded", lambda run: before)
+    monkeypatch.setattr(shards, "_SHARD_ROWS", 1_000)
+    caplog.set_level("INFO")
+    wanted = audited_anew(made)
+    Path(made.work.audit).unlink()
+    names = [shard.name for shard in shards_of(PEOPLE)]
+    assert len(names) == 4
+    told = [search(made.of_part(name)) for name in reversed(names)]
+    assert sum(int(str(shard["rows"])) for shard in told) == PEOPLE * (1 + 2 * others)
+    assert search(made.of_part(names[0]))["rows"] == 0  # as a task that is tried again
+    assert audited_anew(made) == wanted
+    assert "searched in 4 shards" in caplog.text
+    assert made.lakes.work.tree(made.work.searched) == {}
+    assert search(made.of_part(names[0]))["rows"] == 0  # the audit is there
+
+
+def test_a_shard_that_is_missing_is_searched_by_the_audit(
+    made: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shards, "_SHARD_ROWS", 1_000)
+    caplog.set_level("INFO")
+    wanted = audited_anew(made)
+    Path(made.work.audit).unlink()  # or there is nothing to search
+    search(made.of_part("1-of-4"))
+    assert audited_anew(made) == wanted
+    assert "searched in" not in caplog.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,12 @@ from numba.core.caching import FunctionCache
 
 from include.espejo.disclose.distance import kernel
 from include.espejo.disclose.distance.compile import compile_kernel
-from include.espejo.disclose.distance.distances import measure_distances
+from include.espejo.disclose.distance.distances import (
+    Distances,
+    join_shards,
+    measure_distances,
+    measure_shard,
+)
 from include.espejo.disclose.distance.encode import (
     FULL_WEIGHT,
     Encoded,
@@ -20,6 +25,7 @@ from include.espejo.disclose.distance.encode import (
     fixed_columns,
     weights,
 )
+from include.espejo.disclose.distance.shards import Shard, shards_of
 from include.espejo.errors import InputError
 from include.espejo.survey import SurveySpec
 from include.espejo.table.people import Population
@@ -301,3 +307,25 @@ def test_where_nothing_can_be_written_each_process_compiles(
     assert kernel._may_cache()
     monkeypatch.setattr(FunctionCache._impl_class, "_locator_classes", [])
     assert not kernel._may_cache()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_shards_find_together_what_one_search_finds(seed: int):
+    encoded, population = surveyed(seed)
+    whole = measure_distances(encoded, population, 2)
+    for count in (2, 5, 40):  # of few rows the last leaves some shards none
+        shards = [Shard(number, count) for number in range(1, count + 1)]
+        joined = join_shards(measure_shard(encoded, population, 1, shard) for shard in shards)
+        for field in fields(Distances):
+            found, wanted = (getattr(distances, field.name) for distances in (joined, whole))
+            np.testing.assert_array_equal(found, wanted, err_msg=field.name)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 1_000_000, 1_000_001, 15_000_000, 2**40])
+def test_every_row_is_of_one_shard(rows: int):
+    shards = shards_of(rows)
+    assert [Shard.named(shard.name) for shard in shards] == shards
+    ends = [(shard.of(rows).start, shard.of(rows).stop) for shard in shards]
+    assert [start for start, _ in ends] == [0, *(stop for _, stop in ends[:-1])]
+    assert ends[-1][1] == rows
+    assert len(shards) <= 8

@@ -11,8 +11,13 @@ from include.espejo.disclose.attacks.inference import inference_attacks
 from include.espejo.disclose.attacks.matches import match_attacks
 from include.espejo.disclose.attacks.proximity import proximity_attacks
 from include.espejo.disclose.checks import check_floors, check_rules
-from include.espejo.disclose.distance.distances import Distances, measure_distances
+from include.espejo.disclose.distance.distances import (
+    Distances,
+    join_shards,
+    measure_shard,
+)
 from include.espejo.disclose.distance.encode import encode_population
+from include.espejo.disclose.distance.shards import Shard
 from include.espejo.disclose.gates import Audit, Gate, Outcome, finite, not_applicable
 from include.espejo.disclose.statistics.excess import Excess, holm, measure_excess
 from include.espejo.disclose.statistics.score import TrainedHouseholds
@@ -60,15 +65,29 @@ def audited_population(
     return gather(train, holdout, synthetic, spec.without_weight(), seed, across_periods)
 
 
+def search_population(
+    population: Population, spec: SurveySpec, shard: Shard, threads: int = 2
+) -> Distances:
+    """The neighbours of the shard's rows: see `measure_shard`."""
+    encoded = encode_population(population, spec.without_weight())
+    return measure_shard(encoded, population, threads, shard)
+
+
 def audit_population(
-    population: Population, spec: SurveySpec, period: Period, seed: int, threads: int = 2
+    population: Population,
+    spec: SurveySpec,
+    period: Period,
+    seed: int,
+    threads: int = 2,
+    distances: Distances | None = None,
 ) -> Audit:
-    """See `run_audit`."""
+    """See `run_audit`. `distances`: where the neighbours have been searched before."""
     spec = spec.without_weight()
     # The kernel's own threads share work without waiting on each other; those of BLAS and of the
     # trees spin, and on a busy machine two have been seen to take ten times as long as one.
     with threadpool_limits(1):
-        distances = measure_distances(encode_population(population, spec), population, threads)
+        if distances is None:
+            distances = join_shards([search_population(population, spec, Shard(), threads)])
         attacks = [
             *proximity_attacks(distances, population, spec),
             *match_attacks(population, spec),

@@ -87,6 +87,11 @@ class Workspace:
         return self.figure("disclosure.json")
 
     @property
+    def searched(self) -> str:
+        """Whose neighbours have been searched, in shards; gone once the audit is there."""
+        return join(self.base, "search")
+
+    @property
     def override(self) -> str:
         """Why a gate that failed was overridden."""
         return join(self.base, "override.json")

@@ -6,17 +6,21 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from include.espejo.disclose.gates import Audit
+from include.espejo.disclose.gates import Audit, read_audit
 from include.espejo.lake import Lakes
 from include.espejo.lake.keys import Workspace
 from include.espejo.steps.run import Run, read_sides
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.table.households import panel_unit
 from include.espejo.table.rules import group_numbers
+
+if TYPE_CHECKING:
+    from include.espejo.table.people import Population
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +71,29 @@ def names_in_audit(releases: Iterable[PastRelease]) -> tuple[str, ...]:
     return tuple(sorted(past.work.base for past in releases))
 
 
+def valid_audit(run: Run, earlier: Iterable[PastRelease]) -> Audit | None:
+    """The audit that an earlier run of the same release left, unless it is outdated."""
+    stored = run.lakes.work.read_tagged(run.work.audit)
+    audit = None if stored is None else read_audit(stored.content)
+    return None if audit is None or is_outdated(audit, run, earlier) else audit
+
+
 def is_outdated(audit: Audit, run: Run, earlier: Iterable[PastRelease]) -> bool:
     """Whether an audit has been made against other releases, and nothing was published by it."""
     if run.ledger is None or audit.against == names_in_audit(earlier):
         return False
     return not run.ledger.has_entered(run.job.period, run.release)
+
+
+def audited_people(run: Run, earlier: Sequence[PastRelease]) -> Population:
+    """This release's people beside its synthetic rows, together with those of earlier ones.
+
+    The tables go when it returns: beside the population they would take twice the memory.
+    """
+    from include.espejo.disclose.audit import audited_population
+
+    sides = join_periods(run.sides(), earlier, run.lakes, run.spec) if earlier else run.sides()
+    return audited_population(*sides, run.synthetic(), run.spec, run.seed, bool(earlier))
 
 
 def join_periods(

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING
 
+from include.espejo.disclose.distance.shards import shards_of
 from include.espejo.errors import without_values
 from include.espejo.steps.documents import ProtectionSummary
 from include.espejo.steps.run import Run, Summary
@@ -57,7 +58,11 @@ def protect(run: Run) -> Summary:
 
 
 def _told(done: ProtectionSummary) -> Summary:
-    return {"rows": done.rows, "parts": [part.name for part in done.parts]}
+    return {
+        "rows": done.rows,
+        "parts": [part.name for part in done.parts],
+        "shards": [shard.name for shard in shards_of(done.rows)],
+    }
 
 
 def _write_parts(run: Run, train: pd.DataFrame) -> tuple[TablePart, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from include.espejo.disclose.distance import kernel
 from include.espejo.disclose.distance.encode import Encoded
 from include.espejo.disclose.distance.forest import Indexed, index_rows, search
+from include.espejo.disclose.distance.shards import Shard
 from include.espejo.table.people import Population
 
 
@@ -37,16 +38,24 @@ class Distances:
 
 def measure_distances(encoded: Encoded, population: Population, threads: int) -> Distances:
     """Every synthetic row against every real one, and every real one against all others."""
-    train_rows, operations = population.train_rows, encoded.operations
-    quasi, nearest = _by_quasi(encoded, threads)  # first: its trees are gone when the others grow
-    parts = np.split(encoded.real, [train_rows], axis=1)
+    return join_shards([measure_shard(encoded, population, threads, Shard())])
+
+
+def measure_shard(
+    encoded: Encoded, population: Population, threads: int, shard: Shard
+) -> Distances:
+    """The shard's real and synthetic rows against all. `shares` (rows,) are those of all real rows
+    in the shard's synthetic ones."""
+    operations = encoded.operations
+    quasi, nearest = _by_quasi(encoded, threads, shard)  # its trees are gone when the others grow
+    sides = _sides(encoded, population, shard)
     synthetic = index_rows(encoded.synthetic, operations)
-    sides = [index_rows(part, operations) for part in parts if part.shape[1]]
-    whose = np.split(population.household, [train_rows])[: len(sides)]
-    shared = _share(synthetic, sides, threads)
+    asked = shard.of(encoded.synthetic.shape[1])
+    shared = _share(_queries(encoded.synthetic, asked, synthetic, operations), sides, threads)
+    nearness = [_nearest(side.queries, synthetic, threads) for side in sides]
     return Distances(
-        to_synthetic=np.concatenate([_nearest(side, synthetic, threads) for side in sides]),
-        to_other=_isolation(sides, whose, threads),
+        to_synthetic=np.concatenate(nearness),
+        to_other=_isolation(sides, threads),
         quasi_to_synthetic=quasi,
         nearest_quasi=nearest,
         shares=shared.shares,
@@ -54,6 +63,60 @@ def measure_distances(encoded: Encoded, population: Population, threads: int) ->
         to_holdout=shared.least[1],
         train_shares=shared.of_train,
     )
+
+
+def join_shards(shards: Iterable[Distances]) -> Distances:
+    """The distances of all rows, from those of every shard in order."""
+    found: dict[str, list[np.ndarray]] = {field.name: [] for field in fields(Distances)}
+    for shard in shards:
+        for name, values in found.items():
+            values.append(getattr(shard, name))
+        if len(found["shares"]) > 1:  # of all real rows: no two shards' are kept beside each other
+            found["shares"] = [np.add(*found["shares"])]
+    joined = {name: np.concatenate(values) for name, values in found.items()}
+    # Rounded, so that the number of threads and shards does not show in the last digits.
+    return Distances(**joined | {"shares": np.round(joined["shares"], 9)})
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The training rows, or those held back: all of them, and the shard's, which are searched for.
+
+    `owner` int64 (distinct rows,) of all, and `own` of the queries: see `Indexed.owner`.
+    """
+
+    rows: Indexed
+    queries: Indexed
+    owner: np.ndarray
+    own: np.ndarray
+
+
+def _sides(encoded: Encoded, population: Population, shard: Shard) -> list[_Side]:
+    train_rows, asked = population.train_rows, shard.of(encoded.real.shape[1])
+    ends = [asked.start, asked.stop]
+    slices = [
+        slice(*np.clip(ends, 0, train_rows)),
+        slice(*(np.clip(ends, train_rows, None) - train_rows)),
+    ]
+    parts = np.split(encoded.real, [train_rows], axis=1)
+    households = np.split(population.household, [train_rows])
+    found = []
+    for planes, household, own_rows in zip(parts, households, slices, strict=True):
+        if not planes.shape[1]:
+            continue
+        rows = index_rows(planes, encoded.operations)
+        queries = _queries(planes, own_rows, rows, encoded.operations)
+        owner, own = rows.owner(household), np.empty(len(queries.times), np.int64)
+        own[queries.place] = owner[rows.place[own_rows]]
+        found.append(_Side(rows, queries, owner, own))
+    return found
+
+
+def _queries(planes: np.ndarray, asked: slice, rows: Indexed, operations: np.ndarray) -> Indexed:
+    """These of the rows, which lie in a tree of their own only where they are not all of them."""
+    if asked == slice(0, planes.shape[1]):
+        return rows
+    return index_rows(planes[:, asked], operations)
 
 
 def _nearest(queries: Indexed, rows: Indexed, threads: int) -> np.ndarray:
@@ -64,27 +127,25 @@ def _nearest(queries: Indexed, rows: Indexed, threads: int) -> np.ndarray:
     return np.asarray(best[queries.place])
 
 
-def _isolation(
-    sides: Sequence[Indexed], households: Sequence[np.ndarray], threads: int
-) -> np.ndarray:
-    """The least distance of each real row from one of another household."""
-    owners = [side.owner(whose) for side, whose in zip(sides, households, strict=True)]
+def _isolation(sides: Sequence[_Side], threads: int) -> np.ndarray:
+    """The least distance of each real row of the shard from one of another household."""
     found = []
-    for side, own in zip(sides, owners, strict=True):
+    for side in sides:
         # Rows that several households have are near each other; others may have no neighbour.
-        best = np.where(own < 0, 0, kernel.FAR).astype(np.uint8)
-        for other, theirs in zip(sides, owners, strict=True):
-            search(kernel.lower_nearest, other, side, threads, (own, best), (theirs,))
-        found.append(best[side.place])
+        best = np.where(side.own < 0, 0, kernel.FAR).astype(np.uint8)
+        for other in sides:
+            given = (side.own, best)
+            search(kernel.lower_nearest, other.rows, side.queries, threads, given, (other.owner,))
+        found.append(best[side.queries.place])
     return np.concatenate(found)
 
 
-def _by_quasi(encoded: Encoded, threads: int) -> tuple[np.ndarray, np.ndarray]:
+def _by_quasi(encoded: Encoded, threads: int, shard: Shard) -> tuple[np.ndarray, np.ndarray]:
     """Least distances of the real rows by the quasi-identifiers, and the first row as near."""
     operations = encoded.operations[: encoded.quasi]
     last = operations[:, 1:3].max(axis=1) + (operations[:, 0] == kernel.WIDE)
     planes = int(last.max(initial=-1)) + 1
-    real = index_rows(encoded.real[:planes], operations)
+    real = index_rows(encoded.real[:planes, shard.of(encoded.real.shape[1])], operations)
     synthetic = index_rows(encoded.synthetic[:planes], operations)
     places = synthetic.smallest(np.arange(len(synthetic.place)))
     best, nearest = np.empty(len(real.times), np.uint8), np.zeros(len(real.times), np.int64)
@@ -101,20 +162,21 @@ class _Shared:
     least: tuple[np.ndarray, np.ndarray]
 
 
-def _share(synthetic: Indexed, sides: Sequence[Indexed], threads: int) -> _Shared:
+def _share(synthetic: Indexed, sides: Sequence[_Side], threads: int) -> _Shared:
     """Share each synthetic row among the real rows that are nearest to it."""
     shape = (2, len(synthetic.times))  # without a holdout nothing is near in the second
     least, ties = np.full(shape, kernel.FAR, np.uint8), np.zeros(shape, np.int64)
     for side, best, tied in zip(sides, least, ties, strict=False):
-        search(kernel.count_ties, side, synthetic, threads, (best, tied), (side.times,))
+        given = (best, tied)
+        search(kernel.count_ties, side.rows, synthetic, threads, given, (side.rows.times,))
     ties[least > least.min(axis=0)] = 0
     shares = []
     for side, best, tied in zip(sides, least, ties, strict=False):
         portions = np.where(tied > 0, synthetic.times / ties.sum(axis=0), 0.0)
-        shares.append(_share_out(side, synthetic, best, portions, threads)[side.place])
+        own = _share_out(side.rows, synthetic, best, portions, threads)
+        shares.append(own[side.rows.place])
     return _Shared(
-        # Rounded, so that the number of threads does not show in the last digits.
-        shares=np.round(np.concatenate(shares), 9),
+        shares=np.concatenate(shares),
         of_train=(ties[0] / ties.sum(axis=0))[synthetic.place],
         least=(least[0][synthetic.place], least[1][synthetic.place]),
     )
