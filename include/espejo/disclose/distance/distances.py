@@ -10,7 +10,7 @@ import numpy as np
 
 from include.espejo.disclose.distance import kernel
 from include.espejo.disclose.distance.encode import Encoded
-from include.espejo.disclose.distance.forest import Indexed, index_rows, search
+from include.espejo.disclose.distance.forest import Indexed, index_rows, search_tree
 from include.espejo.disclose.distance.shards import Shard
 from include.espejo.table.people import Population
 
@@ -123,7 +123,7 @@ def _nearest(queries: Indexed, rows: Indexed, threads: int) -> np.ndarray:
     """The least distance of each row of `queries` from one of `rows`."""
     nobody, nobodies = (np.full(len(table.times), -1) for table in (queries, rows))
     best = np.full(len(nobody), kernel.FAR, np.uint8)
-    search(kernel.lower_nearest, rows, queries, threads, (nobody, best), (nobodies,))
+    search_tree(kernel.lower_nearest, rows, queries, threads, (nobody, best), (nobodies,))
     return np.asarray(best[queries.place])
 
 
@@ -135,7 +135,9 @@ def _isolation(sides: Sequence[_Side], threads: int) -> np.ndarray:
         best = np.where(side.own < 0, 0, kernel.FAR).astype(np.uint8)
         for other in sides:
             given = (side.own, best)
-            search(kernel.lower_nearest, other.rows, side.queries, threads, given, (other.owner,))
+            search_tree(
+                kernel.lower_nearest, other.rows, side.queries, threads, given, (other.owner,)
+            )
         found.append(best[side.queries.place])
     return np.concatenate(found)
 
@@ -149,7 +151,7 @@ def _by_quasi(encoded: Encoded, threads: int, shard: Shard) -> tuple[np.ndarray,
     synthetic = index_rows(encoded.synthetic[:planes], operations)
     places = synthetic.smallest(np.arange(len(synthetic.place)))
     best, nearest = np.empty(len(real.times), np.uint8), np.zeros(len(real.times), np.int64)
-    search(kernel.find_first, synthetic, real, threads, (best, nearest), (places,))
+    search_tree(kernel.find_first, synthetic, real, threads, (best, nearest), (places,))
     return best[real.place], nearest[real.place]
 
 
@@ -168,7 +170,7 @@ def _share(synthetic: Indexed, sides: Sequence[_Side], threads: int) -> _Shared:
     least, ties = np.full(shape, kernel.FAR, np.uint8), np.zeros(shape, np.int64)
     for side, best, tied in zip(sides, least, ties, strict=False):
         given = (best, tied)
-        search(kernel.count_ties, side.rows, synthetic, threads, given, (side.rows.times,))
+        search_tree(kernel.count_ties, side.rows, synthetic, threads, given, (side.rows.times,))
     ties[least > least.min(axis=0)] = 0
     shares = []
     for side, best, tied in zip(sides, least, ties, strict=False):
@@ -194,5 +196,5 @@ def _share_out(
         add(*given, own)
         sums.append(own)
 
-    search(share_out, side, synthetic, threads, (best, portions))
+    search_tree(share_out, side, synthetic, threads, (best, portions))
     return np.asarray(np.sum(sums, axis=0))

@@ -70,7 +70,7 @@ def _distinct(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return order[is_new], number
 
 
-def search(
+def search_tree(
     find: Callable[..., None],
     rows: Indexed,
     queries: Indexed,
