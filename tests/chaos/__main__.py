@@ -47,7 +47,8 @@ def _befall(scene: Scene, faults: list[Fault], reference: dict[str, str]) -> int
     for name, group in groupby(faults, key=lambda fault: fault.run):
         ended: list[bool] = []
         for fault in group:
-            if not (ended and ended[-1]):  # what a fault left behind is not the next one's
+            # What a fault left behind is not the next one's, nor is a release in the lake.
+            if name == FRESH or not (ended and ended[-1]):
                 run = _begin(scene, name)
             ended.append(_recovers(scene, fault, run, reference))
         if name in ON_THE_WAY:

@@ -129,7 +129,7 @@ def backfilled(scene: Scene, run: str) -> str:
     runs = until(lambda: len(found := scene.runs("backfill")) == 3 and found, "three runs")
     assert [scene.wait(one["dag_run_id"], 1200) for one in runs] == ["success"] * 3
     released = {key.split("/")[1] for key in scene.published() if key.endswith("manifest.json")}
-    assert released == set(periods)
+    assert released == set(periods), released
     assert scene.runs("scheduled") == []
     return ITSELF
 
