@@ -14,6 +14,9 @@ from include.espejo.disclose.distance.forest import Indexed, index_rows, search_
 from include.espejo.disclose.distance.shards import Shard
 from include.espejo.table.people import Population
 
+# Of a row that has more nearest rows they are searched for again, instead of kept.
+_TOLD_TIES = 4
+
 
 @dataclass(frozen=True)
 class Distances:
@@ -168,14 +171,14 @@ def _share(synthetic: Indexed, sides: Sequence[_Side], threads: int) -> _Shared:
     """Share each synthetic row among the real rows that are nearest to it."""
     shape = (2, len(synthetic.times))  # without a holdout nothing is near in the second
     least, ties = np.full(shape, kernel.FAR, np.uint8), np.zeros(shape, np.int64)
-    for side, best, tied in zip(sides, least, ties, strict=False):
-        given = (best, tied)
+    tied = np.empty((*shape, _TOLD_TIES), np.int32)
+    for side, *given in zip(sides, least, ties, tied, strict=False):
         search_tree(kernel.count_ties, side.rows, synthetic, threads, given, (side.rows.times,))
     ties[least > least.min(axis=0)] = 0
     shares = []
-    for side, best, tied in zip(sides, least, ties, strict=False):
-        portions = np.where(tied > 0, synthetic.times / ties.sum(axis=0), 0.0)
-        own = _share_out(side.rows, synthetic, best, portions, threads)
+    for side, best, count, which in zip(sides, least, ties, tied, strict=False):
+        portions = np.where(count > 0, synthetic.times / ties.sum(axis=0), 0.0)
+        own = _share_out(side.rows, synthetic, (best, portions, which), threads)
         shares.append(own[side.rows.place])
     return _Shared(
         shares=np.concatenate(shares),
@@ -185,9 +188,9 @@ def _share(synthetic: Indexed, sides: Sequence[_Side], threads: int) -> _Shared:
 
 
 def _share_out(
-    side: Indexed, synthetic: Indexed, best: np.ndarray, portions: np.ndarray, threads: int
+    side: Indexed, synthetic: Indexed, of_synthetic: Sequence[np.ndarray], threads: int
 ) -> np.ndarray:
-    """What each distinct row of a side gets of the portions, (distinct,)."""
+    """What each distinct row of a side gets of the portions, (distinct,): see the kernel."""
     sums = [np.zeros(len(side.times)) for _ in range(threads)]
     add: Callable[..., None] = kernel.share_out
 
@@ -196,5 +199,5 @@ def _share_out(
         add(*given, own)
         sums.append(own)
 
-    search_tree(share_out, side, synthetic, threads, (best, portions))
+    search_tree(share_out, side, synthetic, threads, of_synthetic)
     return np.asarray(np.sum(sums, axis=0))

@@ -243,16 +243,18 @@ def count_ties(
     codes: np.ndarray,
     best: np.ndarray,
     ties: np.ndarray,
+    tied: np.ndarray,
     times: np.ndarray,
 ) -> None:
-    """Write the least distances of the queries, and how many rows are as near.
+    """Write the least distances of the queries, how many rows are as near, and which.
 
-    `times` (rows,): how many rows each of the tree's distinct ones stands for.
+    `times` (rows,): how many rows each of the tree's distinct ones stands for. `tied` int32
+    (queries, some): the distinct ones as near, the first -1 where they are more than that.
     """
     nodes, bounds, room = _room(tree)
     for query in range(codes.shape[0]):
         nodes[0], bounds[0] = 0, float32(0)
-        waiting, least, found = 1, FAR, 0
+        waiting, least, found, distinct = 1, FAR, 0, 0
         while True:
             node, waiting = _descend(tree, codes[query], nodes, bounds, waiting, least)
             if node < 0:
@@ -264,10 +266,18 @@ def count_ties(
             if nearest > least:
                 continue
             if nearest < least:
-                least, found = nearest, 0
+                least, found, distinct = nearest, 0, 0
             for j in range(sums.size):
-                found += times[start + j] if sums[j] == least else 0
+                if sums[j] == least:
+                    if distinct < tied.shape[1]:
+                        tied[query, distinct] = start + j
+                    found += times[start + j]
+                    distinct += 1
         best[query], ties[query] = least, found
+        if distinct > tied.shape[1]:
+            tied[query, 0] = -1
+        else:
+            tied[query, distinct:] = -1
 
 
 @compiled
@@ -277,16 +287,23 @@ def share_out(
     codes: np.ndarray,
     best: np.ndarray,
     portion: np.ndarray,
+    tied: np.ndarray,
     shares: np.ndarray,
 ) -> None:
     """Add to shares (rows,) the portion of each query to whose least distance, `best`, they are.
 
-    Queries of portion 0 are not looked at.
+    Queries of portion 0 are not looked at, and of those whose rows `count_ties` has told no row is
+    searched for again.
     """
     nodes, bounds, room = _room(tree)
     for query in range(codes.shape[0]):
         nodes[0], bounds[0] = 0, float32(0)
         if portion[query] == 0:
+            continue
+        if tied[query, 0] >= 0:
+            for row in tied[query]:
+                if row >= 0:
+                    shares[row] += portion[query]
             continue
         waiting, least = 1, int(best[query])
         while True:
