@@ -172,8 +172,9 @@ def _share(synthetic: Indexed, sides: Sequence[_Side], threads: int) -> _Shared:
     shape = (2, len(synthetic.times))  # without a holdout nothing is near in the second
     least, ties = np.full(shape, kernel.FAR, np.uint8), np.zeros(shape, np.int64)
     tied = np.empty((*shape, _TOLD_TIES), np.int32)
-    for side, *given in zip(sides, least, ties, tied, strict=False):
-        search_tree(kernel.count_ties, side.rows, synthetic, threads, given, (side.rows.times,))
+    for side, best, count, which in zip(sides, least, ties, tied, strict=False):
+        given, times = (best, count, which), (side.rows.times,)
+        search_tree(kernel.count_ties, side.rows, synthetic, threads, given, times)
     ties[least > least.min(axis=0)] = 0
     shares = []
     for side, best, count, which in zip(sides, least, ties, tied, strict=False):
