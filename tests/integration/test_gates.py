@@ -134,7 +134,7 @@ def audits_find(monkeypatch: pytest.MonkeyPatch, *gates: Gate) -> list[tuple[int
         seen.append((len(train), len(control)))
 
     monkeypatch.setattr(audits_module, "audited_population", gathered)
-    monkeypatch.setattr(audits_module, "audit_population", lambda *_: Audit(gates=gates))
+    monkeypatch.setattr(audits_module, "audit_population", lambda *_, **__: Audit(gates=gates))
     return seen
 
 
