@@ -13,7 +13,7 @@ from include.espejo.disclose.attacks.proximity import proximity_attacks
 from include.espejo.disclose.checks import check_floors, check_rules
 from include.espejo.disclose.distance.distances import (
     Distances,
-    join_shards,
+    measure_distances,
     measure_shard,
 )
 from include.espejo.disclose.distance.encode import encode_population
@@ -87,7 +87,7 @@ def audit_population(
     # trees spin, and on a busy machine two have been seen to take ten times as long as one.
     with threadpool_limits(1):
         if distances is None:
-            distances = join_shards([search_population(population, spec, Shard(), threads)])
+            distances = measure_distances(encode_population(population, spec), population, threads)
         attacks = [
             *proximity_attacks(distances, population, spec),
             *match_attacks(population, spec),
