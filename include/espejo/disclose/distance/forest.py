@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -33,6 +32,19 @@ class Indexed:
         np.minimum.at(found, self.place, values)
         return found
 
+    def leaves(self) -> np.ndarray:
+        """The tree's leaves in the order of their rows."""
+        leaves = np.flatnonzero(self.tree.child == 0)
+        return leaves[np.argsort(self.tree.start[leaves])]
+
+    def planes(self, leaves: np.ndarray) -> np.ndarray:
+        """The rows of leaves that follow each other, uint8 (planes, rows)."""
+        ends = zip(self.tree.start[leaves], self.tree.stop[leaves], strict=True)
+        height, blocks = self.tree.height, self.tree.blocks
+        return np.concatenate(
+            [blocks[a * height : b * height].reshape(height, b - a) for a, b in ends], axis=1
+        )
+
     def owner(self, household: np.ndarray) -> np.ndarray:
         """Whose each distinct row is, int64 (distinct,): -1 where it is several households'."""
         least, most = self.smallest(household), -self.smallest(-household)
@@ -44,15 +56,30 @@ def index_rows(planes: np.ndarray, operations: np.ndarray) -> Indexed:
     chosen, number = _distinct(planes)
     distinct = np.ascontiguousarray(planes[:, chosen])
     order, start, stop, child = grow(distinct, operations, kernel.LEAF)
-    distinct = np.ascontiguousarray(np.pad(distinct[:, order], ((0, 0), (0, kernel.LEAF))))
+    distinct = np.ascontiguousarray(distinct[:, order])
     low, high = enclose(distinct, operations, start, stop, child)
     kind, weight = operations[:, 0], operations[:, 3].astype(np.float32)
     scale = np.where(kind == kernel.GRADE, np.float32(1), weight)
-    tree = kernel.Tree(distinct, operations, start, stop, child, low, high, scale, weight)
+    blocks = _blocks(distinct, start, stop, child)
+    tree = kernel.Tree(
+        *(blocks, len(distinct), operations, start, stop, child, low, high, scale, weight)
+    )
     place_of = np.empty(len(order), np.int64)
     place_of[order] = np.arange(len(order))
     place = place_of[number]
     return Indexed(tree, place, np.bincount(place, minlength=len(order)))
+
+
+def _blocks(
+    planes: np.ndarray, start: np.ndarray, stop: np.ndarray, child: np.ndarray
+) -> np.ndarray:
+    """The planes leaf by leaf: see `kernel.Tree`."""
+    blocks = np.zeros(planes.size + kernel.LEAF, np.uint8)
+    for leaf in np.flatnonzero(child == 0):
+        own = planes[:, start[leaf] : stop[leaf]]
+        first = start[leaf] * len(planes)
+        blocks[first : first + own.size] = own.ravel()
+    return blocks
 
 
 def _distinct(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,14 +110,15 @@ def search_tree(
     `of_queries` (queries,): what it is told of them and writes of them; `of_rows` (rows,).
     """
 
-    def find_part(first: int, last: int) -> None:
-        planes = np.ascontiguousarray(queries.tree.planes[:, first:last])
+    def find_part(leaves: np.ndarray) -> None:
+        planes = queries.planes(leaves)
         codes = _codes(planes, rows.tree.operations)
+        first, last = queries.tree.start[leaves[0]], queries.tree.stop[leaves[-1]]
         find(rows.tree, planes, codes, *(values[first:last] for values in of_queries), *of_rows)
 
-    parts = np.linspace(0, len(queries.times), threads * _CHUNKS + 1).astype(int)
+    parts = np.array_split(queries.leaves(), threads * _CHUNKS)
     with ThreadPoolExecutor(threads) as pool:
-        done = [pool.submit(find_part, int(first), int(last)) for first, last in pairwise(parts)]
+        done = [pool.submit(find_part, part) for part in parts if len(part)]
     for part in done:
         part.result()
 

@@ -34,7 +34,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import float32, njit, uint8
+from numba import float32, njit, uint8, uint64
 from numba.core.caching import FunctionCache
 
 BYTE, WORD, GRADE, WIDE = 0, 1, 2, 3
@@ -43,16 +43,19 @@ FAR = 255  # a distance that no pair has
 
 
 class Tree(NamedTuple):
-    """Rows in the order of their leaves, uint8 (planes, rows + LEAF), and the nodes over them.
+    """Rows in the order of their leaves, and the nodes over them.
 
-    The last LEAF columns are of no row, so that what reads so many from any row on stays inside.
-    Of each node (nodes,): `start` and `stop` of its rows, and the first of its two children, which
-    lie side by side (0 at a leaf); `low` and `high` float32 (nodes, operations): the range of the
-    codes below it. Of each operation: `scale`, by which a gap is multiplied, and `weight`, which it
-    then reaches at most.
+    `blocks` uint8 (planes * rows + LEAF,): leaf after leaf, and its rows plane by plane, so that
+    what a query is compared with lies in one piece of memory. The last LEAF codes are of no row:
+    what reads so many from any plane on stays inside. `height`: how many planes. Of each node
+    (nodes,): `start` and `stop` of its rows, and the first of its two children, which lie side by
+    side (0 at a leaf); `low` and `high` float32 (nodes, operations): the range of the codes below
+    it. Of each operation: `scale`, by which a gap is multiplied, and `weight`, which it then
+    reaches at most.
     """
 
-    planes: np.ndarray
+    blocks: np.ndarray
+    height: int
     operations: np.ndarray
     start: np.ndarray
     stop: np.ndarray
@@ -81,36 +84,49 @@ _compiled_sums = njit(nogil=True, cache=_may_cache(), fastmath=True)
 
 
 @compiled
-def _measure(sums: np.ndarray, queries: np.ndarray, query: int, tree: Tree, start: int) -> None:
-    """Write to sums (LEAF,) a query's distances from the tree's rows from `start` on.
+def _measure(
+    sums: np.ndarray,
+    queries: np.ndarray,
+    query: int,
+    blocks: np.ndarray,
+    first: int,
+    size: int,
+    operations: np.ndarray,
+) -> None:
+    """Write to sums (LEAF,) a query's distances from a leaf's rows, and behind them anything.
 
-    Always of so many, whoever's the last ones are: known in advance, the loops become a few
-    instructions without a remainder.
+    The leaf has `size` rows, which begin at `first` of the blocks. Always so many sums: known in
+    advance, the loops become a few instructions without a remainder. No tree is given and no slice
+    taken, since counting their users takes as long as comparing; places are unsigned, or each would
+    be asked whether it counts from the end.
     """
     for j in range(LEAF):
         sums[j] = uint8(0)
-    for o in range(tree.operations.shape[0]):
-        one, two = tree.operations[o, 1], tree.operations[o, 2]
-        weight = uint8(tree.operations[o, 3])
-        code, codes = queries[one, query], tree.planes[one, start : start + LEAF]
-        if tree.operations[o, 0] == BYTE:
+    for o in range(operations.shape[0]):
+        kind, plane, second = operations[o, 0], operations[o, 1], operations[o, 2]
+        weight, code = uint8(operations[o, 3]), queries[plane, query]
+        one, two = uint64(first + plane * size), uint64(first + second * size)
+        if kind == BYTE:
             for j in range(LEAF):
-                sums[j] = uint8(sums[j] + (weight if codes[j] != code else uint8(0)))
-        elif tree.operations[o, 0] == WORD:
-            rest, others = queries[two, query], tree.planes[two, start : start + LEAF]
-            for j in range(LEAF):
-                differs = (codes[j] != code) | (others[j] != rest)
+                differs = blocks[one + uint64(j)] != code
                 sums[j] = uint8(sums[j] + (weight if differs else uint8(0)))
-        elif tree.operations[o, 0] == WIDE:
-            rest, others = queries[two, query], tree.planes[two, start : start + LEAF]
-            last, lasts = queries[two + 1, query], tree.planes[two + 1, start : start + LEAF]
+        elif kind == GRADE:
             for j in range(LEAF):
-                differs = (codes[j] != code) | (others[j] != rest) | (lasts[j] != last)
+                other = blocks[one + uint64(j)]
+                gap = uint8(max(other, code) - min(other, code))
+                sums[j] = uint8(sums[j] + min(gap, weight))
+        elif kind == WORD:
+            rest = queries[second, query]
+            for j in range(LEAF):
+                differs = (blocks[one + uint64(j)] != code) | (blocks[two + uint64(j)] != rest)
                 sums[j] = uint8(sums[j] + (weight if differs else uint8(0)))
         else:
+            rest, last = queries[second, query], queries[second + 1, query]
+            three = two + uint64(size)
             for j in range(LEAF):
-                gap = uint8(codes[j] - code) if codes[j] > code else uint8(code - codes[j])
-                sums[j] = uint8(sums[j] + (gap if gap < weight else weight))
+                differs = (blocks[one + uint64(j)] != code) | (blocks[two + uint64(j)] != rest)
+                differs |= blocks[three + uint64(j)] != last
+                sums[j] = uint8(sums[j] + (weight if differs else uint8(0)))
 
 
 @compiled
@@ -192,9 +208,9 @@ def lower_nearest(
             node, waiting = _descend(tree, codes[query], nodes, bounds, waiting, least - 1)
             if node < 0:
                 break
-            start = tree.start[node]
-            sums = room[: tree.stop[node] - start]
-            _measure(room, queries, query, tree, start)
+            start, size = tree.start[node], tree.stop[node] - tree.start[node]
+            sums, first = room[:size], start * tree.height
+            _measure(room, queries, query, tree.blocks, first, size, tree.operations)
             if _smallest(sums) >= least:
                 continue
             for j in range(sums.size):
@@ -224,9 +240,9 @@ def find_first(
             node, waiting = _descend(tree, codes[query], nodes, bounds, waiting, least)
             if node < 0:
                 break
-            start = tree.start[node]
-            sums = room[: tree.stop[node] - start]
-            _measure(room, queries, query, tree, start)
+            start, size = tree.start[node], tree.stop[node] - tree.start[node]
+            sums, first = room[:size], start * tree.height
+            _measure(room, queries, query, tree.blocks, first, size, tree.operations)
             if _smallest(sums) > least:
                 continue
             for j in range(sums.size):
@@ -259,9 +275,9 @@ def count_ties(
             node, waiting = _descend(tree, codes[query], nodes, bounds, waiting, least)
             if node < 0:
                 break
-            start = tree.start[node]
-            sums = room[: tree.stop[node] - start]
-            _measure(room, queries, query, tree, start)
+            start, size = tree.start[node], tree.stop[node] - tree.start[node]
+            sums, first = room[:size], start * tree.height
+            _measure(room, queries, query, tree.blocks, first, size, tree.operations)
             nearest = _smallest(sums)
             if nearest > least:
                 continue
@@ -310,9 +326,9 @@ def share_out(
             node, waiting = _descend(tree, codes[query], nodes, bounds, waiting, least)
             if node < 0:
                 break
-            start = tree.start[node]
-            sums = room[: tree.stop[node] - start]
-            _measure(room, queries, query, tree, start)
+            start, size = tree.start[node], tree.stop[node] - tree.start[node]
+            sums, first = room[:size], start * tree.height
+            _measure(room, queries, query, tree.blocks, first, size, tree.operations)
             for j in range(sums.size):
                 if sums[j] == least:
                     shares[start + j] += portion[query]
