@@ -331,5 +331,20 @@ def test_many_columns_of_many_values_do_not_overflow() -> None:
     assert np.array_equal(found[:1000], found[1000:])
 
 
+def test_groups_are_numbered_in_the_order_of_their_first_rows() -> None:
+    random = np.random.default_rng(2)
+    drawn = pd.DataFrame({f"c{i}": random.integers(0, 3, 200) for i in range(40)})  # 3**40 > 2**63
+    of_codes = drawn.astype(str).astype("category").where(drawn > 0)
+    for keys in (
+        drawn.iloc[:, :4],
+        of_codes.iloc[:, :4],
+        drawn,
+        of_codes.assign(number=drawn["c0"]),
+    ):
+        rows = [tuple("blank" if v != v else v for v in row) for row in keys.to_numpy(object)]
+        first = list(dict.fromkeys(rows))
+        assert group_numbers(keys).tolist() == [first.index(row) for row in rows]
+
+
 def test_no_rows_have_no_groups() -> None:
     assert group_numbers(pd.DataFrame({"a": [], "b": []})).shape == (0,)

@@ -88,11 +88,11 @@ def audit_population(
     with threadpool_limits(1):
         if distances is None:
             distances = measure_distances(encode_population(population, spec), population, threads)
-        attacks = [
-            *proximity_attacks(distances, population, spec),
-            *match_attacks(population, spec),
-            *inference_attacks(distances, population, spec, seed, threads),
-        ]
+        information = _information(distances, population)
+        near = proximity_attacks(distances, population, spec)
+        guessed = inference_attacks(distances, population, spec, seed, threads)
+        del distances  # of a census half a gigabyte, which the matches need
+        attacks = [*near, *match_attacks(population, spec), *guessed]
         tested = _test(attacks, population, spec, seed)
     gates = [
         check_rules(population, spec, period),
@@ -100,7 +100,7 @@ def audit_population(
         *tested,
         *_without_target(spec),
     ]
-    return Audit(gates=tuple(gates), information=_information(distances, population))
+    return Audit(gates=tuple(gates), information=information)
 
 
 def _test(attacks: list[Attack], population: Population, spec: SurveySpec, seed: int) -> list[Gate]:

@@ -60,6 +60,12 @@ def _audit(run: Run, earlier: Sequence[PastRelease]) -> Audit:
     from include.espejo.steps.earlier import audited_people
     from include.espejo.steps.search import found_neighbours
 
-    found = found_neighbours(run, earlier)
     people = audited_people(run, earlier)
-    return audit_population(people, run.spec, run.job.period, run.seed, distances=found)
+    # Given away, not kept here: the audit lets go of them on its way.
+    return audit_population(
+        people,
+        run.spec,
+        run.job.period,
+        run.seed,
+        distances=found_neighbours(run, earlier),
+    )

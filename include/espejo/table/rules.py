@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,11 +170,30 @@ def _not_the_most_common(place: pd.DataFrame, values: pd.Series) -> np.ndarray:
 
 
 def group_numbers(keys: pd.DataFrame) -> np.ndarray:
-    """One integer for each distinct row, blanks counting as a value: int64, shape (rows,)."""
-    numbers = np.zeros(len(keys), dtype=np.int64)
-    for name in keys.columns:
-        codes = pd.factorize(keys[name], use_na_sentinel=False)[0]
-        numbers = numbers * (codes.max(initial=0) + 1) + codes
-        # Renumbered at each column, so that many columns cannot overflow.
-        numbers = pd.factorize(numbers)[0]
-    return numbers
+    """One integer for each distinct row, blanks counting as a value: int64, shape (rows,).
+
+    0, 1, ... in the order of their first rows.
+    """
+    return tuple_numbers((keys[name] for name in keys.columns), len(keys))
+
+
+def tuple_numbers(columns: Iterable[pd.Series], rows: int) -> np.ndarray:
+    """See `group_numbers`; of columns that come one by one, so that no table of them is kept."""
+    numbers, different = np.zeros(rows, dtype=np.int64), 1
+    for column in columns:
+        codes, size = _codes(column)
+        if different * size > np.iinfo(np.int64).max:
+            numbers, found = pd.factorize(numbers)
+            different = len(found)
+        numbers *= size
+        numbers += codes
+        different *= size
+    return np.asarray(pd.factorize(numbers)[0], dtype=np.int64)
+
+
+def _codes(column: pd.Series) -> tuple[np.ndarray, int]:
+    """One number below the second for each value, the same for the same, blanks having one."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(dtype=np.int64) + 1, len(column.cat.categories) + 1
+    codes, found = pd.factorize(column, use_na_sentinel=False)
+    return codes, len(found)

@@ -16,7 +16,7 @@ from include.espejo.disclose.statistics.score import Score
 from include.espejo.survey import SurveySpec
 from include.espejo.table.classes import classes
 from include.espejo.table.people import Population
-from include.espejo.table.rules import group_numbers
+from include.espejo.table.rules import tuple_numbers
 
 
 def match_attacks(population: Population, spec: SurveySpec) -> list[Attack]:
@@ -49,8 +49,11 @@ def match_attacks(population: Population, spec: SurveySpec) -> list[Attack]:
 
 def _groups(population: Population, columns: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the distinct tuples, blanks being values: of real and of synthetic rows."""
-    both = pd.concat([population.real[columns], population.synthetic[columns]], ignore_index=True)
-    numbers = group_numbers(both)
+    tables = population.real, population.synthetic
+    numbers = tuple_numbers(
+        (pd.concat([table[name] for table in tables], ignore_index=True) for name in columns),
+        sum(map(len, tables)),
+    )
     return numbers[: len(population.real)], numbers[len(population.real) :]
 
 
@@ -61,8 +64,9 @@ def _unique_in_both(groups: tuple[np.ndarray, np.ndarray], household: np.ndarray
     """
     real, synthetic = groups
     size = max(int(real.max(initial=0)), int(synthetic.max(initial=0))) + 1
-    pairs = np.unique(real * (int(household.max(initial=0)) + 1) + household, return_index=True)[1]
-    of_one = np.bincount(real[pairs], minlength=size) == 1
+    households = int(household.max(initial=0)) + 1
+    pairs = np.unique(real * households + household)
+    of_one = np.bincount(pairs // households, minlength=size) == 1
     drawn_once = np.bincount(synthetic, minlength=size) == 1
     return np.asarray((of_one & drawn_once)[real])
 
