@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from include.espejo.survey import Column
-from include.espejo.table.people import Population
 
 _MOST_CATEGORIES = 255
 
@@ -27,17 +26,15 @@ def classes(values: pd.Series, column: Column) -> np.ndarray:
     return found
 
 
-def features_of(population: Population, known: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Real and synthetic rows as the trees take them: codes as categories where they are few."""
-    real, synthetic = population.real[known], population.synthetic[known]
-    many = [
-        name
-        for name in known
-        if isinstance(real[name].dtype, pd.CategoricalDtype)
-        and len(real[name].cat.categories) > _MOST_CATEGORIES
-    ]
-    tables = []
-    for table in (real, synthetic):
-        codes = {name: table[name].cat.codes.astype(float) for name in many}
-        tables.append(table.assign(**codes))
-    return tables[0], tables[1]
+def features_of(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns as the trees take them: codes as categories where they are few.
+
+    Alike for all tables whose categories are shared.
+    """
+    codes = {
+        name: values.cat.codes.astype(float)
+        for name, values in table.items()
+        if isinstance(values.dtype, pd.CategoricalDtype)
+        and len(values.cat.categories) > _MOST_CATEGORIES
+    }
+    return table.assign(**codes)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from include.espejo.disclose.attacks.attack import Attack
 from include.espejo.disclose.distance.distances import Distances
@@ -40,7 +41,7 @@ def inference_attacks(
     told_rows = population.synthetic[:FITTED_ROWS]
     # A column that is blank throughout teaches nothing, and the trees cannot cut it.
     known = [name for name in spec.with_role("quasi") if told_rows[name].notna().any()]
-    tables = features_of(population, known)
+    learnt = features_of(told_rows[known])
     scored = np.full(len(population.real), bool(known))
     found = []
     for target in spec.with_role("sensitive"):
@@ -49,7 +50,7 @@ def inference_attacks(
         told = classes(population.synthetic[target], column)
         guesses = {
             "nearest": told[distances.nearest_quasi],
-            "boosted": _boosted_guesses(*tables, told, seed, threads),
+            "boosted": _boosted_guesses(population.real, learnt, told, seed, threads),
         }
         found += [
             Attack(
@@ -64,12 +65,12 @@ def inference_attacks(
 
 
 def _boosted_guesses(
-    real: pd.DataFrame, synthetic: pd.DataFrame, told: np.ndarray, seed: int, threads: int
+    real: pd.DataFrame, learnt: pd.DataFrame, told: np.ndarray, seed: int, threads: int
 ) -> np.ndarray:
-    """The classes that trees fitted on at most FITTED_ROWS synthetic rows guess: (rows,)."""
-    rows = slice(None, FITTED_ROWS)  # the rows come in a seeded order
-    told = _with_rare_as_one(told[rows])
-    if np.ptp(told) == 0 or synthetic.empty:
+    """The classes of real rows that trees guess: (rows,). `learnt`: the features of the first
+    synthetic rows, which come in a seeded order; `told` the classes of all of them."""
+    told = _with_rare_as_one(told[: len(learnt)])
+    if np.ptp(told) == 0 or learnt.empty:
         return np.full(len(real), told[0])
     trees = HistGradientBoostingClassifier(
         categorical_features="from_dtype",
@@ -77,11 +78,16 @@ def _boosted_guesses(
         early_stopping=False,
         random_state=seed % (1 << 32),
     )
-    trees.fit(synthetic.iloc[rows], told)
+    trees.fit(learnt, told)
+
+    def guess(first: int) -> np.ndarray:
+        return np.asarray(trees.predict(features_of(real[first : first + FITTED_ROWS][names])))
+
     # In parts: each has a probability for every class of every row.
-    parts = [real.iloc[at : at + FITTED_ROWS] for at in range(0, len(real), FITTED_ROWS)]
-    with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(trees.predict, parts))).astype(np.int64)
+    names, parts = list(learnt), range(0, len(real), FITTED_ROWS)
+    # The audit's limit of one thread holds for the thread that set it: see `audit_population`.
+    with ThreadPoolExecutor(threads, initializer=threadpool_limits, initargs=(1,)) as pool:
+        return np.concatenate(list(pool.map(guess, parts))).astype(np.int64)
 
 
 def _with_rare_as_one(told: np.ndarray) -> np.ndarray:

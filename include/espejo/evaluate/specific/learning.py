@@ -78,7 +78,8 @@ class _Course:
             for name in spec.with_role("quasi")
             if all(side[name].notna().any() for side in sides)
         ]
-        self.features = features_of(population, self.known)
+        tables = population.real, population.synthetic
+        self.features = tuple(features_of(table[self.known]) for table in tables)
         self.tested = _whole_households(population, generator)
         self.household = pd.factorize(population.household[self.tested])[0].astype(np.int64)
         households = int(self.household.max()) + 1
