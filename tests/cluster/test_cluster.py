@@ -67,7 +67,7 @@ def surveys(folder: Path) -> Path:
     text = (folder / f"{SURVEY}.yaml").read_text(encoding="utf-8")
     for before, after in (
         (f"\nsurvey: {SURVEY}\n", f"\nsurvey: {IN_PARTS}\n"),
-        ("\nmodel:\n", "\nmodel:\n  partition: SEX\n"),
+        ("\nmodel:\n", "\nmodel:\n  partition: SEX\n  part_rows: 1000\n"),
     ):
         assert before in text
         text = text.replace(before, after)

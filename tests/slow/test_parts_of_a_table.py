@@ -36,7 +36,7 @@ PEOPLE, ASKED = 4_000, 777
 def prepared(folder: Path) -> Run:
     """A run of the parks, by park, up to its valid table."""
     content = yaml.safe_load(SPEC.read_text(encoding="utf-8"))
-    content["model"] |= {"partition": "park"}
+    content["model"] |= {"partition": "park", "part_rows": 1000}
     spec = parse_spec(yaml.safe_dump(content, allow_unicode=True), "parks.yaml")
     write_parks(folder / "parks.csv", PEOPLE)
     work = Workspace(str(folder / "work"))

@@ -9,11 +9,10 @@ import pandas as pd
 
 from include.espejo.table.document import TablePart
 
-LEAST_ROWS = 1_000  # to learn from; a code with fewer joins its neighbour
 MOST_PARTS = 256
 
 
-def plan_parts(values: pd.Series, least: int = LEAST_ROWS) -> tuple[TablePart, ...]:
+def plan_parts(values: pd.Series, least: int) -> tuple[TablePart, ...]:
     """Parts of the rows to learn from, by their codes in the column that partitions them.
 
     Neighbours are codes that follow each other, a blank coming last. A part with fewer rows than

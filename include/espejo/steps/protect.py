@@ -73,7 +73,7 @@ def _write_parts(run: Run, train: pd.DataFrame) -> tuple[TablePart, ...]:
     column = run.spec.model.partition
     if column is None:
         return ()
-    parts = plan_parts(train[column])
+    parts = plan_parts(train[column], run.spec.model.part_rows)
     for part in parts:
         rows = train[rows_of(part, train[column])]
         run.lakes.work.write(

@@ -65,6 +65,7 @@ class ModelSettings(Strict):
     `calibrate`: draw rows to the training margins, which also draws them towards those trained on.
     `max_training_minutes` ends a training early. `threads` 0: as many as the engine finds best.
     `partition`: a column whose codes are learnt each by itself, on whatever workers there are.
+    `part_rows`: a code with fewer rows to learn from joins its neighbour.
     """
 
     columns: tuple[str, ...] = Field(min_length=2, max_length=MOST_COLUMNS)
@@ -76,6 +77,7 @@ class ModelSettings(Strict):
     threads: Threads = 0
     device: Device = "auto"
     partition: str | None = None
+    part_rows: int = Field(default=30_000, ge=100)
 
 
 class Pyramid(Strict):
