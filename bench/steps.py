@@ -29,18 +29,20 @@ from include.espejo.parameters import Parameters
 from include.espejo.process.child import run_child
 from include.espejo.process.resources import PeakMemory
 from include.espejo.steps.documents import ProtectionSummary
+from include.espejo.steps.pretrain import FIELD_GROUPS
 from include.espejo.steps.run import Job, Run
 from include.espejo.steps.table import (
     INGEST,
     MAKE_RELEASE,
+    PRETRAIN,
     SEARCH,
     STAGES,
     VALIDATE,
-    with_combine,
+    steps_in_parts,
 )
 from include.espejo.survey import load_spec
 
-STEPS = {step.name: step for step in (INGEST, VALIDATE, *with_combine())}
+STEPS = {step.name: step for step in (INGEST, VALIDATE, *steps_in_parts())}
 BESIDE = next(tuple(step.name for step in stage) for stage in STAGES if len(stage) > 1)
 OF_PARTS = tuple(step.name for step in MAKE_RELEASE if step.of_parts)
 
@@ -76,7 +78,7 @@ def measure_flow(options: argparse.Namespace, work: Path) -> Figures:
     kept = work / "release.txt"
     flow = _Flow(options, work, kept.read_text() if kept.exists() else "")
     partition = load_spec(options.survey).model.partition
-    steps = (INGEST, VALIDATE, *(with_combine() if partition else MAKE_RELEASE))
+    steps = (INGEST, VALIDATE, *(steps_in_parts() if partition else MAKE_RELEASE))
     names = [step.name for step in steps]
     found: Figures = {}
     started = perf_counter()
@@ -89,6 +91,8 @@ def measure_flow(options: argparse.Namespace, work: Path) -> Figures:
             parts = flow.planned()["parts"]
             found |= flow.measure_each([tuple(f"{n} {part}" for n in OF_PARTS) for part in parts])
             found |= dict.fromkeys(OF_PARTS)
+        elif name == PRETRAIN.name:
+            found |= flow.measure_each([(f"{name} {group}",) for group in FIELD_GROUPS])
         elif name == SEARCH.name:
             found |= flow.measure_each([(f"{name} {shard}",) for shard in flow.planned()["shards"]])
         else:

@@ -21,10 +21,12 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.espejo.lake.keys import scratch
+from include.espejo.steps.pretrain import FIELD_GROUPS
 from include.espejo.steps.run import Summary
 from include.espejo.steps.table import (
     COMBINE,
     INGEST,
+    PRETRAIN,
     PUBLISH,
     SEARCH,
     STAGES,
@@ -108,7 +110,7 @@ def _last_to_end(spec: SurveySpec) -> list[str]:
     """The tasks that may go on when one beside them has failed, or that come last."""
     beside = [step.name for stage in STAGES if len(stage) > 1 for step in stage]
     of_parts = [step.name for stage in STAGES for step in stage if step.of_parts]
-    parts = [f"parts.{of_parts[-1]}", SEARCH.name] if spec.model.partition else []
+    parts = [f"parts.{of_parts[-1]}", SEARCH.name, PRETRAIN.name] if spec.model.partition else []
     return ["close_scratch", *parts, *beside, "publish"]
 
 
@@ -201,8 +203,8 @@ def _whole(spec: SurveySpec, validated: Any, stages: Sequence[Sequence[Step]]) -
 
 
 def _in_parts(spec: SurveySpec, validated: Any) -> list[Any]:
-    """The same, where each part of the table is learnt and drawn on any worker that is free, and
-    so is each shard of the audit's search."""
+    """The same, where workers share what the parts have in common (`pretrain`), the parts, and the
+    shards of the audit's search."""
     before, *rest = STAGES
     of_parts = [step for stage in rest for step in stage if step.of_parts]
     (protected,) = _whole(spec, validated, [before])
@@ -224,7 +226,8 @@ def _in_parts(spec: SurveySpec, validated: Any) -> list[Any]:
     combined, *made = _whole(spec, validated, [(COMBINE,), *after])
     searched = _task_of(spec, SEARCH).partial(told=validated).expand(part=list_shards(protected))
     combined >> searched >> searched.operator.dag.get_task("disclose")
-    return [protected, make_part.expand(part=list_parts(protected)), combined, *made]
+    pretrained = _task_of(spec, PRETRAIN).partial(told=validated).expand(part=list(FIELD_GROUPS))
+    return [protected, pretrained, make_part.expand(part=list_parts(protected)), combined, *made]
 
 
 def _task_of(spec: SurveySpec, step: Step) -> Any:

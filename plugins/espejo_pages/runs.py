@@ -15,7 +15,7 @@ from include.espejo.disclose.verdict import failed_gates
 from include.espejo.errors import LakeError
 from include.espejo.language import text
 from include.espejo.parameters import schema_of
-from include.espejo.steps.table import INGEST, PUBLISH, VALIDATE, with_combine
+from include.espejo.steps.table import INGEST, PUBLISH, VALIDATE, steps_in_parts
 from include.espejo.synthesis.progress import read_progress
 from include.espejo_airflow.form import settings_of
 from plugins.espejo_pages.surveys import Survey
@@ -29,7 +29,7 @@ TASKS = (
     INGEST.name,
     VALIDATE.name,
     "close_scratch",
-    *(step.name for step in with_combine()),
+    *(step.name for step in steps_in_parts()),
     PUBLISH.name,
     "end_run",
 )

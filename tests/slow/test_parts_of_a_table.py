@@ -19,6 +19,7 @@ from include.espejo.steps.combine import combine
 from include.espejo.steps.disclose import disclose
 from include.espejo.steps.documents import ProtectionSummary, SamplingSummary, TrainingSummary
 from include.espejo.steps.earlier import PastRelease
+from include.espejo.steps.pretrain import FIELD_GROUPS, pretrain
 from include.espejo.steps.protect import protect
 from include.espejo.steps.run import Job, Run
 from include.espejo.steps.sample import sample
@@ -60,6 +61,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = prepared(tmp_path_factory.mktemp("parts"))
     protect(run)
     # On whatever worker is free: in no order.
+    for group in reversed(FIELD_GROUPS):
+        pretrain(run.of_part(group))
     for part in reversed(run.read(ProtectionSummary, run.work.protection).parts):
         train(run.of_part(part.name))
         sample(run.of_part(part.name))
@@ -105,11 +108,15 @@ def test_the_release_is_one_of_the_rows_asked_for(made: Run) -> None:
 
 def test_what_is_told_of_the_training_is_of_all_parts(made: Run) -> None:
     whole = made.read(TrainingSummary, made.work.training)
-    parts = [
-        made.read(TrainingSummary, made.of_part(part.name).work.training)
-        for part in made.read(ProtectionSummary, made.work.protection).parts
+    places = [
+        *(made.work.pretraining(group) for group in FIELD_GROUPS),
+        *(
+            made.of_part(part.name).work
+            for part in made.read(ProtectionSummary, made.work.protection).parts
+        ),
     ]
-    assert whole.steps == sum(part.steps for part in parts)
+    told = [made.read(TrainingSummary, work.training) for work in places]
+    assert whole.steps == sum(one.steps for one in told)
     for name in whole.files:
         assert made.lakes.work.exists(join(made.work.base, name))
 
@@ -136,6 +143,8 @@ def test_parts_do_not_draw_alike_and_the_same_again_is_the_same(made: Run, tmp_p
     assert len({made.seed, *(made.of_part(name).seed for name in names)}) == len(names) + 1
     again = prepared(tmp_path)
     protect(again)
+    for group in FIELD_GROUPS:
+        pretrain(again.of_part(group))
     for name in names:
         train(again.of_part(name))
         sample(again.of_part(name))

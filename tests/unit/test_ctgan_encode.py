@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.espejo.errors import UnexpectedError
 from include.espejo.synthesis.ctgan.encoding.bins import MOST_BINS
 from include.espejo.synthesis.ctgan.encoding.constraints import find_constraints
-from include.espejo.synthesis.ctgan.encoding.encode import Encoding, encode
+from include.espejo.synthesis.ctgan.encoding.encode import Encoding, encode, encode_part
 from include.espejo.synthesis.ctgan.encoding.fields import Field
 from include.espejo.synthesis.ctgan.encoding.layout import Layout
 from include.espejo.synthesis.ctgan.encoding.places import LEARNABLE_ROWS, Places
@@ -29,6 +30,7 @@ from tests.support.learning import (
 random = np.random.default_rng(7)
 ROWS = 600
 LEVELS = ["state", "town", "block"]
+ONE_LEVEL = {"levels": ["state"]}
 GEOGRAPHY = {"levels": LEVELS, "functions": {"size": "town"}}
 
 
@@ -334,3 +336,43 @@ def test_places_of_few_rows_share_one_node() -> None:
     learnable, nodes = Places(pd.DataFrame(), paths, counts).learnable_paths()
     assert nodes == 3
     assert learnable.tolist() == [[1, 2], [1, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("name", LEARNINGS)
+def test_a_part_has_the_codes_that_it_has_in_the_whole(name: str) -> None:
+    learning = LEARNINGS[name]()
+    frame = to_frame(learning.table)
+    encoding, leaves, codes = encode(frame, learning.spec, learning.period, learning.households)
+    rows = np.flatnonzero(np.arange(len(frame)) % 7 < 2)
+    part = to_frame(learning.table.take(rows))
+    assert [a.tolist() for a in encode_part(encoding, part)] == [
+        leaves[rows].tolist(),
+        codes[rows].tolist(),
+    ]
+    none = encode_part(encoding, part.iloc[:0])
+    assert [len(a) for a in none] == [0, 0]
+
+
+def test_what_the_whole_does_not_have_is_told_of_a_part() -> None:
+    known = hand_made({"state": ["1", "2"] * 20, "code": ["a", "b"] * 20}, geography=ONE_LEVEL)
+    encoding = encode(to_frame(known.table), known.spec, known.period)[0]
+    for strange, wrong in (
+        ({"state": ["1", "3"], "code": ["a", "b"]}, "place"),
+        ({"state": ["1", "2"], "code": ["a", "c"]}, "code"),
+        ({"state": ["1", "2"], "code": ["a", None]}, "code"),
+    ):
+        part = hand_made(strange, geography=ONE_LEVEL)
+        with pytest.raises(UnexpectedError, match=f"has a {wrong}"):
+            encode_part(encoding, to_frame(part.table))
+
+
+def test_what_parts_a_table_is_drawn_before_what_follows_it() -> None:
+    learning = hand_made({"sex": ["1", "2"] * 20, "class": ["a", "b"] * 20})
+    spec = learning.spec
+    model = spec.model.model_copy(update={"partition": "class"})
+    for asked, order in (
+        (spec, ["sex", "class"]),
+        (spec.model_copy(update={"model": model}), ["class", "sex"]),
+    ):
+        encoding = encode(to_frame(learning.table), asked, PERIOD)[0]
+        assert [field.column for field in encoding.fields] == order

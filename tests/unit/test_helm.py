@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from demo.lake_identities import ACTIONS
-from include.espejo.steps.table import STAGES, with_combine
+from include.espejo.steps.table import STAGES, steps_in_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 VALUES = ROOT / "deploy/helm/values.yaml"
@@ -64,7 +64,7 @@ def test_the_image_has_what_the_values_name(values: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("path", PODS, ids=lambda path: path.stem)
 def test_a_pod_is_of_a_step_and_has_bounds(path: Path) -> None:
-    assert path.stem in {step.name for step in with_combine()}
+    assert path.stem in {step.name for step in steps_in_parts()}
     (container,) = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]["containers"]
     assert container["name"] == "base"
     resources = container["resources"]

@@ -47,6 +47,10 @@ class Workspace:
         """Where a part of the table is learnt and drawn by itself."""
         return Workspace(join(self.base, "parts", name))
 
+    def pretraining(self, group: str) -> Workspace:
+        """Where a group of fields is learnt of the whole of a table that is learnt in parts."""
+        return Workspace(join(self.base, "pretraining", group))
+
     @property
     def model(self) -> str:
         return join(self.base, "model")

@@ -8,6 +8,7 @@ import logging
 from include.espejo.errors import without_values
 from include.espejo.lake import join
 from include.espejo.steps.documents import ProtectionSummary, SamplingSummary, TrainingSummary
+from include.espejo.steps.pretrain import FIELD_GROUPS
 from include.espejo.steps.run import Run, Summary
 from include.espejo.steps.sample import keep_sampled
 
@@ -47,6 +48,9 @@ def _combine_trainings(run: Run, parts: list[Run]) -> None:
     """The trainings' sums, and their losses' means by epoch; each part keeps its own."""
     import pandas as pd
 
+    before = [
+        run.read(TrainingSummary, run.work.pretraining(group).training) for group in FIELD_GROUPS
+    ]
     told = [run.read(TrainingSummary, part.work.training) for part in parts]
     losses = pd.concat(
         [pd.read_csv(io.BytesIO(run.lakes.work.read(part.work.losses))) for part in parts]
@@ -56,10 +60,10 @@ def _combine_trainings(run: Run, parts: list[Run]) -> None:
         run.work.losses, by_epoch.reindex(columns=losses.columns).to_csv(index=False).encode()
     )
     whole = TrainingSummary(
-        fit_seconds=round(sum(one.fit_seconds for one in told), 3),
-        steps=sum(one.steps for one in told),
-        best_step=sum(one.best_step for one in told),
-        fit_peak_rss_mb=max(one.fit_peak_rss_mb for one in told),
+        fit_seconds=round(sum(one.fit_seconds for one in (*before, *told)), 3),
+        steps=sum(one.steps for one in (*before, *told)),
+        best_step=sum(one.best_step for one in (*before, *told)),
+        fit_peak_rss_mb=max(one.fit_peak_rss_mb for one in (*before, *told)),
         files=tuple(
             join("parts", part.part, "model", name)
             for part, one in zip(parts, told, strict=True)

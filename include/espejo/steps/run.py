@@ -50,8 +50,8 @@ class Run:
     public      the survey's public location; None where nothing is published
     ledger      of attempts and households; None on the command line
     override    the reason to publish although a gate failed
-    part        of a table that is learnt in parts, the one that this is about, or the shard of its
-                audit's search; empty for the whole
+    part        of a table that is learnt in parts, the one that this is about, or the group of its
+                fields, or the shard of its audit's search; empty for the whole
     joined      the file, or its pattern, of the table that the spec joins; empty for none
     """
 

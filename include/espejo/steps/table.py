@@ -10,6 +10,7 @@ from include.espejo.steps.disclose import disclose
 from include.espejo.steps.documents import ProtectionSummary
 from include.espejo.steps.evaluate import evaluate
 from include.espejo.steps.ingest import ingest
+from include.espejo.steps.pretrain import FIELD_GROUPS, pretrain
 from include.espejo.steps.protect import protect
 from include.espejo.steps.publish import publish
 from include.espejo.steps.report import report
@@ -25,13 +26,14 @@ from include.espejo.survey.schedule import Schedule
 class Step:
     """A step, whose file and task have its name.
 
-    Of a table that is learnt in parts it is done for each of them (`of_parts`), or for each shard
-    of the audit's search (`of_shards`).
+    Of a table that is learnt in parts it is done for each of them (`of_parts`), for each group of
+    fields (`of_groups`), or for each shard of the audit's search (`of_shards`).
     """
 
     call: Callable[[Run], Summary]
     trains: bool = False
     of_parts: bool = False
+    of_groups: bool = False
     of_shards: bool = False
 
     @property
@@ -54,27 +56,33 @@ STAGES = (
     (Step(report),),
 )
 MAKE_RELEASE = tuple(step for stage in STAGES for step in stage)
+# Beside them, of a table that is learnt in parts: before the first step of the parts and after
+# the last one. `disclose` searches by itself where nobody has.
+PRETRAIN = Step(pretrain, trains=True, of_groups=True)
 COMBINE, SEARCH = Step(combine), Step(search, of_shards=True)
 
 
-def with_combine() -> tuple[Step, ...]:
-    """The steps of a table that is learnt in parts, which are joined after the last of theirs.
-
-    Workers then share the audit's search, which `disclose` does by itself where nobody has.
-    """
-    last = max(place for place, step in enumerate(MAKE_RELEASE) if step.of_parts)
-    return (*MAKE_RELEASE[: last + 1], COMBINE, SEARCH, *MAKE_RELEASE[last + 1 :])
+def steps_in_parts() -> tuple[Step, ...]:
+    """The steps of a table that is learnt in parts."""
+    places = [place for place, step in enumerate(MAKE_RELEASE) if step.of_parts]
+    first, end = places[0], places[-1] + 1
+    steps = MAKE_RELEASE
+    return (*steps[:first], PRETRAIN, *steps[first:end], COMBINE, SEARCH, *steps[end:])
 
 
 def make_release(run: Run) -> dict[str, Summary]:
     """Every step to the candidate, one after another; what each tells, by its name."""
     told: dict[str, Summary] = {}
-    for step in MAKE_RELEASE if run.spec.model.partition is None else with_combine():
+    for step in MAKE_RELEASE if run.spec.model.partition is None else steps_in_parts():
         if step.of_shards:
             continue  # one process has nobody to share with
-        parts = run.read(ProtectionSummary, run.work.protection).parts if step.of_parts else ()
-        for part in parts:
-            step.call(run.of_part(part.name))
-        if not parts:
+        names = FIELD_GROUPS if step.of_groups else _parts(run) if step.of_parts else ()
+        for name in names:
+            step.call(run.of_part(name))
+        if not names:
             told[step.name] = step.call(run)
     return told
+
+
+def _parts(run: Run) -> tuple[str, ...]:
+    return tuple(part.name for part in run.read(ProtectionSummary, run.work.protection).parts)

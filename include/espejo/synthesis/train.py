@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,8 @@ from include.espejo.table.rules import group_numbers
 
 log = logging.getLogger(__name__)
 
+ModelFiles = dict[str, bytes]
+
 
 class LakeStore:
     """Keeps a training's last checkpoint in the restricted area: a retried task goes on from it."""
@@ -48,8 +51,13 @@ class LakeStore:
         self._lake.write(self._uri, content)
 
 
-def prepare_learning(table: pa.Table, spec: SurveySpec, period: Period) -> Learning:
-    """What an engine learns from a typed table: the model's columns, and who lives together."""
+def prepare_learning(
+    table: pa.Table, spec: SurveySpec, period: Period, held: np.ndarray | None = None
+) -> Learning:
+    """What an engine learns from a typed table: the model's columns, and who lives together.
+
+    `held`: which rows it does not train on, (rows,); None: the engine chooses them.
+    """
     key = [name for name in spec.key("household") if name in table.column_names]
     households: np.ndarray | None = None
     if key:
@@ -57,7 +65,7 @@ def prepare_learning(table: pa.Table, spec: SurveySpec, period: Period) -> Learn
         households = group_numbers(keys)
     modelled = table.select(list(spec.model_columns()))
     _refuse_constant(modelled, spec)
-    return Learning(modelled, spec, period, households)
+    return Learning(modelled, spec, period, households, held)
 
 
 def _refuse_constant(modelled: pa.Table, spec: SurveySpec) -> None:
@@ -78,13 +86,48 @@ def _varies(values: pa.ChunkedArray, is_code: bool) -> bool:
 
 
 def fit_model(
-    learning: Learning, parameters: Parameters, seed: int, store: Store, tell: Progress
-) -> tuple[FitResult, dict[str, bytes]]:
+    learning: Learning,
+    parameters: Parameters,
+    seed: int,
+    store: Store,
+    tell: Progress,
+    pretrained: Sequence[ModelFiles] = (),
+) -> tuple[FitResult, ModelFiles]:
     """Fit the engine that the parameters name; the model comes back as files by name.
 
-    `tell` is called after each epoch, beside the log.
+    `tell` is called after each epoch, beside the log. `pretrained`: what `pretrain_model` has given
+    for each group of fields, of a table of which this one is a part.
     """
-    settings = FitSettings(
+    engine, settings = make_engine(parameters.engine), _settings(parameters, seed)
+    with private_folder() as folder, private_folder() as known:
+        for number, files in enumerate(pretrained):
+            (known / str(number)).mkdir()
+            for name, content in files.items():
+                (known / str(number) / name).write_bytes(content)
+        folders = [known / str(number) for number in range(len(pretrained))]
+        with _shown_and_told(parameters.epochs, tell) as progress:
+            result = engine.fit(learning, settings, folder, progress, store, folders)
+        return result, _files(folder)
+
+
+def pretrain_model(
+    learning: Learning,
+    parameters: Parameters,
+    seed: int,
+    store: Store,
+    tell: Progress,
+    group: tuple[int, int],
+) -> tuple[FitResult, ModelFiles]:
+    """The same for one group of fields, of so many; no file from an engine that learns every part
+    by itself."""
+    engine, settings = make_engine(parameters.engine), _settings(parameters, seed)
+    with private_folder() as folder, _shown_and_told(parameters.epochs, tell) as progress:
+        result = engine.pretrain(learning, settings, folder, progress, store, group)
+        return result or FitResult(0, 0.0, 0.0, (), 0), _files(folder)
+
+
+def _settings(parameters: Parameters, seed: int) -> FitSettings:
+    return FitSettings(
         epochs=parameters.epochs,
         batch_size=parameters.batch_size,
         seed=seed,
@@ -93,16 +136,21 @@ def fit_model(
         threads=parameters.threads,
         device=parameters.device,
     )
-    with private_folder() as folder:
-        engine = make_engine(parameters.engine)
-        with epoch_progress(parameters.epochs) as show:
 
-            def progress(told: EpochProgress) -> None:
-                show(told)
-                tell(told)
 
-            result = engine.fit(learning, settings, folder, progress, store)
-        return result, {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+def _files(folder: Path) -> ModelFiles:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@contextmanager
+def _shown_and_told(epochs: int, tell: Progress) -> Iterator[Progress]:
+    with epoch_progress(epochs) as show:
+
+        def progress(told: EpochProgress) -> None:
+            show(told)
+            tell(told)
+
+        yield progress
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -11,22 +11,27 @@ import numpy as np
 import torch
 
 from include.espejo.errors import ParameterError
-from include.espejo.synthesis.ctgan.encoding.constraints import find_constraints
-from include.espejo.synthesis.ctgan.encoding.encode import Encoding, encode
-from include.espejo.synthesis.ctgan.encoding.features import line_features
-from include.espejo.synthesis.ctgan.encoding.layout import Layout
+from include.espejo.synthesis.ctgan.beginning import (
+    Encoded,
+    encode_as_pretrained,
+    encode_table,
+    field_group,
+    new_generator,
+    pretrained_generator,
+)
 from include.espejo.synthesis.ctgan.encoding.masks import Masks
-from include.espejo.synthesis.ctgan.encoding.shrinkage import LeftOut, expected_rows
-from include.espejo.synthesis.ctgan.encoding.zeros import find_zeros
-from include.espejo.synthesis.ctgan.generator import Generator, Shape
-from include.espejo.synthesis.ctgan.keeping import refuse_lost_rules
-from include.espejo.synthesis.ctgan.lifts import find_lifts
+from include.espejo.synthesis.ctgan.encoding.shrinkage import LeftOut
+from include.espejo.synthesis.ctgan.generator import Generator
 from include.espejo.synthesis.ctgan.margins import count_margins
 from include.espejo.synthesis.ctgan.model import Model
-from include.espejo.synthesis.ctgan.parents import choose_parents
-from include.espejo.synthesis.ctgan.recipe import Recipe
+from include.espejo.synthesis.ctgan.recipe import Recipe, tuning_epochs
 from include.espejo.synthesis.ctgan.run import TrainingLoop
-from include.espejo.synthesis.ctgan.selection import HeldOut, Kept, split_households
+from include.espejo.synthesis.ctgan.selection import (
+    HeldOut,
+    Kept,
+    split_households,
+    take_held,
+)
 from include.espejo.synthesis.ctgan.threads import Each, one_torch_thread, several_at_once
 from include.espejo.synthesis.ctgan.trainings import Table, Trainings
 from include.espejo.synthesis.interface.engine import (
@@ -36,7 +41,6 @@ from include.espejo.synthesis.interface.engine import (
     Progress,
     Store,
 )
-from include.espejo.table.frames import to_frame
 
 log = logging.getLogger(__name__)
 
@@ -57,104 +61,117 @@ def fit(
     progress: Progress,
     store: Store,
     recipe: Recipe | None = None,
+    pretrained: Sequence[Model] = (),
 ) -> Trained:
     """Fit on `learning`; the same seed gives the same model, on any number of threads.
 
     Checkpoints go to `store`; a fit that finds one there goes on from it and ends with the same
     model. Training stops early when held-out households are foretold no better, and at the time
     budget; `Trained.steps` then replays it as `max_steps`.
+
+    `pretrained`: what `pretrain` has made of each group of fields, of a table of which this one is
+    a part. The fit begins there, and what foretells the part no better than it is not kept.
     """
-    with one_torch_thread(), several_at_once(settings.threads) as each:
-        return _fit(learning, settings, progress, store, recipe or Recipe(), each)
+    recipe = recipe or Recipe()
+    if pretrained:
+        settings = replace(settings, epochs=tuning_epochs(settings.epochs))
+        encoded = encode_as_pretrained(learning, pretrained[0])
+        tuning = _Task(learning, encoded, settings, recipe.of_tuning(), pretrained)
+        return _fit(tuning, progress, store)
+    encoded = encode_table(learning, settings.seed)
+    return _fit(_Task(learning, encoded, settings, recipe), progress, store)
 
 
-def _fit(
+def pretrain(
     learning: Learning,
     settings: FitSettings,
     progress: Progress,
     store: Store,
-    recipe: Recipe,
-    each: Each,
+    group: tuple[int, int],
 ) -> Trained:
-    device = pick_device(settings.device)
-    encoding, layout, rows, leaves = _encoded(learning, settings.seed)
-    constraints, unforced = find_constraints(encoding, rows)
-    for name in unforced:
-        log.warning(
-            "rule %s has too many combinations of codes to be built into the model; rows that "
-            "break it are drawn again",
-            name,
-        )
-    zeros = find_zeros(rows, layout, learning.households, learning.spec.disclosure.floor)
-    masks = Masks(constraints, layout, zeros, device)
-    shuffle = np.random.default_rng([settings.seed, 1])
-    fitted, held = split_households(len(rows), learning.households, shuffle)
-    homes = None if learning.households is None else learning.households[held]
-    with _seeded(settings.seed):
-        known = None if learning.households is None else learning.households[fitted]
-        left_out = LeftOut.of(len(fitted), known)
-        generator = _new_generator(encoding, layout, rows[fitted], left_out, recipe.shape)
-        generator.to(device)
-        apart = len(fitted) < len(rows)
-        if not apart:
-            log.warning(
-                "the table has too few households to hold some out, so that nothing learnt can be "
-                "checked; relations between columns are not kept"
-            )
-        kept = Kept(generator, HeldOut(rows[held], leaves[held], homes, masks, apart, device))
-        table = Table(rows[fitted], leaves[fitted])
-        trainings = Trainings(table, generator, masks, kept, settings, recipe, each)
+    """Learn one group of the fields, each given all before it, of the whole of a table.
+
+    `group`: its number, from 0, and how many there are (`beginning.field_group`). A field's network
+    is learnt apart from the others', so that groups can be learnt at the same time.
+    """
+    encoded = encode_table(learning, settings.seed)
+    task = _Task(learning, encoded, settings, Recipe(adversary=False), group=group)
+    return _fit(task, progress, store)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be learnt, from what and how."""
+
+    learning: Learning
+    encoded: Encoded
+    settings: FitSettings
+    recipe: Recipe
+    pretrained: Sequence[Model] = ()
+    group: tuple[int, int] = (0, 1)
+
+
+def _fit(task: _Task, progress: Progress, store: Store) -> Trained:
+    seed, threads = task.settings.seed, task.settings.threads
+    with one_torch_thread(), several_at_once(threads) as each, _seeded(seed):
+        trainings = _trainings(task, each)
         run = TrainingLoop(trainings, progress)
         run.to_the_end(store)
     # Sampling is on the CPU, whatever trained: the kept weights come back to it at the end.
-    generator.load_state_dict(kept.state if recipe.selection else trainings.last_state())
-    margins = count_margins(rows, encoding, layout)
-    model = Model(encoding, generator.to("cpu"), margins, constraints, zeros, len(rows))
+    generator, encoded = trainings.generator, task.encoded
+    generator.load_state_dict(
+        trainings.kept.state if task.recipe.selection else trainings.last_state()
+    )
+    margins = count_margins(encoded.rows, encoded.encoding, encoded.layout)
+    model = Model(
+        encoded.encoding,
+        generator.to("cpu"),
+        margins,
+        encoded.constraints,
+        encoded.zeros,
+        len(encoded.rows),
+    )
     return Trained(model, trainings.steps, run.tally.best_step, tuple(run.tally.losses))
 
 
-def _encoded(learning: Learning, seed: int) -> tuple[Encoding, Layout, np.ndarray, np.ndarray]:
-    """The table as codes: int32, (rows, fields), and the leaf of each row's place, (rows,)."""
-    frame = to_frame(learning.table)
-    encoding, leaves, codes = encode(frame, learning.spec, learning.period, learning.households)
-    encoding = _with_expected_places(encoding, leaves, learning.households)
-    layout = Layout.of(encoding)
-    refuse_lost_rules(frame, encoding, leaves, codes, np.random.default_rng([seed, 2]))
-    return encoding, layout, layout.rows(leaves, codes), leaves
+def _trainings(task: _Task, each: Each) -> Trainings:
+    """Everything at its start: who is held out, the generator, and both trainings of it."""
+    learning, encoded, settings = task.learning, task.encoded, task.settings
+    rows, leaves, device = encoded.rows, encoded.leaves, pick_device(settings.device)
+    masks = Masks(encoded.constraints, encoded.layout, encoded.zeros, device)
+    fitted, held = _selection(learning, settings.seed)
+    homes = None if learning.households is None else learning.households[held]
+    generator = _generator(task, fitted).to(device)
+    apart = len(fitted) < len(rows)
+    if not apart:
+        log.warning(
+            "the table has too few households to hold some out, so that nothing learnt can be "
+            "checked; %s",
+            "it is drawn as the whole is"
+            if task.pretrained
+            else "relations between columns are not kept",
+        )
+    kept = Kept(generator, HeldOut(rows[held], leaves[held], homes, masks, apart, device))
+    table = Table(rows[fitted], leaves[fitted])
+    groups = [field_group(at, task.group[1]) for at in range(len(generator.nets))]
+    learnt = [group == task.group[0] for group in groups]
+    return Trainings(table, generator, masks, kept, settings, task.recipe, each, learnt)
 
 
-def _new_generator(
-    encoding: Encoding, layout: Layout, rows: np.ndarray, left: LeftOut, shape: Shape
-) -> Generator:
-    """Every field at its margin; of the others only one of many codes knows anything yet."""
-    features = {}
-    for number, drawn in zip(layout.drawn, encoding.fields, strict=True):
-        counts = np.bincount(rows[:, number], minlength=layout.sizes[number])
-        of_line = line_features(drawn, counts)
-        if of_line is not None:
-            features[number] = of_line
-    lifts = find_lifts(rows, layout, set(features), left)
-    generator = Generator(layout, choose_parents(rows, layout), features, lifts, shape)
-    generator.start_at_margins(
-        rows,
-        {
-            f: drawn.bins.mass
-            for f, drawn in zip(layout.drawn, encoding.fields, strict=True)
-            if f in features
-        },
-    )
-    return generator
+def _selection(learning: Learning, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers for training and for selection."""
+    generator = np.random.default_rng([seed, 1])
+    if learning.held is None:
+        return split_households(learning.table.num_rows, learning.households, generator)
+    return take_held(learning.held, learning.households, generator)
 
 
-def _with_expected_places(
-    encoding: Encoding, leaves: np.ndarray, households: np.ndarray | None
-) -> Encoding:
-    """How many of a block's households were trained on is chance, and theirs: it is not kept."""
-    places = encoding.places
-    if places is None:
-        return encoding
-    rows = expected_rows(places.paths, leaves, LeftOut.of(len(leaves), households))
-    return replace(encoding, places=replace(places, counts=rows))
+def _generator(task: _Task, fitted: np.ndarray) -> Generator:
+    if task.pretrained:
+        return pretrained_generator(task.encoded, task.pretrained)
+    homes = task.learning.households
+    left_out = LeftOut.of(len(fitted), None if homes is None else homes[fitted])
+    return new_generator(task.encoded, fitted, left_out, task.recipe.shape)
 
 
 def pick_device(name: str) -> str:

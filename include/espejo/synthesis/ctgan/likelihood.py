@@ -7,6 +7,7 @@ its margin, and none learns the persons instead of the population.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,7 @@ class LikelihoodTraining:
         seed: int,
         rates: StartRates,
         each: Each = one_by_one,
+        learnt: Sequence[bool] | None = None,
     ):
         self.generator, self.masks, self.kept, self.rates = generator, masks, kept, rates
         self._each = each if batch_size >= LARGE_BATCH else one_by_one
@@ -64,7 +66,8 @@ class LikelihoodTraining:
             betas=(0.9, 0.99),
             fused=True,
         )
-        self.stale = [0] * len(generator.nets)
+        every = [True] * len(generator.nets)
+        self.stale = [0 if own else PATIENCE for own in learnt or every]
         self.surprise = [0.0] * len(generator.nets)
         self.steps = 0
 

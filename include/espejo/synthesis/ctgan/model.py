@@ -90,6 +90,8 @@ def save_model(model: Model, folder: Path) -> None:
     if places is not None:
         tensors["places.paths"] = torch.from_numpy(places.paths)
         tensors["places.counts"] = torch.from_numpy(places.counts.astype(float))
+        if places.drawn is not None:
+            tensors["places.drawn"] = torch.from_numpy(places.drawn)
         columns = {n: places.tuples[n].tolist() for n in places.tuples.columns}
         about["places"] = columns
     for number in model.generator.lines.fields:
@@ -139,9 +141,9 @@ def _assemble(about: dict[str, Any], tensors: dict[str, torch.Tensor], spec: Sur
     places = None
     if about["places"] is not None:
         tuples = pd.DataFrame(about["places"], dtype=object)
-        places = Places(
-            tuples, tensors.pop("places.paths").numpy(), tensors.pop("places.counts").numpy()
-        )
+        paths, counts = (tensors.pop(f"places.{name}").numpy() for name in ("paths", "counts"))
+        drawn = tensors.pop("places.drawn").numpy() if "places.drawn" in tensors else None
+        places = Places(tuples, paths, counts, drawn)
     fields = tuple(Field.from_dict(f) for f in about["fields"])
     period = Period.parse(about["period"])
     encoding = Encoding(spec, period, tuple(about["columns"]), fields, places)

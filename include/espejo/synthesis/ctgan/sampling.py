@@ -53,7 +53,7 @@ class _Wanted:
     @classmethod
     def of(cls, model: Model, conditions: Mapping[str, str]) -> _Wanted:
         places = model.encoding.places
-        counts = np.ones(1) if places is None else places.counts
+        counts = np.ones(1) if places is None else places.to_draw
         codes: dict[int, int] = {}
         fields = {f.column: i for i, f in enumerate(model.encoding.fields)}
         for column, code in conditions.items():

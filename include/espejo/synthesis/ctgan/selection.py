@@ -47,6 +47,21 @@ def split_households(
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
+def take_held(
+    held: np.ndarray, households: np.ndarray | None, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of rows that are marked as held out, boolean, (rows,): of more than 20,000 some
+    households are scored."""
+    chosen = np.flatnonzero(held)
+    if len(chosen) < FEWEST_ROWS:
+        return np.arange(len(held)), np.arange(len(held))
+    group = chosen if households is None else households[chosen]
+    number = np.unique(group, return_inverse=True)[1]
+    turn = generator.permutation(int(number.max()) + 1)[number]
+    scored = np.argsort(turn, kind="stable")[:MOST_ROWS]
+    return np.flatnonzero(~held), np.sort(chosen[scored])
+
+
 class HeldOut:
     """Rows that training does not see. `rows`: int codes, (rows, fields); `households`: (rows,).
 

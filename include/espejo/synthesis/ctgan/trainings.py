@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,10 @@ class Table:
 
 
 class Trainings:
-    """The start, then the adversary; they share the generator and what is kept of it."""
+    """The start, then the adversary; they share the generator and what is kept of it.
+
+    `learnt`: for each drawn field whether the start learns it; None: all.
+    """
 
     def __init__(
         self,
@@ -42,9 +46,10 @@ class Trainings:
         settings: FitSettings,
         recipe: Recipe,
         each: Each = one_by_one,
+        learnt: Sequence[bool] | None = None,
     ):
         self.table, self.generator, self.masks, self.kept = table, generator, masks, kept
-        self.settings, self.recipe, self.each = settings, recipe, each
+        self.settings, self.recipe, self.each, self.learnt = settings, recipe, each, learnt
         self.start = self._likelihood()
         self.adversary: AdversarialTraining | None = None
 
@@ -113,4 +118,5 @@ class Trainings:
             self.settings.seed,
             self.recipe.start,
             self.each,
+            self.learnt,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,12 +18,15 @@ class Learning:
     """What is to be learnt: the model's columns, typed, and what the spec says of them.
 
     `households`: an integer a row, the same for the rows of one household; None without a key.
+    `held`: rows that are not trained on but tell what is worth keeping, boolean, (rows,); None: the
+    engine chooses them.
     """
 
     table: pa.Table
     spec: SurveySpec
     period: Period
     households: np.ndarray | None = None
+    held: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,25 @@ class Engine(Protocol):
         model: Path,
         progress: Progress,
         store: Store,
+        pretrained: Sequence[Path] = (),
     ) -> FitResult:
-        """Learn the table and leave the model in the folder `model`."""
+        """Learn the table and leave the model in the folder `model`.
+
+        `pretrained`: the folders of what `pretrain` has made, in order, of a table of which this
+        one is a part; the fit goes on from there.
+        """
+
+    def pretrain(
+        self,
+        learning: Learning,
+        settings: FitSettings,
+        model: Path,
+        progress: Progress,
+        store: Store,
+        group: tuple[int, int],
+    ) -> FitResult | None:
+        """Learn a share of a whole table for the fits of its parts: group number, from 0, of so
+        many. None from an engine that learns every part by itself."""
 
     def sample(self, model: Path, spec: SurveySpec, request: SampleRequest) -> Iterator[pa.Table]:
         """Draw rows, a chunk at a time, in the columns and types of the table that was learnt."""

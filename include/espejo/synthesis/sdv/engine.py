@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class SdvEngine:
         model: Path,
         progress: Progress,
         store: Store,
+        pretrained: Sequence[Path] = (),
     ) -> FitResult:
         table = learning.table
         learnt, empty = _without_empty_columns(table)
@@ -68,6 +69,17 @@ class SdvEngine:
         steps = settings.epochs * max(table.num_rows // settings.batch_size, 1)
         seconds = time.monotonic() - started
         return FitResult(steps, seconds, memory.peak_mb, tuple(losses), steps)
+
+    def pretrain(
+        self,
+        learning: Learning,
+        settings: FitSettings,
+        model: Path,
+        progress: Progress,
+        store: Store,
+        group: tuple[int, int],
+    ) -> None:
+        """Nothing: a model of SDV is not learnt in shares, nor goes on from another."""
 
     def sample(self, model: Path, spec: SurveySpec, request: SampleRequest) -> Iterator[pa.Table]:
         if request.conditions:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from include.espejo.errors import ParameterError
+from include.espejo.errors import ParameterError, UnexpectedError
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.model import Geography
 from include.espejo.survey.rules import (
@@ -24,6 +24,7 @@ from include.espejo.survey.rules import (
     rule_columns,
 )
 from include.espejo.synthesis.ctgan.encoding.fields import (
+    UNKNOWN,
     Field,
     code_field,
     gap_field,
@@ -133,6 +134,34 @@ def encode(
     return encoding, leaves, np.stack(codes, axis=1)
 
 
+def encode_part(encoding: Encoding, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Apply an encoding to a part of the rows that it was learnt with: leaves and codes as `encode`
+    gives them. Raises UnexpectedError where a row has what those do not have."""
+    leaves = np.zeros(len(table), dtype=np.int64)
+    if encoding.places is not None:
+        leaves = encoding.places.known_leaves(table)
+    codes = np.stack([_codes_of_part(encoding, f, table) for f in encoding.fields], axis=1)
+    if (codes == UNKNOWN).any():
+        raise UnexpectedError("a part of the table has a code that the table does not have")
+    return leaves, codes
+
+
+def _codes_of_part(encoding: Encoding, field: Field, table: pd.DataFrame) -> np.ndarray:
+    spec, values = encoding.spec, table[field.column]
+    if field.kind == "code":
+        return field.codes_of_labels(values)
+    if field.age is None:
+        return field.codes_of_numbers(values.to_numpy(float))
+    ages, special = _known_ages(table, field.age, spec), [*spec.columns[field.column].special]
+    return field.codes_of_years(values.to_numpy(float), ages, encoding.period.year, special)
+
+
+def _known_ages(table: pd.DataFrame, age: str, spec: SurveySpec) -> np.ndarray:
+    """Where the age is a special code it says nothing of the year, which then stands for itself."""
+    ages = table[age].to_numpy(float)
+    return np.where(np.isin(ages, list(spec.columns[age].special)), np.nan, ages)
+
+
 def _encode_column(
     table: pd.DataFrame,
     name: str,
@@ -147,9 +176,7 @@ def _encode_column(
     values = table[name].to_numpy(float)
     special = list(column.special)
     if name in ages:
-        age = table[ages[name]].to_numpy(float)
-        # Where the age is a special code it says nothing of the year, which then stands for itself.
-        age = np.where(np.isin(age, list(spec.columns[ages[name]].special)), np.nan, age)
+        age = _known_ages(table, ages[name], spec)
         return gap_field(name, values, ages[name], age, period.year, special)
     at_rules = find_cuts(spec, period, name)
     cuts = {*at_rules.below.tolist(), *at_rules.above.tolist(), *special}
@@ -176,7 +203,8 @@ def _birth_years(spec: SurveySpec, present: list[str]) -> dict[str, str]:
 
 
 def _drawing_order(spec: SurveySpec, names: list[str]) -> list[str]:
-    """The spec's order, but what a rule concludes from is drawn before what it concludes.
+    """The spec's order, but what a rule concludes from is drawn before what it concludes, and what
+    the table is parted by before all others, which then follow it.
 
     Age before birth year, month before day, the condition of a skip rule before what it blanks.
     """
@@ -185,6 +213,8 @@ def _drawing_order(spec: SurveySpec, names: list[str]) -> list[str]:
         for first, then in _precedence(rule, spec):
             if first in before and then in before and first != then:
                 before[then].add(first)
+    if spec.model.partition in names:
+        names = [spec.model.partition, *(n for n in names if n != spec.model.partition)]
     ordered: list[str] = []
     while len(ordered) < len(names):
         left = [n for n in names if n not in ordered]

@@ -19,6 +19,8 @@ from include.espejo.synthesis.ctgan.encoding.bins import Bins, cut_bins, locate
 
 Kind = Literal["code", "number", "gap"]
 
+UNKNOWN = -1  # the code of what a field was not learnt with
+
 
 @dataclass(frozen=True)
 class Field:
@@ -77,6 +79,29 @@ class Field:
         own = own[own >= self.special_from] if self.kind == "gap" else own
         return int(own[0]) if len(own) else None
 
+    def codes_of_labels(self, values: pd.Series) -> np.ndarray:
+        """The codes of this code column, or of a part of its rows: int32, (rows,)."""
+        at = {label: code for code, label in enumerate(self.labels)}
+        by_category = [at.get(str(label), UNKNOWN) for label in values.cat.categories]
+        codes = np.array([*by_category, at.get(None, UNKNOWN)], dtype=np.int32)
+        return np.asarray(codes[values.cat.codes])  # a blank's -1 is the last one
+
+    def codes_of_numbers(self, values: np.ndarray) -> np.ndarray:
+        """The codes of this number's values, or of some of them: int32, (rows,)."""
+        codes = locate(values, self.low[~np.isnan(self.low)])
+        codes[np.isnan(values)] = self.size - 1
+        return codes
+
+    def codes_of_years(
+        self, values: np.ndarray, ages: np.ndarray, year: int, special: Sequence[float]
+    ) -> np.ndarray:
+        """The codes of this gap's birth years, or of some of them: int32, (rows,)."""
+        gaps, own = _gaps(values, ages, year, special)
+        codes = np.searchsorted(self.low[: self.special_from], gaps)
+        # The blank is the last of the own values, and sorted last.
+        codes[own] = self.special_from + np.searchsorted(self.low[self.special_from :], values[own])
+        return np.asarray(codes, dtype=np.int32)
+
     def as_dict(self) -> dict[str, Any]:
         """For the model file, as JSON can hold it."""
         return {
@@ -98,13 +123,12 @@ class Field:
 
 def code_field(column: str, values: pd.Series) -> tuple[Field, np.ndarray]:
     """The field of a code column and its codes: int32, shape (rows,)."""
-    categories = values.cat.remove_unused_categories().cat
-    labels: list[str | None] = [str(label) for label in categories.categories]
-    codes = categories.codes.to_numpy().astype(np.int32)
-    if (codes < 0).any():
-        codes = np.where(codes < 0, len(labels), codes).astype(np.int32)
+    used = values.cat.remove_unused_categories().cat.categories
+    labels: list[str | None] = [str(label) for label in used]
+    if values.isna().any():
         labels.append(None)
-    return Field(column, "code", labels=tuple(labels)), codes
+    learnt = Field(column, "code", labels=tuple(labels))
+    return learnt, learnt.codes_of_labels(values)
 
 
 def number_field(
@@ -122,31 +146,33 @@ def number_field(
     known = values[~blank]
     homes = None if households is None else households[~blank]
     bins = cut_bins(known, special, cuts, homes)
-    codes = np.full(len(values), len(bins.low), dtype=np.int32)
-    codes[~blank] = locate(known, bins.low)
     if blank.any():
         bins = bins.with_blank(int(blank.sum()))
     own = tuple(float(x) for x in special if x in bins.low)
-    return Field(column, "number", bins=bins, special=own, decimals=_decimals(known)), codes
+    learnt = Field(column, "number", bins=bins, special=own, decimals=_decimals(known))
+    return learnt, learnt.codes_of_numbers(values)
 
 
 def gap_field(
     column: str, values: np.ndarray, age: str, ages: np.ndarray, year: int, special: Sequence[float]
 ) -> tuple[Field, np.ndarray]:
     """The field of a birth year given the age: gap, or a special code of its own, or blank."""
-    gaps = year - ages - values
-    own = np.isin(values, list(special)) | np.isnan(gaps)
+    gaps, own = _gaps(values, ages, year, special)
     gap_values = np.unique(gaps[~own])
-    own_values = np.unique(values[own & ~np.isnan(values)])
-    codes = np.zeros(len(values), dtype=np.int32)
-    codes[~own] = np.searchsorted(gap_values, gaps[~own])
     blank = np.isnan(values)
-    codes[own & ~blank] = len(gap_values) + np.searchsorted(own_values, values[own & ~blank])
-    bins = Bins.of_points(np.concatenate([gap_values, own_values]))
+    bins = Bins.of_points(np.concatenate([gap_values, np.unique(values[own & ~blank])]))
     if blank.any():
-        codes[blank] = len(bins.low)
         bins = bins.with_blank()
-    return Field(column, "gap", bins=bins, age=age, special_from=len(gap_values)), codes
+    learnt = Field(column, "gap", bins=bins, age=age, special_from=len(gap_values))
+    return learnt, learnt.codes_of_years(values, ages, year, special)
+
+
+def _gaps(
+    values: np.ndarray, ages: np.ndarray, year: int, special: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What survey year minus age leaves to each birth year, and whose year stands for itself."""
+    gaps = year - ages - values
+    return gaps, np.isin(values, list(special)) | np.isnan(gaps)
 
 
 def _decimals(values: np.ndarray) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from include.espejo.errors import UnexpectedError
 from include.espejo.survey import Period, SurveySpec
 from include.espejo.survey.expression import written
 from include.espejo.survey.rules import (
@@ -36,11 +37,18 @@ LEARNABLE_ROWS = 200  # a place with fewer is drawn like those around it
 class Places:
     """`tuples`: the codes of each leaf, a column a level or function (None: blank).
     `paths`: int64, shape (leaves, levels), node numbers counted through all levels.
-    `counts`: rows of each leaf, as counted or as expected (`shrinkage.py`)."""
+    `counts`: rows of each leaf, as counted or as expected (`shrinkage.py`); `drawn`: the same of
+    the rows that are drawn, where these are a part of those that the places were learnt with."""
 
     tuples: pd.DataFrame
     paths: np.ndarray
     counts: np.ndarray
+    drawn: np.ndarray | None = None
+
+    @property
+    def to_draw(self) -> np.ndarray:
+        """The rows to draw of each leaf, but for a factor: (leaves,)."""
+        return self.counts if self.drawn is None else self.drawn
 
     def learnable_paths(self) -> tuple[np.ndarray, int]:
         """Paths in which nodes of few rows are all one node, 0, and the number of nodes.
@@ -60,6 +68,19 @@ class Places:
         tuples = frame.iloc[first][[*levels, *functions]].astype(object).reset_index(drop=True)
         tuples = tuples.where(tuples.notna(), None)
         return cls(tuples, _paths(tuples, levels), np.bincount(leaf, minlength=len(first)))
+
+    def known_leaves(self, frame: pd.DataFrame) -> np.ndarray:
+        """The leaf of each row of a table that has no other places: int64, (rows,).
+
+        Raises UnexpectedError where it has.
+        """
+        names = list(self.tuples.columns)
+        rows = frame[names].astype(object)
+        together = pd.concat([self.tuples, rows.where(rows.notna(), None)], ignore_index=True)
+        numbers = group_numbers(together)
+        if numbers.max(initial=0) >= len(self.tuples):
+            raise UnexpectedError("a part of the table has a place that the table does not have")
+        return numbers[len(self.tuples) :]
 
     @staticmethod
     def leaves(frame: pd.DataFrame, levels: list[str], functions: list[str]) -> np.ndarray:
