@@ -133,6 +133,11 @@ def test_a_partitioned_survey_learns_its_parts_on_any_worker(surveys: Path, tmp_
     assert set(group.children) == {"parts.train", "parts.sample"}
     assert list(group.iter_mapped_dependencies()) == [dag.get_task("list_parts")]
     assert dag.get_task("list_parts").upstream_task_ids == {"protect"}
+    pretrained = dag.get_task("pretrain")
+    assert pretrained.upstream_task_ids == {"protect", "validate"}
+    assert pretrained.downstream_task_ids == {"parts.train", "end_run"}
+    assert pretrained.op_kwargs_expand_input.value == {"part": ["1", "2", "3", "4"]}
+    assert pretrained.execution_timeout == dag.get_task("parts.train").execution_timeout
     assert dag.get_task("parts.train").downstream_task_ids == {"parts.sample"}
     assert dag.get_task("combine").upstream_task_ids >= {"parts.sample"}
     assert dag.get_task("combine").downstream_task_ids == {"evaluate", "disclose", "search"}

@@ -356,11 +356,12 @@ def test_a_part_has_the_codes_that_it_has_in_the_whole(name: str) -> None:
 def test_what_the_whole_does_not_have_is_told_of_a_part() -> None:
     known = hand_made({"state": ["1", "2"] * 20, "code": ["a", "b"] * 20}, geography=ONE_LEVEL)
     encoding = encode(to_frame(known.table), known.spec, known.period)[0]
-    for strange, wrong in (
+    cases: list[tuple[dict[str, list[Any]], str]] = [
         ({"state": ["1", "3"], "code": ["a", "b"]}, "place"),
         ({"state": ["1", "2"], "code": ["a", "c"]}, "code"),
         ({"state": ["1", "2"], "code": ["a", None]}, "code"),
-    ):
+    ]
+    for strange, wrong in cases:
         part = hand_made(strange, geography=ONE_LEVEL)
         with pytest.raises(UnexpectedError, match=f"has a {wrong}"):
             encode_part(encoding, to_frame(part.table))

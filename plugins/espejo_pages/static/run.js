@@ -19,6 +19,7 @@ const STEPS = {
   validate: text("Validate"),
   close_scratch: text("Close scratch"),
   protect: text("Protect"),
+  pretrain: text("Learn what the parts share"),
   train: text("Train"),
   sample: text("Sample"),
   list_parts: text("List the parts"),

@@ -32,7 +32,7 @@ _NEVER = -1e4  # nats: the bias of a code that the part does not have
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedTable:
     """A table and what follows from it without training. `rows`: int codes, (rows, fields);
     `leaves`: of each row's place, (rows,)."""
 
@@ -44,7 +44,7 @@ class Encoded:
     leaves: np.ndarray
 
 
-def encode_table(learning: Learning, seed: int) -> Encoded:
+def encode_table(learning: Learning, seed: int) -> EncodedTable:
     """The table as codes, in an encoding of its own."""
     frame = to_frame(learning.table)
     encoding, leaves, codes = encode(frame, learning.spec, learning.period, learning.households)
@@ -60,10 +60,12 @@ def encode_table(learning: Learning, seed: int) -> Encoded:
             name,
         )
     zeros = find_zeros(rows, layout, learning.households, learning.spec.disclosure.floor)
-    return Encoded(encoding, layout, constraints, zeros, rows, leaves)
+    return EncodedTable(encoding, layout, constraints, zeros, rows, leaves)
 
 
-def new_generator(encoded: Encoded, fitted: np.ndarray, left: LeftOut, shape: Shape) -> Generator:
+def new_generator(
+    encoded: EncodedTable, fitted: np.ndarray, left: LeftOut, shape: Shape
+) -> Generator:
     """Every field at its margin; of the others only one of many codes knows anything yet.
 
     `fitted`: numbers of the rows that are trained on.
@@ -81,7 +83,7 @@ def new_generator(encoded: Encoded, fitted: np.ndarray, left: LeftOut, shape: Sh
     return generator
 
 
-def encode_as_pretrained(learning: Learning, pretrained: Model) -> Encoded:
+def encode_as_pretrained(learning: Learning, pretrained: Model) -> EncodedTable:
     """A part of a table as codes, in the encoding of a model that was pretrained on the whole."""
     encoding, layout = pretrained.encoding, pretrained.layout
     leaves, codes = encode_part(encoding, to_frame(learning.table))
@@ -89,10 +91,10 @@ def encode_as_pretrained(learning: Learning, pretrained: Model) -> Encoded:
         drawn = _places_of_part(encoding.places, leaves, learning.households)
         encoding = replace(encoding, places=replace(encoding.places, drawn=drawn))
     rows = layout.rows(leaves, codes)
-    return Encoded(encoding, layout, pretrained.constraints, pretrained.zeros, rows, leaves)
+    return EncodedTable(encoding, layout, pretrained.constraints, pretrained.zeros, rows, leaves)
 
 
-def pretrained_generator(encoded: Encoded, pretrained: Sequence[Model]) -> Generator:
+def pretrained_generator(encoded: EncodedTable, pretrained: Sequence[Model]) -> Generator:
     """The generator that was pretrained, field by field from the model that has learnt it.
 
     What the table is parted by has no code in it but those of the part. `pretrained`: the model of

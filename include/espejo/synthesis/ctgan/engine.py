@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from include.espejo.process.resources import PeakMemory
 from include.espejo.survey import SurveySpec
-from include.espejo.synthesis.ctgan.fit import Trained, fit, pretrain
+from include.espejo.synthesis.ctgan.fit import Trained, fit, fit_group
 from include.espejo.synthesis.ctgan.model import load_model, save_model
 from include.espejo.synthesis.ctgan.sampling import sample_rows
 from include.espejo.synthesis.interface.engine import (
@@ -47,7 +47,7 @@ class CtganEngine:
         store: Store,
         group: tuple[int, int],
     ) -> FitResult:
-        return _saved(model, lambda: pretrain(learning, settings, progress, store, group))
+        return _saved(model, lambda: fit_group(learning, settings, progress, store, group))
 
     def sample(self, model: Path, spec: SurveySpec, request: SampleRequest) -> Iterator[pa.Table]:
         return sample_rows(load_model(model, spec), request)

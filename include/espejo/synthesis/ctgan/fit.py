@@ -12,7 +12,7 @@ import torch
 
 from include.espejo.errors import ParameterError
 from include.espejo.synthesis.ctgan.beginning import (
-    Encoded,
+    EncodedTable,
     encode_as_pretrained,
     encode_table,
     field_group,
@@ -44,6 +44,8 @@ from include.espejo.synthesis.interface.engine import (
 
 log = logging.getLogger(__name__)
 
+_PRETRAINED_ROWS = 2_000_000
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -69,7 +71,7 @@ def fit(
     model. Training stops early when held-out households are foretold no better, and at the time
     budget; `Trained.steps` then replays it as `max_steps`.
 
-    `pretrained`: what `pretrain` has made of each group of fields, of a table of which this one is
+    `pretrained`: what `fit_group` has made of each group of fields, of a table of which this one is
     a part. The fit begins there, and what foretells the part no better than it is not kept.
     """
     recipe = recipe or Recipe()
@@ -82,7 +84,7 @@ def fit(
     return _fit(_Task(learning, encoded, settings, recipe), progress, store)
 
 
-def pretrain(
+def fit_group(
     learning: Learning,
     settings: FitSettings,
     progress: Progress,
@@ -92,10 +94,11 @@ def pretrain(
     """Learn one group of the fields, each given all before it, of the whole of a table.
 
     `group`: its number, from 0, and how many there are (`beginning.field_group`). A field's network
-    is learnt apart from the others', so that groups can be learnt at the same time.
+    is learnt apart from the others', so that groups can be learnt at the same time. Of more rows
+    than two million so many are trained on: the parts see the rest.
     """
-    encoded = encode_table(learning, settings.seed)
-    task = _Task(learning, encoded, settings, Recipe(adversary=False), group=group)
+    encoded, recipe = encode_table(learning, settings.seed), Recipe(adversary=False)
+    task = _Task(learning, encoded, settings, recipe, group=group, most_rows=_PRETRAINED_ROWS)
     return _fit(task, progress, store)
 
 
@@ -104,11 +107,12 @@ class _Task:
     """What is to be learnt, from what and how."""
 
     learning: Learning
-    encoded: Encoded
+    encoded: EncodedTable
     settings: FitSettings
     recipe: Recipe
     pretrained: Sequence[Model] = ()
     group: tuple[int, int] = (0, 1)
+    most_rows: int | None = None
 
 
 def _fit(task: _Task, progress: Progress, store: Store) -> Trained:
@@ -139,7 +143,7 @@ def _trainings(task: _Task, each: Each) -> Trainings:
     learning, encoded, settings = task.learning, task.encoded, task.settings
     rows, leaves, device = encoded.rows, encoded.leaves, pick_device(settings.device)
     masks = Masks(encoded.constraints, encoded.layout, encoded.zeros, device)
-    fitted, held = _selection(learning, settings.seed)
+    fitted, held = _selection(task)
     homes = None if learning.households is None else learning.households[held]
     generator = _generator(task, fitted).to(device)
     apart = len(fitted) < len(rows)
@@ -158,12 +162,15 @@ def _trainings(task: _Task, each: Each) -> Trainings:
     return Trainings(table, generator, masks, kept, settings, task.recipe, each, learnt)
 
 
-def _selection(learning: Learning, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _selection(task: _Task) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers for training and for selection."""
-    generator = np.random.default_rng([seed, 1])
+    learning, generator = task.learning, np.random.default_rng([task.settings.seed, 1])
     if learning.held is None:
         return split_households(learning.table.num_rows, learning.households, generator)
-    return take_held(learning.held, learning.households, generator)
+    fitted, held = take_held(learning.held, learning.households, generator)
+    if task.most_rows is not None and len(fitted) > task.most_rows:
+        fitted = np.sort(generator.choice(fitted, task.most_rows, replace=False))
+    return fitted, held
 
 
 def _generator(task: _Task, fitted: np.ndarray) -> Generator:
