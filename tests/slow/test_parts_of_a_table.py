@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 import yaml
@@ -117,6 +119,16 @@ def test_what_is_told_of_the_training_is_of_all_parts(made: Run) -> None:
     ]
     told = [made.read(TrainingSummary, work.training) for work in places]
     assert whole.steps == sum(one.steps for one in told)
+    losses, *of_each = (
+        pd.read_csv(io.BytesIO(made.lakes.work.read(work.losses))) for work in (made.work, *places)
+    )
+    of_groups, of_parts = of_each[: len(FIELD_GROUPS)], of_each[len(FIELD_GROUPS) :]
+    before = max(len(one) for one in of_groups)
+    assert losses["epoch"].tolist() == list(range(1, len(losses) + 1))
+    assert len(losses) == before + max(len(one) for one in of_parts)
+    begun = sum(one["generator_loss"].iloc[0] for one in of_groups if len(one))
+    assert losses["generator_loss"].iloc[0] == pytest.approx(begun)
+    assert losses["score"].notna().tolist() == [False] * before + [True] * (len(losses) - before)
     for name in whole.files:
         assert made.lakes.work.exists(join(made.work.base, name))
 

@@ -9,7 +9,6 @@ import pytest
 from include.espejo.errors import InputError, ParameterError
 from include.espejo.ingest import Ingested
 from include.espejo.protect import split
-from include.espejo.protect.households import held_for_selection
 from include.espejo.survey import SurveySpec
 from include.espejo.table.frames import to_frame
 from include.espejo.table.households import household_numbers
@@ -132,25 +131,3 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
 def test_a_salt_that_is_none_is_refused(salt: bytes) -> None:
     with pytest.raises(ParameterError, match="salt"):
         split(invented_rows(1), invented_spec(), 0.2, salt)
-
-
-def test_what_is_held_for_selection_is_held_in_a_part_as_in_the_whole(
-    ingested: Ingested, enoe: SurveySpec
-) -> None:
-    source = to_frame(ingested.table)
-    held = held_for_selection(source, enoe, 1)
-    assert held.mean() == pytest.approx(0.1, abs=0.04)
-    assert pd.Series(held).groupby(household_numbers(source, enoe)).nunique().max() == 1
-    part = np.flatnonzero(source["SEX"] == "2")
-    alone = held_for_selection(source.iloc[part].reset_index(drop=True), enoe, 1)
-    assert (alone == held[part]).all()
-    assert (held_for_selection(source, enoe, 2) != held).any()
-
-
-def test_without_a_key_equal_rows_are_held_together() -> None:
-    rows = invented_rows(1, people=2000).drop(columns="home")
-    spec = invented_spec(household_key="none", person_key="none")
-    twice = pd.concat([rows, rows.iloc[::-1]], ignore_index=True)
-    held = held_for_selection(twice, spec, 1)
-    assert (held[: len(rows)] == held[len(rows) :][::-1]).all()
-    assert (held_for_selection(rows, spec, 1) == held[: len(rows)]).all()

@@ -19,7 +19,6 @@ from include.espejo.table.rules import group_numbers
 
 _FEWEST_HOUSEHOLDS = 2
 _DIGEST_BYTES = 8
-_SELECTION_SHARE = 0.1
 
 
 def split(frame: pd.DataFrame, spec: SurveySpec, share: float, salt: bytes) -> np.ndarray:
@@ -33,32 +32,13 @@ def split(frame: pd.DataFrame, spec: SurveySpec, share: float, salt: bytes) -> n
     if not 1 <= len(salt) <= hashlib.blake2b.MAX_KEY_SIZE:
         raise ParameterError("parameter salt: it must have 1 to 64 bytes")
     key = panel_unit(frame, spec)
-    if key:
-        holdout = _chosen(frame[key], share, salt)
-    else:
-        named = (str(row).encode() for row in range(len(frame)))
-        holdout = np.array([_fraction(name, salt) < share for name in named], dtype=bool)
-    _require_both_sides(frame, spec, holdout)
-    return holdout
-
-
-def held_for_selection(frame: pd.DataFrame, spec: SurveySpec, seed: int) -> np.ndarray:
-    """Rows that no training of a table in parts sees, but by which is chosen what is kept of it:
-    boolean, (rows,). No household is on both sides; where the spec names none, no equal rows are.
-
-    A row is on the same side in the whole table and in a part of it.
-    """
-    key = panel_unit(frame, spec) or list(frame.columns)
-    salt = hashlib.sha256(f"selection {seed}".encode()).digest()
-    return _chosen(frame[key], _SELECTION_SHARE, salt)
-
-
-def _chosen(keys: pd.DataFrame, share: float, salt: bytes) -> np.ndarray:
-    """Which rows are of the chosen share of different keys: boolean, (rows,)."""
-    number = group_numbers(keys)
+    number = group_numbers(frame[key]) if key else np.arange(len(frame))
     first = np.unique(number, return_index=True)[1]
-    chosen = [_fraction(name, salt) < share for name in _names(keys.iloc[first])]
-    return np.asarray(np.array(chosen, dtype=bool)[number])
+    named = _names(frame.iloc[first][key]) if key else [str(n).encode() for n in first]
+    held = np.array([_fraction(name, salt) < share for name in named], dtype=bool)
+    holdout = held[number] if len(frame) else np.zeros(0, dtype=bool)
+    _require_both_sides(frame, spec, holdout)
+    return np.asarray(holdout)
 
 
 def require_share(share: float) -> None:

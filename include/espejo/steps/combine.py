@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from include.espejo.errors import without_values
 from include.espejo.lake import join
@@ -11,6 +13,11 @@ from include.espejo.steps.documents import ProtectionSummary, SamplingSummary, T
 from include.espejo.steps.pretrain import FIELD_GROUPS
 from include.espejo.steps.run import Run, Summary
 from include.espejo.steps.sample import keep_sampled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from include.espejo.lake.keys import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -44,21 +51,35 @@ def combine(run: Run) -> Summary:
     return keep_sampled(run, to_parquet(table.take(order)), seconds)
 
 
+def _losses(run: Run, places: Sequence[Workspace]) -> list[pd.DataFrame]:
+    """The losses of each training, by epoch."""
+    import pandas as pd
+
+    contents = [run.lakes.work.read(work.losses) for work in places]
+    return [pd.read_csv(io.BytesIO(one), index_col="epoch").astype(float) for one in contents]
+
+
 def _combine_trainings(run: Run, parts: list[Run]) -> None:
-    """The trainings' sums, and their losses' means by epoch; each part keeps its own."""
+    """The trainings' sums, and their losses by epoch: those of the pretraining, whose groups' add
+    up, and after them the parts' means. Each group and part keeps its own."""
     import pandas as pd
 
     before = [
         run.read(TrainingSummary, run.work.pretraining(group).training) for group in FIELD_GROUPS
     ]
     told = [run.read(TrainingSummary, part.work.training) for part in parts]
-    losses = pd.concat(
-        [pd.read_csv(io.BytesIO(run.lakes.work.read(part.work.losses))) for part in parts]
+    groups = _losses(run, [run.work.pretraining(group) for group in FIELD_GROUPS])
+    first = (
+        pd.concat([one["generator_loss"] for one in groups], axis=1)
+        .sort_index()
+        .ffill()
+        .sum(axis=1)
     )
-    by_epoch = losses.groupby("epoch", as_index=False).mean(numeric_only=True)
-    run.lakes.work.write(
-        run.work.losses, by_epoch.reindex(columns=losses.columns).to_csv(index=False).encode()
-    )
+    after = pd.concat(_losses(run, [part.work for part in parts])).groupby("epoch").mean()
+    after.index += len(first)
+    both = after.reindex(pd.RangeIndex(1, len(first) + len(after) + 1, name="epoch"))
+    both.loc[first.index, "generator_loss"] = first
+    run.lakes.work.write(run.work.losses, both.to_csv().encode())
     whole = TrainingSummary(
         fit_seconds=round(sum(one.fit_seconds for one in (*before, *told)), 3),
         steps=sum(one.steps for one in (*before, *told)),

@@ -23,15 +23,11 @@ log = logging.getLogger(__name__)
 
 def learning_of(run: Run) -> Learning:
     """What is to be learnt of the run's table, or of its part."""
-    from include.espejo.protect.households import held_for_selection
     from include.espejo.synthesis.train import prepare_learning
-    from include.espejo.table.frames import from_parquet, to_frame
+    from include.espejo.table.frames import from_parquet
 
-    table, spec = from_parquet(run.lakes.work.read(run.work.train)), run.spec
-    held = None
-    if spec.model.partition is not None:
-        held = held_for_selection(to_frame(table), spec, run.facts().seed)
-    return prepare_learning(table, spec, run.job.period, held)
+    table = from_parquet(run.lakes.work.read(run.work.train))
+    return prepare_learning(table, run.spec, run.job.period)
 
 
 def learn_once(run: Run, work: Workspace, learn: Learn) -> Summary:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from include.espejo.errors import without_values
 from include.espejo.lake import join
-from include.espejo.steps.documents import TrainingSummary
+from include.espejo.steps.documents import ProtectionSummary, TrainingSummary
 from include.espejo.steps.learning import learn_once, learning_of
 from include.espejo.steps.run import Run, Summary
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from include.espejo.synthesis.interface.engine import Learning
     from include.espejo.synthesis.train import ModelFiles
 
 # Of the drawn fields, in turn: as many as two workers can share without much waiting.
@@ -24,17 +27,36 @@ FIELD_GROUPS = ("1", "2", "3", "4")
 @without_values
 def pretrain(run: Run) -> Summary:
     """Learn the group of fields `run.part` of the whole table, for the trainings of its parts."""
+    from include.espejo.synthesis.interface.engine import (
+        FitResult,
+        PretrainingShare,
+        Progress,
+        Store,
+    )
     from include.espejo.synthesis.train import pretrain_model
 
     whole = run.of_part("")
-    group = (FIELD_GROUPS.index(run.part), len(FIELD_GROUPS))
-    return learn_once(
-        run,
-        whole.work.pretraining(run.part),
-        lambda store, tell: pretrain_model(
-            learning_of(whole), run.job.parameters, whole.seed, store, tell, group
-        ),
-    )
+
+    def learn(store: Store, tell: Progress) -> tuple[FitResult, ModelFiles]:
+        learning = learning_of(whole)
+        group, groups = FIELD_GROUPS.index(run.part), len(FIELD_GROUPS)
+        share = PretrainingShare(group, groups, _parts(whole, learning))
+        return pretrain_model(learning, run.job.parameters, whole.seed, store, tell, share)
+
+    return learn_once(run, whole.work.pretraining(run.part), learn)
+
+
+def _parts(run: Run, learning: Learning) -> list[tuple[np.ndarray, int]]:
+    """The row numbers of each part, and the seed that its training will have."""
+    import numpy as np
+
+    from include.espejo.protect.parts import rows_of
+    from include.espejo.table.frames import to_frame
+
+    column = run.spec.model.partition
+    values = to_frame(learning.table.select([column]))[column]
+    parts = run.read(ProtectionSummary, run.work.protection).parts
+    return [(np.flatnonzero(rows_of(part, values)), run.of_part(part.name).seed) for part in parts]
 
 
 def read_pretrained(run: Run) -> list[ModelFiles]:

@@ -23,6 +23,7 @@ from include.espejo.synthesis.interface.engine import (
     FitResult,
     FitSettings,
     Learning,
+    PretrainingShare,
     Progress,
     Store,
 )
@@ -51,13 +52,8 @@ class LakeStore:
         self._lake.write(self._uri, content)
 
 
-def prepare_learning(
-    table: pa.Table, spec: SurveySpec, period: Period, held: np.ndarray | None = None
-) -> Learning:
-    """What an engine learns from a typed table: the model's columns, and who lives together.
-
-    `held`: which rows it does not train on, (rows,); None: the engine chooses them.
-    """
+def prepare_learning(table: pa.Table, spec: SurveySpec, period: Period) -> Learning:
+    """What an engine learns from a typed table: the model's columns, and who lives together."""
     key = [name for name in spec.key("household") if name in table.column_names]
     households: np.ndarray | None = None
     if key:
@@ -65,7 +61,7 @@ def prepare_learning(
         households = group_numbers(keys)
     modelled = table.select(list(spec.model_columns()))
     _refuse_constant(modelled, spec)
-    return Learning(modelled, spec, period, households, held)
+    return Learning(modelled, spec, period, households)
 
 
 def _refuse_constant(modelled: pa.Table, spec: SurveySpec) -> None:
@@ -116,13 +112,13 @@ def pretrain_model(
     seed: int,
     store: Store,
     tell: Progress,
-    group: tuple[int, int],
+    share: PretrainingShare,
 ) -> tuple[FitResult, ModelFiles]:
-    """The same for one group of fields, of so many; no file from an engine that learns every part
-    by itself."""
+    """The same for a share of a table in parts; no file from an engine that learns every part by
+    itself."""
     engine, settings = make_engine(parameters.engine), _settings(parameters, seed)
     with private_folder() as folder, _shown_and_told(parameters.epochs, tell) as progress:
-        result = engine.pretrain(learning, settings, folder, progress, store, group)
+        result = engine.pretrain(learning, settings, folder, progress, store, share)
         return result or FitResult(0, 0.0, 0.0, (), 0), _files(folder)
 
 
@@ -164,7 +160,7 @@ def epoch_progress(epochs: int) -> Iterator[Progress]:
     with tqdm(total=epochs, unit="epoch") as bar:
 
         def show(progress: EpochProgress) -> None:
-            bar.n = progress.epoch
+            bar.n, bar.total = progress.epoch, progress.epochs  # of a part fewer than asked for
             figures = {
                 "generator": progress.generator_loss,
                 "critic": progress.critic_loss,

@@ -78,7 +78,8 @@ def new_generator(
         if of_line is not None:
             features[number] = of_line
     lifts = find_lifts(rows, layout, set(features), left)
-    generator = Generator(layout, choose_parents(rows, layout), features, lifts, shape)
+    parents = choose_parents(rows, layout, _field_of_parts(encoded))
+    generator = Generator(layout, parents, features, lifts, shape)
     generator.start_at_margins(rows, {f: fields[f].bins.mass for f in features})
     return generator
 
@@ -88,8 +89,8 @@ def encode_as_pretrained(learning: Learning, pretrained: Model) -> EncodedTable:
     encoding, layout = pretrained.encoding, pretrained.layout
     leaves, codes = encode_part(encoding, to_frame(learning.table))
     if encoding.places is not None:
-        drawn = _places_of_part(encoding.places, leaves, learning.households)
-        encoding = replace(encoding, places=replace(encoding.places, drawn=drawn))
+        own = _places_of_part(encoding.places, leaves, learning.households)
+        encoding = replace(encoding, places=replace(encoding.places, part_counts=own))
     rows = layout.rows(leaves, codes)
     return EncodedTable(encoding, layout, pretrained.constraints, pretrained.zeros, rows, leaves)
 
@@ -97,21 +98,29 @@ def encode_as_pretrained(learning: Learning, pretrained: Model) -> EncodedTable:
 def pretrained_generator(encoded: EncodedTable, pretrained: Sequence[Model]) -> Generator:
     """The generator that was pretrained, field by field from the model that has learnt it.
 
-    What the table is parted by has no code in it but those of the part. `pretrained`: the model of
-    each group of fields (`field_group`).
+    What the table is parted by has no code in it but those of the part, and a column that is blank
+    throughout the part is blank. `pretrained`: the model of each group of fields (`field_group`).
     """
-    generator, groups = pretrained[0].generator, len(pretrained)
+    generator, groups = pretrained[0].generator.twin().requires_grad_(True), len(pretrained)
     for at, net in enumerate(generator.from_field(0)):
         learnt = pretrained[field_group(at, groups)].generator.from_field(0)[at]
         net.load_state_dict(learnt.state_dict())
         net.bias.requires_grad_(net.line is None)  # as in `Generator.start_at_margins`
     parted_by = encoded.encoding.spec.model.partition
     for net, drawn in zip(generator.from_field(0), encoded.encoding.fields, strict=True):
-        if drawn.column == parted_by:
-            counts = np.bincount(encoded.rows[:, net.field], minlength=drawn.size)
+        counts = np.bincount(encoded.rows[:, net.field], minlength=drawn.size)
+        all_blank = counts[drawn.is_blank].sum() == len(encoded.rows)
+        if drawn.column == parted_by or all_blank:
             with torch.no_grad():
                 net.bias[torch.from_numpy(counts == 0)] = _NEVER
     return generator
+
+
+def _field_of_parts(encoded: EncodedTable) -> int | None:
+    """The drawn field that the table is parted by; None where the place says it, or nothing."""
+    column = encoded.encoding.spec.model.partition
+    fields = zip(encoded.layout.drawn, encoded.encoding.fields, strict=True)
+    return next((number for number, drawn in fields if drawn.column == column), None)
 
 
 def field_group(at: int, groups: int) -> int:
@@ -135,6 +144,6 @@ def _places_of_part(
 ) -> np.ndarray:
     """The rows to expect of each leaf in a part, none where it has none: float64, (leaves,)."""
     present, own = np.unique(leaves, return_inverse=True)
-    drawn = np.zeros(len(places.counts))
-    drawn[present] = expected_rows(places.paths[present], own, LeftOut.of(len(leaves), households))
-    return drawn
+    counts = np.zeros(len(places.counts))
+    counts[present] = expected_rows(places.paths[present], own, LeftOut.of(len(leaves), households))
+    return counts

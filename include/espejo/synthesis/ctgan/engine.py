@@ -17,6 +17,7 @@ from include.espejo.synthesis.interface.engine import (
     FitResult,
     FitSettings,
     Learning,
+    PretrainingShare,
     Progress,
     SampleRequest,
     Store,
@@ -45,9 +46,9 @@ class CtganEngine:
         model: Path,
         progress: Progress,
         store: Store,
-        group: tuple[int, int],
+        share: PretrainingShare,
     ) -> FitResult:
-        return _saved(model, lambda: fit_group(learning, settings, progress, store, group))
+        return _saved(model, lambda: fit_group(learning, settings, progress, store, share))
 
     def sample(self, model: Path, spec: SurveySpec, request: SampleRequest) -> Iterator[pa.Table]:
         return sample_rows(load_model(model, spec), request)

@@ -22,15 +22,16 @@ from include.espejo.synthesis.ctgan.beginning import (
 from include.espejo.synthesis.ctgan.encoding.masks import Masks
 from include.espejo.synthesis.ctgan.encoding.shrinkage import LeftOut
 from include.espejo.synthesis.ctgan.generator import Generator
-from include.espejo.synthesis.ctgan.margins import count_margins
+from include.espejo.synthesis.ctgan.margins import NO_MARGINS, count_margins
 from include.espejo.synthesis.ctgan.model import Model
 from include.espejo.synthesis.ctgan.recipe import Recipe, tuning_epochs
 from include.espejo.synthesis.ctgan.run import TrainingLoop
 from include.espejo.synthesis.ctgan.selection import (
     HeldOut,
     Kept,
+    selection_order,
+    split_as_parts,
     split_households,
-    take_held,
 )
 from include.espejo.synthesis.ctgan.threads import Each, one_torch_thread, several_at_once
 from include.espejo.synthesis.ctgan.trainings import Table, Trainings
@@ -38,6 +39,7 @@ from include.espejo.synthesis.interface.engine import (
     EpochProgress,
     FitSettings,
     Learning,
+    PretrainingShare,
     Progress,
     Store,
 )
@@ -89,17 +91,16 @@ def fit_group(
     settings: FitSettings,
     progress: Progress,
     store: Store,
-    group: tuple[int, int],
+    share: PretrainingShare,
 ) -> Trained:
     """Learn one group of the fields, each given all before it, of the whole of a table.
 
-    `group`: its number, from 0, and how many there are (`beginning.field_group`). A field's network
-    is learnt apart from the others', so that groups can be learnt at the same time. Of more rows
-    than two million so many are trained on: the parts see the rest.
+    A field's network is learnt apart from the others', so that groups can be learnt at the same
+    time. Of more rows than two million so many are trained on: the parts see the rest. The model
+    has no margins, since nothing is drawn from it.
     """
     encoded, recipe = encode_table(learning, settings.seed), Recipe(adversary=False)
-    task = _Task(learning, encoded, settings, recipe, group=group, most_rows=_PRETRAINED_ROWS)
-    return _fit(task, progress, store)
+    return _fit(_Task(learning, encoded, settings, recipe, share=share), progress, store)
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,7 @@ class _Task:
     settings: FitSettings
     recipe: Recipe
     pretrained: Sequence[Model] = ()
-    group: tuple[int, int] = (0, 1)
-    most_rows: int | None = None
+    share: PretrainingShare | None = None
 
 
 def _fit(task: _Task, progress: Progress, store: Store) -> Trained:
@@ -126,7 +126,9 @@ def _fit(task: _Task, progress: Progress, store: Store) -> Trained:
     generator.load_state_dict(
         trainings.kept.state if task.recipe.selection else trainings.last_state()
     )
-    margins = count_margins(encoded.rows, encoded.encoding, encoded.layout)
+    margins = NO_MARGINS
+    if task.share is None:
+        margins = count_margins(encoded.rows, encoded.encoding, encoded.layout)
     model = Model(
         encoded.encoding,
         generator.to("cpu"),
@@ -157,19 +159,22 @@ def _trainings(task: _Task, each: Each) -> Trainings:
         )
     kept = Kept(generator, HeldOut(rows[held], leaves[held], homes, masks, apart, device))
     table = Table(rows[fitted], leaves[fitted])
-    groups = [field_group(at, task.group[1]) for at in range(len(generator.nets))]
-    learnt = [group == task.group[0] for group in groups]
+    share, learnt = task.share, None
+    if share is not None:
+        groups = [field_group(at, share.groups) for at in range(len(generator.nets))]
+        learnt = [group == share.group for group in groups]
     return Trainings(table, generator, masks, kept, settings, task.recipe, each, learnt)
 
 
 def _selection(task: _Task) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers for training and for selection."""
-    learning, generator = task.learning, np.random.default_rng([task.settings.seed, 1])
-    if learning.held is None:
-        return split_households(learning.table.num_rows, learning.households, generator)
-    fitted, held = take_held(learning.held, learning.households, generator)
-    if task.most_rows is not None and len(fitted) > task.most_rows:
-        fitted = np.sort(generator.choice(fitted, task.most_rows, replace=False))
+    rows, homes = task.learning.table.num_rows, task.learning.households
+    generator = selection_order(task.settings.seed)
+    if task.share is None:
+        return split_households(rows, homes, generator)
+    fitted, held = split_as_parts(rows, homes, task.share.parts, generator)
+    if len(fitted) > _PRETRAINED_ROWS:
+        fitted = np.sort(generator.choice(fitted, _PRETRAINED_ROWS, replace=False))
     return fitted, held
 
 

@@ -53,6 +53,9 @@ class Margins:
         return np.asarray(place[cells])
 
 
+NO_MARGINS = Margins((), {"runs": np.zeros(0), "fine_runs": np.zeros(0)})
+
+
 def count_margins(rows: np.ndarray, encoding: Encoding, layout: Layout) -> Margins:
     """The margins of a table. `rows`: int codes, (rows, fields)."""
     finest = max(RUNS, min(64, len(rows) // (2 * FLOOR)))

@@ -31,7 +31,9 @@ from include.espejo.synthesis.ctgan.generator import Generator, Shape
 from include.espejo.synthesis.ctgan.lifts import Lift
 from include.espejo.synthesis.ctgan.margins import Margin, Margins
 
-VERSION = 3  # 1: generators of tables and a body of noise; 2: without constraints
+# 1: generators of tables and a body of noise; 2: without constraints; 3: without parts of a table
+VERSION, _READ = 4, (3, 4)
+_PART_COUNTS = "places.part_counts"
 _LINE, _LIFT, _ZEROS, _CONSTRAINT = "line.", "lift.", "zeros.", "constraint."
 _WEIGHTS, _ABOUT = "model.safetensors", "model.json"
 
@@ -90,8 +92,8 @@ def save_model(model: Model, folder: Path) -> None:
     if places is not None:
         tensors["places.paths"] = torch.from_numpy(places.paths)
         tensors["places.counts"] = torch.from_numpy(places.counts.astype(float))
-        if places.drawn is not None:
-            tensors["places.drawn"] = torch.from_numpy(places.drawn)
+        if places.part_counts is not None:
+            tensors[_PART_COUNTS] = torch.from_numpy(places.part_counts)
         columns = {n: places.tuples[n].tolist() for n in places.tuples.columns}
         about["places"] = columns
     for number in model.generator.lines.fields:
@@ -113,7 +115,7 @@ def load_model(folder: Path, spec: SurveySpec) -> Model:
     if damage:
         raise _damaged(damage)
     version = about.get("version")
-    if about.get("format") != "espejo-ctgan" or version != VERSION:
+    if about.get("format") != "espejo-ctgan" or version not in _READ:
         found = f"{about.get('format')} version {version}"
         raise ModelError(
             f"model: it is {found}, and this code reads espejo-ctgan version {VERSION}; "
@@ -142,8 +144,8 @@ def _assemble(about: dict[str, Any], tensors: dict[str, torch.Tensor], spec: Sur
     if about["places"] is not None:
         tuples = pd.DataFrame(about["places"], dtype=object)
         paths, counts = (tensors.pop(f"places.{name}").numpy() for name in ("paths", "counts"))
-        drawn = tensors.pop("places.drawn").numpy() if "places.drawn" in tensors else None
-        places = Places(tuples, paths, counts, drawn)
+        own = tensors.pop(_PART_COUNTS).numpy() if _PART_COUNTS in tensors else None
+        places = Places(tuples, paths, counts, own)
     fields = tuple(Field.from_dict(f) for f in about["fields"])
     period = Period.parse(about["period"])
     encoding = Encoding(spec, period, tuple(about["columns"]), fields, places)

@@ -14,17 +14,22 @@ MOST_PARENTS = 32
 _COUNTED_ROWS = 20_000
 
 
-def choose_parents(rows: np.ndarray, layout: Layout) -> list[tuple[int, ...]]:
-    """The fields that each drawn field reads, in their order. `rows`: int codes, (rows, fields)."""
+def choose_parents(
+    rows: np.ndarray, layout: Layout, always: int | None = None
+) -> list[tuple[int, ...]]:
+    """The fields that each drawn field reads, in their order. `rows`: int codes, (rows, fields);
+    `always`: a field that all after it read."""
     some = rows[:: max(1, len(rows) // _COUNTED_ROWS)]
-    return [tuple(_parents(some, field, layout.sizes)) for field in layout.drawn]
+    return [tuple(_parents(some, field, layout.sizes, always)) for field in layout.drawn]
 
 
-def _parents(rows: np.ndarray, field: int, sizes: tuple[int, ...]) -> list[int]:
+def _parents(rows: np.ndarray, field: int, sizes: tuple[int, ...], always: int | None) -> list[int]:
     if field <= MOST_PARENTS:
         return list(range(field))
     gains = [
         gain(rows[:, parent], rows[:, field], sizes[parent], sizes[field])
+        if parent != always
+        else np.inf
         for parent in range(field)
     ]
     return sorted(np.argsort(gains, kind="stable")[::-1][:MOST_PARENTS].tolist())

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -47,19 +48,37 @@ def split_households(
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-def take_held(
-    held: np.ndarray, households: np.ndarray | None, generator: np.random.Generator
+def split_as_parts(
+    rows: int,
+    households: np.ndarray | None,
+    parts: Sequence[tuple[np.ndarray, int]],
+    generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same of rows that are marked as held out, boolean, (rows,): of more than 20,000 some
-    households are scored."""
+    """The same for a table whose parts are fitted after it: what one of them holds out, and who
+    lives with it, is held out here, so that no part is judged by those that the whole learnt from.
+
+    `parts`: the row numbers of each and the seed of its fit. Of more than 20,000 rows held out some
+    households are scored.
+    """
+    group = np.arange(rows) if households is None else households
+    held = np.zeros(rows, dtype=bool)
+    for own, seed in parts:
+        homes = None if households is None else pd.factorize(households[own])[0]
+        fitted, selected = split_households(len(own), homes, selection_order(seed))
+        if len(fitted) < len(own):
+            held |= np.isin(group, group[own[selected]])
     chosen = np.flatnonzero(held)
-    if len(chosen) < FEWEST_ROWS:
-        return np.arange(len(held)), np.arange(len(held))
-    group = chosen if households is None else households[chosen]
-    number = np.unique(group, return_inverse=True)[1]
+    if not FEWEST_ROWS <= len(chosen) < rows:
+        return np.arange(rows), np.arange(rows)
+    number = np.unique(group[chosen], return_inverse=True)[1]
     turn = generator.permutation(int(number.max()) + 1)[number]
     scored = np.argsort(turn, kind="stable")[:MOST_ROWS]
     return np.flatnonzero(~held), np.sort(chosen[scored])
+
+
+def selection_order(seed: int) -> np.random.Generator:
+    """The random order in which a fit with this seed holds households out."""
+    return np.random.default_rng([seed, 1])
 
 
 class HeldOut:

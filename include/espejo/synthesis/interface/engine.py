@@ -18,15 +18,12 @@ class Learning:
     """What is to be learnt: the model's columns, typed, and what the spec says of them.
 
     `households`: an integer a row, the same for the rows of one household; None without a key.
-    `held`: rows that are not trained on but tell what is worth keeping, boolean, (rows,); None: the
-    engine chooses them.
     """
 
     table: pa.Table
     spec: SurveySpec
     period: Period
     households: np.ndarray | None = None
-    held: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,16 @@ class FitSettings:
     max_steps: int | None = None
     threads: int = 0
     device: str = "auto"
+
+
+@dataclass(frozen=True)
+class PretrainingShare:
+    """The fields of group `group`, from 0, of so many `groups`; and the `parts` of the table that
+    will be fitted from there: each one's row numbers, (its rows,), and the seed of its fit."""
+
+    group: int
+    groups: int
+    parts: Sequence[tuple[np.ndarray, int]]
 
 
 @dataclass(frozen=True)
@@ -134,10 +141,10 @@ class Engine(Protocol):
         model: Path,
         progress: Progress,
         store: Store,
-        group: tuple[int, int],
+        share: PretrainingShare,
     ) -> FitResult | None:
-        """Learn a share of a whole table for the fits of its parts: group number, from 0, of so
-        many. None from an engine that learns every part by itself."""
+        """Learn a share of a whole table for the fits of its parts. None from an engine that learns
+        every part by itself."""
 
     def sample(self, model: Path, spec: SurveySpec, request: SampleRequest) -> Iterator[pa.Table]:
         """Draw rows, a chunk at a time, in the columns and types of the table that was learnt."""

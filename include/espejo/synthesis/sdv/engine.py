@@ -26,6 +26,7 @@ from include.espejo.synthesis.interface.engine import (
     FitResult,
     FitSettings,
     Learning,
+    PretrainingShare,
     Progress,
     SampleRequest,
     Store,
@@ -77,7 +78,7 @@ class SdvEngine:
         model: Path,
         progress: Progress,
         store: Store,
-        group: tuple[int, int],
+        share: PretrainingShare,
     ) -> None:
         """Nothing: a model of SDV is not learnt in shares, nor goes on from another."""
 

@@ -136,7 +136,7 @@ def encode(
 
 def encode_part(encoding: Encoding, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Apply an encoding to a part of the rows that it was learnt with: leaves and codes as `encode`
-    gives them. Raises UnexpectedError where a row has what those do not have."""
+    gives them. Raises UnexpectedError where a row has a label or a place that those do not have."""
     leaves = np.zeros(len(table), dtype=np.int64)
     if encoding.places is not None:
         leaves = encoding.places.known_leaves(table)
@@ -215,6 +215,7 @@ def _drawing_order(spec: SurveySpec, names: list[str]) -> list[str]:
                 before[then].add(first)
     if spec.model.partition in names:
         names = [spec.model.partition, *(n for n in names if n != spec.model.partition)]
+        before[spec.model.partition] = set()
     ordered: list[str] = []
     while len(ordered) < len(names):
         left = [n for n in names if n not in ordered]

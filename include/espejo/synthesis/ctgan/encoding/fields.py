@@ -56,6 +56,13 @@ class Field:
         return self.bins.high
 
     @property
+    def is_blank(self) -> np.ndarray:
+        """Which codes stand for the blank: boolean, (size,)."""
+        if self.kind == "code":
+            return np.array([label is None for label in self.labels], dtype=bool)
+        return np.asarray(np.isnan(self.low))
+
+    @property
     def has_wide_bins(self) -> bool:
         """Whether a code of this number stands for more than one value."""
         return self.kind == "number" and bool((self.low < self.high).any())

@@ -37,18 +37,18 @@ LEARNABLE_ROWS = 200  # a place with fewer is drawn like those around it
 class Places:
     """`tuples`: the codes of each leaf, a column a level or function (None: blank).
     `paths`: int64, shape (leaves, levels), node numbers counted through all levels.
-    `counts`: rows of each leaf, as counted or as expected (`shrinkage.py`); `drawn`: the same of
-    the rows that are drawn, where these are a part of those that the places were learnt with."""
+    `counts`: rows of each leaf, as counted or as expected (`shrinkage.py`); `part_counts`:
+    the same of a part of them, where that is what is drawn."""
 
     tuples: pd.DataFrame
     paths: np.ndarray
     counts: np.ndarray
-    drawn: np.ndarray | None = None
+    part_counts: np.ndarray | None = None
 
     @property
     def to_draw(self) -> np.ndarray:
         """The rows to draw of each leaf, but for a factor: (leaves,)."""
-        return self.counts if self.drawn is None else self.drawn
+        return self.counts if self.part_counts is None else self.part_counts
 
     def learnable_paths(self) -> tuple[np.ndarray, int]:
         """Paths in which nodes of few rows are all one node, 0, and the number of nodes.
