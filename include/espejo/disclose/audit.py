@@ -13,7 +13,7 @@ from include.espejo.disclose.attacks.proximity import proximity_attacks
 from include.espejo.disclose.checks import check_floors, check_rules
 from include.espejo.disclose.distance.distances import (
     Distances,
-    measure_distances,
+    join_shards,
     measure_shard,
 )
 from include.espejo.disclose.distance.encode import encode_population
@@ -69,8 +69,9 @@ def search_population(
     population: Population, spec: SurveySpec, shard: Shard, threads: int = 2
 ) -> Distances:
     """The neighbours of the shard's rows: see `measure_shard`."""
-    encoded = encode_population(population, spec.without_weight())
-    return measure_shard(encoded, population, threads, shard)
+    # Not kept here: the search lets go of the encoded tables on its way.
+    spec = spec.without_weight()
+    return measure_shard(encode_population(population, spec), population, threads, shard)
 
 
 def audit_population(
@@ -87,7 +88,7 @@ def audit_population(
     # trees spin, and on a busy machine two have been seen to take ten times as long as one.
     with threadpool_limits(1):
         if distances is None:
-            distances = measure_distances(encode_population(population, spec), population, threads)
+            distances = join_shards([search_population(population, spec, Shard(), threads)])
         information = _information(distances, population)
         near = proximity_attacks(distances, population, spec)
         guessed = inference_attacks(distances, population, spec, seed, threads)

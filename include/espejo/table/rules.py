@@ -174,21 +174,28 @@ def group_numbers(keys: pd.DataFrame) -> np.ndarray:
 
     0, 1, ... in the order of their first rows.
     """
-    return tuple_numbers((keys[name] for name in keys.columns), len(keys))
+    codes = _joint_codes((keys[name] for name in keys.columns), len(keys))
+    return np.asarray(pd.factorize(codes)[0], dtype=np.int64)
 
 
 def tuple_numbers(columns: Iterable[pd.Series], rows: int) -> np.ndarray:
-    """See `group_numbers`; of columns that come one by one, so that no table of them is kept."""
-    numbers, different = np.zeros(rows, dtype=np.int64), 1
+    """The same in no order that matters, of columns that come one by one, so that no table of them
+    is kept. By sorting: of mostly different rows a table to look them up is twice as large."""
+    return np.asarray(np.unique(_joint_codes(columns, rows), return_inverse=True)[1])
+
+
+def _joint_codes(columns: Iterable[pd.Series], rows: int) -> np.ndarray:
+    """An integer for each row, the same for the same tuples: int64, (rows,)."""
+    joint, different = np.zeros(rows, dtype=np.int64), 1
     for column in columns:
         codes, size = _codes(column)
         if different * size > np.iinfo(np.int64).max:
-            numbers, found = pd.factorize(numbers)
+            found, joint = np.unique(joint, return_inverse=True)
             different = len(found)
-        numbers *= size
-        numbers += codes
+        joint *= size
+        joint += codes
         different *= size
-    return np.asarray(pd.factorize(numbers)[0], dtype=np.int64)
+    return joint
 
 
 def _codes(column: pd.Series) -> tuple[np.ndarray, int]:

@@ -49,12 +49,14 @@ def measure_shard(
 ) -> Distances:
     """The shard's real and synthetic rows against all. `shares` (rows,) are those of all real rows
     in the shard's synthetic ones."""
-    operations = encoded.operations
+    operations, planes = encoded.operations, encoded.synthetic
     quasi, nearest = _by_quasi(encoded, threads, shard)  # its trees are gone when the others grow
     sides = _sides(encoded, population, shard)
-    synthetic = index_rows(encoded.synthetic, operations)
-    asked = shard.of(encoded.synthetic.shape[1])
-    shared = _share(_queries(encoded.synthetic, asked, synthetic, operations), sides, threads)
+    del encoded  # the trees have all of it: of a census a third of a gigabyte each side
+    synthetic = index_rows(planes, operations)
+    queries = _queries(planes, shard.of(planes.shape[1]), synthetic, operations)
+    del planes
+    shared = _share(queries, sides, threads)
     nearness = [_nearest(side.queries, synthetic, threads) for side in sides]
     return Distances(
         to_synthetic=np.concatenate(nearness),
