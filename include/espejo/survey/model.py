@@ -64,7 +64,7 @@ class ModelSettings(Strict):
 
     `calibrate`: draw rows to the training margins, which also draws them towards those trained on.
     `max_training_minutes` ends a training early. `threads` 0: as many as the engine finds best.
-    `partition`: a column whose codes are learnt each by itself, on whatever workers there are.
+    `partition`: a column whose codes are tuned each by itself, on whatever workers there are.
     `part_rows`: a code with fewer rows to learn from joins its neighbour.
     """
 

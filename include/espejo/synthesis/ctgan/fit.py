@@ -77,6 +77,7 @@ def fit(
     a part. The fit begins there, and what foretells the part no better than it is not kept.
     """
     recipe = recipe or Recipe()
+    settings = replace(settings, device=pick_device(settings.device))  # or nothing is begun
     if pretrained:
         settings = replace(settings, epochs=tuning_epochs(settings.epochs))
         encoded = encode_as_pretrained(learning, pretrained[0])
@@ -99,6 +100,7 @@ def fit_group(
     time. Of more rows than two million so many are trained on: the parts see the rest. The model
     has no margins, since nothing is drawn from it.
     """
+    settings = replace(settings, device=pick_device(settings.device))  # or nothing is begun
     encoded, recipe = encode_table(learning, settings.seed), Recipe(adversary=False)
     return _fit(_Task(learning, encoded, settings, recipe, share=share), progress, store)
 
@@ -143,7 +145,7 @@ def _fit(task: _Task, progress: Progress, store: Store) -> Trained:
 def _trainings(task: _Task, each: Each) -> Trainings:
     """Everything at its start: who is held out, the generator, and both trainings of it."""
     learning, encoded, settings = task.learning, task.encoded, task.settings
-    rows, leaves, device = encoded.rows, encoded.leaves, pick_device(settings.device)
+    rows, leaves, device = encoded.rows, encoded.leaves, settings.device
     masks = Masks(encoded.constraints, encoded.layout, encoded.zeros, device)
     fitted, held = _selection(task)
     homes = None if learning.households is None else learning.households[held]
