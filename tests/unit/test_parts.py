@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from include.espejo.errors import SpecError
-from include.espejo.protect.parts import MOST_PARTS, plan_parts, rows_of, share_rows
+from include.espejo.protect.parts import MOST_PARTS, part_numbers, plan_parts, share_rows
 from include.espejo.survey import SurveySpec
 from include.espejo.survey.load import parse_spec
 from tests.surveys.parks import SPEC
@@ -61,9 +61,11 @@ def test_every_row_is_of_one_part() -> None:
     values = column(_01=300, _02=60, _03=60, _04=400, blank=120)
     parts = plan_parts(values, 100)
     assert len({part.name for part in parts}) == len(parts)
-    chosen = np.array([rows_of(part, values) for part in parts])
-    assert (chosen.sum(axis=0) == 1).all()
-    assert [int(rows_of(part, values).sum()) for part in parts] == [part.rows for part in parts]
+    numbers = part_numbers(parts, values)
+    assert np.bincount(numbers).tolist() == [part.rows for part in parts]
+    codes = values.astype(object).fillna("")
+    for number, part in enumerate(parts):
+        assert set(codes[numbers == number]) == set(part.codes)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7, 100, 99_999])

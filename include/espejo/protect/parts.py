@@ -38,9 +38,13 @@ def plan_parts(values: pd.Series, least: int) -> tuple[TablePart, ...]:
     )
 
 
-def rows_of(part: TablePart, values: pd.Series) -> np.ndarray:
-    """Which rows are of the part: boolean, (rows,)."""
-    return np.asarray(values.astype("object").fillna("").astype(str).isin(part.codes))
+def part_numbers(parts: Sequence[TablePart], values: pd.Series) -> np.ndarray:
+    """Which of the parts each row is of, counted from 0: int64, (rows,)."""
+    number = {code: at for at, part in enumerate(parts) for code in part.codes}
+    column = values.astype("category").cat
+    # A category that no row has is of no part. A blank's code, -1, stands for the last number.
+    of_code = [number.get(str(code), -1) for code in column.categories]
+    return np.asarray(np.array([*of_code, number.get("", -1)])[column.codes])
 
 
 def share_rows(parts: Sequence[TablePart], rows: int) -> dict[str, int]:

@@ -50,13 +50,17 @@ def _parts(run: Run, learning: Learning) -> list[tuple[np.ndarray, int]]:
     """The row numbers of each part, and the seed that its training will have."""
     import numpy as np
 
-    from include.espejo.protect.parts import rows_of
+    from include.espejo.protect.parts import part_numbers
     from include.espejo.table.frames import to_frame
 
     column = run.spec.model.partition
     values = to_frame(learning.table.select([column]))[column]
     parts = run.read(ProtectionSummary, run.work.protection).parts
-    return [(np.flatnonzero(rows_of(part, values)), run.of_part(part.name).seed) for part in parts]
+    numbers = part_numbers(parts, values)
+    return [
+        (np.flatnonzero(numbers == number), run.of_part(part.name).seed)
+        for number, part in enumerate(parts)
+    ]
 
 
 def read_pretrained(run: Run) -> list[ModelFiles]:

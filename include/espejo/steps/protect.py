@@ -67,15 +67,16 @@ def _told(done: ProtectionSummary) -> Summary:
 
 def _write_parts(run: Run, train: pd.DataFrame) -> tuple[TablePart, ...]:
     """The training rows of each part, where the spec has the table learnt in parts."""
-    from include.espejo.protect.parts import plan_parts, rows_of
+    from include.espejo.protect.parts import part_numbers, plan_parts
     from include.espejo.table.frames import to_parquet, to_table
 
     column = run.spec.model.partition
     if column is None:
         return ()
     parts = plan_parts(train[column], run.spec.model.part_rows)
-    for part in parts:
-        rows = train[rows_of(part, train[column])]
+    numbers = part_numbers(parts, train[column])
+    for number, part in enumerate(parts):
+        rows = train[numbers == number]
         run.lakes.work.write(
             run.of_part(part.name).work.train, to_parquet(to_table(rows, run.spec))
         )

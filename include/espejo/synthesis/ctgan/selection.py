@@ -61,12 +61,13 @@ def split_as_parts(
     households are scored.
     """
     group = np.arange(rows) if households is None else households
-    held = np.zeros(rows, dtype=bool)
+    chosen_homes = np.zeros(int(group.max()) + 1, dtype=bool)
     for own, seed in parts:
         homes = None if households is None else pd.factorize(households[own])[0]
         fitted, selected = split_households(len(own), homes, selection_order(seed))
         if len(fitted) < len(own):
-            held |= np.isin(group, group[own[selected]])
+            chosen_homes[group[own[selected]]] = True
+    held = chosen_homes[group]
     chosen = np.flatnonzero(held)
     if not FEWEST_ROWS <= len(chosen) < rows:
         return np.arange(rows), np.arange(rows)
