@@ -92,7 +92,7 @@ def parks() -> tuple[Learning, list[Model]]:
 
 @pytest.fixture(scope="module")
 def states() -> tuple[Learning, list[Model]]:
-    whole = parted(enoe_learning(3000), "ENT")
+    whole = parted(enoe_learning(1500), "ENT")
     return whole, pretrained(whole)
 
 
