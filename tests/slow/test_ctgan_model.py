@@ -172,6 +172,12 @@ def test_another_version_or_another_format_is_refused(
         load_model(saved, parks_learning().spec)
 
 
+def test_a_model_of_the_version_before_is_read(saved: Path) -> None:
+    about = json.loads((saved / ABOUT).read_text())
+    (saved / ABOUT).write_text(json.dumps(about | {"version": VERSION - 1}))
+    assert load_model(saved, parks_learning().spec).rows == about["rows"]
+
+
 @pytest.mark.parametrize("file", [ABOUT, WEIGHTS])
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "text", "list", "flipped", "longer"])
 def test_a_damaged_file_is_refused(saved: Path, file: str, damage: str) -> None:

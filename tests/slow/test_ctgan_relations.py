@@ -115,6 +115,16 @@ def test_a_wide_table_reads_the_fields_that_tell_most() -> None:
     assert parents[MOST_PARENTS] == tuple(range(MOST_PARENTS))
 
 
+def test_a_wide_table_in_parts_reads_what_parts_it_in_every_field() -> None:
+    random = np.random.default_rng(5)
+    rows = random.integers(0, 3, (2000, MOST_PARENTS + 30)).astype(np.int32)
+    layout = plain_layout(*[3] * rows.shape[1])
+    for always, unread in ((7, False), (None, True)):
+        parents = choose_parents(rows, layout, always)[MOST_PARENTS + 1 :]
+        assert any(7 not in read for read in parents) == unread
+        assert {len(read) for read in parents} == {MOST_PARENTS}
+
+
 def test_fields_that_have_nothing_to_do_with_each_other_gain_nothing() -> None:
     random = np.random.default_rng(6)
     one, other = random.integers(0, 8, 3000), random.integers(0, 8, 3000)
